@@ -1,0 +1,64 @@
+# Everything a newcomer types. Each target prepares .venv by itself; a second `make` does not install again.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test check smoke up lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else \
+	  f"Python {v[0]}.{v[1]} found; Stillhouse needs 3.11, 3.12 or 3.13. Give one: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing Stillhouse into .venv (about two minutes the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing Stillhouse and its development tools into .venv (about two minutes the first time)"
+	$(PIP) --editable '.[dev]'
+	@touch .venv/.installed $@
+
+demo: .venv/.installed ## from SQL to a released classifier on this machine (10-15 minutes; free the second time)
+	$(BIN)/python -m flows.end_to_end
+
+smoke: .venv/.installed ## the same flow, tiny, in under a minute
+	$(BIN)/python -m flows.end_to_end --preset smoke
+
+up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
+	$(BIN)/python -m infra.cli up
+
+# One thread per worker: two workers that each use both cores spoil each other's time.
+test: export OMP_NUM_THREADS = 1
+test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term
+
+check: .venv/.installed-dev ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The exact versions that `make` installs, from what the ranges of pyproject.toml give today. Made with Python 3.11,
+# the oldest supported: what installs there installs on 3.12 and 3.13. CUDA's packages follow from torch's own exact
+# pins where its build needs them, and the build's local label (+cpu) is not part of the version.
+lock: ## constraints.txt made anew, from an empty environment
+	rm -rf .venv-lock && python3.11 -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
+	  .venv-lock/bin/python -m pip freeze --exclude-editable \
+	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new
+	mv constraints.new constraints.txt && rm -rf .venv-lock
+
+clean: ## caches and builds; the results stay (.stillhouse: delete the folder for a full reset)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build htmlcov *.egg-info
+	rm -f .coverage .coverage.*
+	find flows tasks infra tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,84 @@
+"""What is asked of `end_to_end`: one section a stage. Presets and recipes are layers of the same fields, in flows/recipes."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from infra.artifact import Pending
+from infra.layers import merge, read_layer
+from tasks.base_model.config import BaseModelConfig
+from tasks.baseline.config import BaselineConfig
+from tasks.benchmark.config import BenchmarkConfig
+from tasks.compress.config import CompressConfig
+from tasks.dataset.config import CurateConfig, PublishDatasetConfig
+from tasks.deploy.config import GateConfig, ReleaseConfig
+from tasks.distill.config import DistillConfig
+from tasks.evaluate.config import EvaluateConfig
+from tasks.extract.config import ExtractConfig
+from tasks.planning.defaults import Plan
+from tasks.tokenizer.config import TokenizerConfig
+from tasks.train.config import TrainConfig
+
+RECIPES = Path(__file__).parent / "recipes"
+DEFAULT_RECIPE = "clinc150"
+Section = TypeVar("Section", bound=BaseModel)
+
+
+class EndToEndConfig(BaseModel):
+    """From SQL, or from your own table, to a released small classifier.
+
+    Without a query and a table it is the recipe of an assistant's intents, CLINC150 (flows/recipes/clinc150.yaml).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
+    dataset: CurateConfig = Field(CurateConfig(), description="which rows are kept, and how they are split")
+    publish: PublishDatasetConfig = Field(PublishDatasetConfig(), description="the data set on the Hub")
+    base: BaseModelConfig = Field(BaseModelConfig(), description="the pretrained encoder")
+    train: TrainConfig = Field(TrainConfig(), description="the teacher")
+    tokenizer: TokenizerConfig = Field(TokenizerConfig(), description="the student's tokenizer")
+    distill: DistillConfig = Field(DistillConfig(), description="the student")
+    compress: CompressConfig = Field(CompressConfig(), description="ONNX, int8, parity, out-of-scope rule")
+    baseline: BaselineConfig = Field(BaselineConfig(), description="TF-IDF and logistic regression")
+    evaluate: EvaluateConfig = Field(EvaluateConfig(), description="scores and plots")
+    benchmark: BenchmarkConfig = Field(BenchmarkConfig(), description="latency, throughput and size, side by side")
+    gate: GateConfig = Field(GateConfig(), description="when a model may be released")
+    release: ReleaseConfig = Field(ReleaseConfig(), description="name, licence and card of the release")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe_below(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        given = {name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+                 for name, value in given.items()}  # fmt: skip
+        extract = given.get("extract") or {}
+        if extract.get("query") or extract.get("table"):
+            return given
+        return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), given])
+
+
+def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
+    """Fill the sizes that were left to the data; one that was set by hand stays. A dry run may have no data yet."""
+    if isinstance(plan, Pending):
+        return config
+    train = _filled(config.train, epochs=plan.teacher_epochs, max_length=plan.max_length)
+    augment = _filled(config.distill.augment, copies=plan.augmented_copies)
+    distill = _filled(
+        config.distill,
+        epochs=plan.student_epochs,
+        layers=plan.student_layers,
+        intermediate_size=plan.intermediate_size,
+        max_length=plan.max_length,
+    )
+    tokenizer = _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size)
+    return config.model_copy(
+        update={"train": train, "distill": distill.model_copy(update={"augment": augment}), "tokenizer": tokenizer}
+    )
+
+
+def _filled(section: Section, **sizes: int) -> Section:
+    missing = {name: size for name, size in sizes.items() if getattr(section, name) is None}
+    return section.model_copy(update=missing)

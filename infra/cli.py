@@ -1,0 +1,210 @@
+"""The house's own commands: `python -m infra.cli up | down | status | lineage | gc | doctor | env`.
+
+Flows are run by `python -m flows.<name>`; this is for what stands around them.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliPositionalArg,
+    CliSubCommand,
+    SettingsConfigDict,
+    SettingsError,
+)
+from rich.console import Console
+from rich.markup import escape
+
+from infra.environment import Services, prepare, running_services
+from infra.errors import StillhouseError
+from infra.services import Processes, log_file, run_services, stop_services
+from infra.settings import get_settings
+from infra.store import Store
+from infra.tracking import tracking_uri
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
+MARKS = {"ok": "[green]ok   [/green]", "note": "[yellow]note [/yellow]", "fault": "[red]fault[/red]"}
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+class Up(BaseModel):
+    """Run Prefect's server and MLflow's UI on 127.0.0.1 until Ctrl-C; flows find them by themselves."""
+
+    worker: bool = Field(False, description="also deploy prefect.yaml and run a worker for its schedules")
+
+    def cli_cmd(self) -> None:
+        """Start, say where, stay."""
+        console.print("Starting Prefect and MLflow ...")
+        run_services(get_settings(), self._ready)
+        console.print("Stopped.")
+
+    def _ready(self, services: Services) -> Processes:
+        settings = get_settings()
+        os.environ["PREFECT_API_URL"] = services.prefect_api_url
+        # Prefect reads its environment when it is imported, so not before it is set.
+        from infra.abandoned import end_dead_runs
+        from infra.deployments import deploy_all, ensure_work_pool, start_worker
+
+        ensure_work_pool()
+        if ended := end_dead_runs(settings):
+            console.print(f"{ended} killed run(s) marked as crashed")
+        if self.worker:
+            deploy_all(PROJECT)
+        _show(services)
+        console.print(
+            "Ctrl-C stops both." if not self.worker else "A worker waits for runs. Ctrl-C stops all three."
+        )
+        return {"worker": start_worker(PROJECT, log_file(settings, "worker"))} if self.worker else {}
+
+
+class Down(BaseModel):
+    """End the servers of this home, also those that a killed `up` left behind."""
+
+    def cli_cmd(self) -> None:
+        """Stop them and say whether there was anything."""
+        console.print("Stopped." if stop_services(get_settings()) else "Nothing was running.")
+
+
+class Status(BaseModel):
+    """Say whether the servers run, and where."""
+
+    def cli_cmd(self) -> None:
+        """Addresses, or how to start them."""
+        services = running_services(get_settings())
+        if services is None:
+            console.print("Not running. Start them with `make up`.")
+        else:
+            _show(services)
+
+
+class Lineage(BaseModel):
+    """Draw what an artifact was made from, down to the sources."""
+
+    target: CliPositionalArg[str] = Field(
+        description="file or folder (also a copied one), artifact:stage/key, owner/name, or a digest's start"
+    )
+
+    def cli_cmd(self) -> None:
+        """Print the tree."""
+        from infra.lineage import find_record, lineage_tree
+
+        store = Store(get_settings())
+        console.print(lineage_tree(store, find_record(store, self.target)))
+
+
+class Gc(BaseModel):
+    """Free artifacts that no kept release reaches, and what killed stages left behind."""
+
+    dry_run: bool = Field(False, description="only say what would go")
+    keep_days: float = Field(7.0, ge=0, description="days for which anything is kept, released or not")
+    keep_releases: int | None = Field(
+        None, ge=1, description="newest releases of each repository that count; default: all"
+    )
+
+    def cli_cmd(self) -> None:
+        """List it, and free it unless told not to."""
+        from infra.gc import find_garbage, free
+
+        settings = get_settings()
+        garbage = find_garbage(settings, self.keep_days, self.keep_releases)
+        gone = garbage if self.dry_run else free(settings, garbage)
+        for item in garbage:
+            kept = "" if item in gone else "  (in use, stays)"
+            console.print(
+                f"{item.size / 1e6:9.1f} MB  {item.path.relative_to(settings.home)}  {item.why}{kept}"
+            )
+        size = sum(item.size for item in gone) / 1e6
+        console.print(f"{'Would free' if self.dry_run else 'Freed'} {size:.1f} MB in {len(gone)} folders.")
+
+
+class Doctor(BaseModel):
+    """Look at versions, CPU, disk and services; say what to do. Exit code 1 if something is wrong."""
+
+    def cli_cmd(self) -> None:
+        """Print a line a check."""
+        from infra.doctor import examine
+
+        faults = 0
+        for check in examine(get_settings()):
+            faults += check.state == "fault"
+            console.print(f"{MARKS[check.state]} {check.name:<17} {escape(check.found)}")
+            if check.remedy:
+                console.print(f"{'':>25}{escape(check.remedy)}")
+        if faults:
+            raise SystemExit(1)
+
+
+class Env(BaseModel):
+    """Print what points `prefect` and `mlflow` at this home: `eval "$(python -m infra.cli env)"`."""
+
+    def cli_cmd(self) -> None:
+        """One export a line."""
+        prepare()
+        shown = {name: value for name, value in os.environ.items() if name.startswith(SHOWN_ENVIRONMENT)}
+        shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
+        for name, value in sorted(shown.items()):
+            print(f"export {name}={shlex.quote(value)}")
+
+
+class Cli(BaseSettings):
+    """Stillhouse's servers, lineage, clean-up and health."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STILLHOUSE_CLI_",
+        cli_prog_name="python -m infra.cli",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+    )
+
+    up: CliSubCommand[Up] = Field(description="run Prefect's server and MLflow's UI until Ctrl-C")
+    down: CliSubCommand[Down] = Field(description="end them, also what a killed `up` left behind")
+    status: CliSubCommand[Status] = Field(description="whether they run, and where")
+    lineage: CliSubCommand[Lineage] = Field(description="what an artifact was made from, down to the sources")
+    gc: CliSubCommand[Gc] = Field(description="free what no kept release reaches")
+    doctor: CliSubCommand[Doctor] = Field(
+        description="look at versions, CPU, disk and services; say what to do"
+    )
+    env: CliSubCommand[Env] = Field(
+        description="the environment that points `prefect` and `mlflow` at this home"
+    )
+
+    def cli_cmd(self) -> None:
+        """Run the command that was named."""
+        CliApp.run_subcommand(self)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (2: not understood). A user's mistake is one message."""
+    try:
+        CliApp.run(Cli, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+    except ValidationError as error:
+        for wrong in error.errors():
+            command, *option = (str(part).replace("_", "-") for part in wrong["loc"])
+            found = f"{command} --{'.'.join(option)} is {wrong['input']!r}"
+            _complain(f"{found}: {wrong['msg']}. See `{command} --help`.")
+        return 2
+    except (StillhouseError, SettingsError) as error:
+        _complain(str(error))
+        return 1
+    return 0
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {escape(message)}")
+
+
+def _show(services: Services) -> None:
+    console.print(f"Prefect  {services.prefect_api_url.removesuffix('/api')}")
+    console.print(f"MLflow   {services.mlflow_tracking_uri}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""Environment of the libraries under us, set before any of them is imported: they read it once, at import.
+
+Whatever the user has set already stays as it is.
+"""
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+
+import psutil
+from pydantic import BaseModel
+
+from infra.settings import Settings, get_settings
+from infra.store import disk_errors
+
+
+class Services(BaseModel):
+    """Addresses of the servers that `infra.cli up` runs, from `services.json`."""
+
+    pid: int
+    prefect_api_url: str
+    mlflow_tracking_uri: str
+
+
+def running_services(settings: Settings) -> Services | None:
+    """Servers started by `infra.cli up`, None when there are none or their process is dead."""
+    try:
+        services = Services(**json.loads(settings.services_file.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return services if psutil.pid_exists(services.pid) else None
+
+
+def prepare() -> None:
+    """Point Prefect, MLflow and the Hub's clients at `STILLHOUSE_HOME`, quietly and without telemetry."""
+    settings = get_settings()
+    services = running_services(settings)
+    wanted = {
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_LOCAL_STORAGE_PATH": str(settings.home / "prefect" / "results"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if services is not None:
+        wanted["PREFECT_API_URL"] = services.prefect_api_url
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+    # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
+    with suppress(OSError):
+        (settings.home / "prefect").mkdir(parents=True, exist_ok=True)
+
+
+def open_home(settings: Settings) -> None:
+    """Make `STILLHOUSE_HOME` and prove that it can be written; raises StoreError with the remedy otherwise."""
+    with disk_errors(settings.home):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.home) as probe:
+            probe.write(b"1")

@@ -1,0 +1,48 @@
+"""Every error that Stillhouse raises on purpose. A message says what was found, what was expected and what to do.
+
+This module imports nothing, so domain code may raise these classes and still run in a notebook.
+"""
+
+
+class StillhouseError(Exception):
+    """Root of the tree: catch it to tell a user's problem from a defect of ours."""
+
+
+class ConfigError(StillhouseError):
+    """What was asked cannot be done as asked: a field, a recipe, a setting."""
+
+
+class DataError(StillhouseError):
+    """The rows are not what the stage needs: empty, one class only, a missing column, a wrong encoding."""
+
+
+class WarehouseError(StillhouseError):
+    """A query was refused or failed: SQL syntax, a missing table or column, a dialect without counterpart."""
+
+
+class CostCapError(WarehouseError):
+    """The query would read more bytes than its cap; nothing was run."""
+
+
+class ArtifactError(StillhouseError):
+    """An artifact or checkpoint is missing, damaged or not of the expected kind."""
+
+
+class StoreError(StillhouseError):
+    """The store cannot be written: disk full, read-only, no permission."""
+
+
+class HubError(StillhouseError):
+    """A repository of models or data sets could not be read or written."""
+
+
+class ParityError(StillhouseError):
+    """An exported model does not answer as the model it was made from."""
+
+
+class TrackingError(StillhouseError):
+    """The tracking server refused or is down. Never stops training: it is caught at the edge and said."""
+
+
+class ServiceError(StillhouseError):
+    """A local service (Prefect, MLflow) did not start, is not running or does not answer."""

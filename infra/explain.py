@@ -1,0 +1,49 @@
+"""Why a stage is a miss: what differs from the nearest record of the same stage."""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import JsonValue
+
+from infra.artifact import ArtifactRef, Pending
+from infra.record import Record
+
+ABSENT = "absent"
+
+
+def explain_miss(
+    version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef | Pending], records: Iterable[Record], problem: str | None
+) -> str:
+    """One line naming damage, or the fields and inputs that changed since the nearest record."""
+    if problem is not None:
+        return f"{problem}: it will be computed again"
+    candidates = [_differences(version, config, inputs, record) for record in records]
+    if not candidates:
+        return "never computed here"
+    return "; ".join(min(candidates, key=len)) or "its record is gone"
+
+
+def _differences(
+    version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef | Pending], record: Record
+) -> list[str]:
+    found = [f"version: {record.version} -> {version}"] if record.version != version else []
+    found += [f"{name}: {old} -> {new}" for name, old, new in _changed(record.config, config)]
+    for name, ref in inputs.items():
+        if isinstance(ref, Pending):
+            found.append(f"input {name} depends on {ref.name}")
+        elif name not in record.inputs:
+            found.append(f"input {name} is new")
+        elif record.inputs[name].digest != ref.digest:
+            found.append(f"input {name}: {record.inputs[name].digest[:12]} -> {ref.digest[:12]}")
+    return found
+
+
+def _changed(old: JsonValue, new: JsonValue, where: str = "") -> list[tuple[str, str, str]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(name, old.get(name, ABSENT), new.get(name, ABSENT)) for name in sorted(old.keys() | new.keys())]
+        return [row for name, a, b in pairs for row in _changed(a, b, f"{where}.{name}" if where else name)]
+    return [] if old == new else [(where, _short(old), _short(new))]
+
+
+def _short(value: JsonValue) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

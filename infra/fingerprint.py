@@ -1,0 +1,88 @@
+"""Identity: canonical JSON of what is asked, and digests of content. What cannot be named exactly is refused."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+from pydantic.fields import FieldInfo
+
+from infra.artifact import ArtifactRef
+from infra.errors import ArtifactError, ConfigError
+
+CHUNK = 1 << 20
+
+
+def canonical(value: object, where: str = "config") -> JsonValue:
+    """`value` as plain JSON, the same for equal values in any process.
+
+    A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
+    for its file's sha256. Raises ConfigError for sets, callables and any other type whose identity is not certain.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value.value if isinstance(value, Enum) else value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ConfigError(f"{where} is {value}: expected a finite number. Give a finite number or leave it out.")
+        return value
+    if isinstance(value, BaseModel):
+        return _canonical_model(value, where)
+    if isinstance(value, Mapping):
+        if wrong := [key for key in value if not isinstance(key, str)]:
+            raise ConfigError(f"{where} has keys {wrong!r}: expected strings. Use strings as keys.")
+        return {key: canonical(value[key], f"{where}.{key}") for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    raise ConfigError(
+        f"{where} is a {type(value).__name__}, which has no canonical form: expected a number, text, a list, "
+        "a mapping or a frozen model. Change the field's type, or mark it as not part of the key."
+    )
+
+
+def _canonical_model(model: BaseModel, where: str) -> JsonValue:
+    fields: dict[str, JsonValue] = {}
+    for name, field in sorted(type(model).model_fields.items()):
+        value, role = getattr(model, name), _key_role(field)
+        if role == "ignore":
+            continue
+        fields[name] = file_digest(value) if role == "content" and value is not None else canonical(value, f"{where}.{name}")
+    return fields
+
+
+def _key_role(field: FieldInfo) -> str | None:
+    extra = field.json_schema_extra
+    return str(extra["key"]) if isinstance(extra, dict) and "key" in extra else None
+
+
+def stage_key(stage: str, version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef]) -> str:
+    """sha256 of {stage, version, canonical config, digest of each input}: hex, 64 characters."""
+    digests: JsonValue = {name: inputs[name].digest for name in sorted(inputs)}
+    identity: JsonValue = {"stage": stage, "version": version, "config": config, "inputs": digests}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, read in pieces. Raises ArtifactError when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(CHUNK):
+                digest.update(piece)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}): expected a readable file. Check the path.") from None
+    return digest.hexdigest()
+
+
+def combined_digest(digests: Iterable[tuple[str, str]]) -> str:
+    """sha256 of the sorted list of (relative name, sha256) of a folder's files."""
+    lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def folder_digest(folder: Path, names: Iterable[Path] | None = None) -> str:
+    """Digest of a folder's files (all of them, or those named)."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if names is None else list(names)
+    return combined_digest((path.relative_to(folder).as_posix(), file_digest(path)) for path in files)

@@ -1,0 +1,185 @@
+"""The command line of every flow: `python -m flows.x [--preset P] [--config FILE] [--section.field value ...]`."""
+
+import argparse
+import difflib
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, NoReturn, TypeVar, get_origin
+
+from pydantic import BaseModel, JsonValue, create_model
+from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
+from rich.console import Console
+
+from infra import environment
+
+environment.prepare()
+
+from prefect import Flow  # noqa: E402
+
+from infra.errors import ConfigError, StillhouseError  # noqa: E402
+from infra.layers import Layer, build, merge, read_layer  # noqa: E402
+from infra.run import PlanLine, RunOptions, run_options  # noqa: E402
+from infra.settings import get_settings  # noqa: E402
+
+Config = TypeVar("Config", bound=BaseModel)
+Record = TypeVar("Record", bound=BaseModel)
+Result = TypeVar("Result", bound=BaseModel)
+USAGE_ERROR = 2
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FlowCommand(Generic[Config, Record, Result]):
+    """A flow as a command. `summary` makes what `--report` writes, and the exit code, from what the flow returns."""
+
+    name: str
+    description: str
+    config: type[Config]
+    flow: Flow[[Config], Record]
+    summary: Callable[[Record], Result]
+    exit_code: Callable[[Result], int]
+    presets: Path
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the flow as asked; returns the exit code. A user's mistake is one message, never a stack trace."""
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+        console = Console(stderr=True, highlight=False)
+        try:
+            return self._main(list(sys.argv[1:] if argv is None else argv), console)
+        except StillhouseError as error:
+            console.print(f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True)
+            return USAGE_ERROR
+        except KeyboardInterrupt:
+            console.print("interrupted: what was finished is kept; run the same command again to go on.")
+            return 130
+
+    def _main(self, argv: list[str], console: Console) -> int:
+        options, rest = self._own_parser().parse_known_args(_dashed(_entries(argv, _mappings(self.config))))
+        if options.help:
+            self._fields(["--help"])
+            return 0
+        config = build(self.config, self._layers(options, rest))
+        if options.dry_run:
+            asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
+            with run_options(asked):
+                self.flow.fn(config)
+            _print_plan(asked.plan, Console(highlight=False))
+            return 0
+        environment.open_home(get_settings())
+        with run_options(RunOptions(full_verify=options.verify == "full")):
+            result = self.summary(self.flow(config))
+        if options.report is not None:
+            options.report.parent.mkdir(parents=True, exist_ok=True)
+            options.report.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return self.exit_code(result)
+
+    def _own_parser(self) -> argparse.ArgumentParser:
+        parser = _Parser(prog=f"python -m flows.{self.name}", add_help=False, allow_abbrev=False)
+        presets = sorted(path.stem for path in self.presets.glob("*.yaml"))
+        parser.add_argument("-h", "--help", action="store_true")
+        parser.add_argument("--preset", choices=presets)
+        parser.add_argument("--config", type=Path)
+        parser.add_argument("--dry-run", action="store_true")
+        parser.add_argument("--report", type=Path)
+        parser.add_argument("--verify", choices=["quick", "full"], default="quick")
+        return parser
+
+    def _layers(self, options: argparse.Namespace, rest: list[str]) -> Layer:
+        arguments = _arguments(self.config)
+        layers: list[Layer] = []
+        if options.preset:
+            layers.append(read_layer(self.presets / f"{options.preset}.yaml"))
+        layers.append(_given(EnvSettingsSource(arguments)()))
+        if options.config:
+            layers.append(read_layer(options.config))
+        layers.append(self._fields(rest))
+        return merge(layers)
+
+    def _fields(self, argv: list[str]) -> Layer:
+        parser = _Parser(
+            prog=f"python -m flows.{self.name}",
+            description=self.description,
+            epilog=(
+                "and: --preset NAME | --config FILE.yaml | --dry-run (what would be computed, and why) | "
+                "--report FILE.json (the result as JSON) | --verify full (read every byte of each cached artifact). "
+                f"Presets: {', '.join(sorted(path.stem for path in self.presets.glob('*.yaml')))}. "
+                "Exit codes: 0 pass, 2 wrong input, 3 fail, 4 needs more rows."
+            ),
+            allow_abbrev=False,
+        )
+        source = CliSettingsSource[argparse.ArgumentParser](
+            _arguments(self.config), root_parser=parser, cli_parse_args=argv, cli_kebab_case=True, cli_avoid_json=False
+        )
+        try:
+            return _given(source())
+        except SettingsError as error:
+            raise ConfigError(f"the command line cannot be read: {error}. See --help.") from None
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with a ConfigError that names the closest option in place of a page of usage and an exit."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [option for action in self._actions for option in action.option_strings]
+        wrong = next((word for word in message.split() if word.startswith("--")), "")
+        close = difflib.get_close_matches(wrong, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close and close[0] != wrong else ""
+        raise ConfigError(f"the command line cannot be read: {message}.{hint} --help lists every option.")
+
+
+def _arguments(config: type[BaseModel]) -> type[BaseSettings]:
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in config.model_fields.items()}
+    base = type("_Base", (BaseSettings,), {"model_config": SettingsConfigDict(
+        env_prefix="STILLHOUSE_", env_nested_delimiter="__", extra="ignore")})  # fmt: skip
+    made: type[BaseSettings] = create_model("Arguments", __base__=base, **fields)
+    return made
+
+
+def _given(values: dict[str, Any]) -> Layer:
+    given: dict[str, JsonValue] = {name: value for name, value in values.items() if value is not None}
+    return given
+
+
+def _mappings(config: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of the fields that are mappings, such as `extract.parameters`."""
+    found = []
+    for name, field in config.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += _mappings(kind, f"{prefix}{name}.")
+        elif get_origin(kind) is dict:
+            found.append(f"{prefix}{name}")
+    return found
+
+
+def _entries(argv: list[str], mappings: list[str]) -> list[str]:
+    """`--extract.parameters.name value` sets one entry of a mapping, without JSON."""
+    done, rest = [], list(argv)
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        owner = next((name for name in mappings if option.startswith(f"--{name}.")), None)
+        if owner is None:
+            done.append(option + equals + value)
+            continue
+        entry = option.removeprefix(f"--{owner}.")
+        if not equals and not rest:
+            raise ConfigError(f"{option} has no value: expected one. Write {option} VALUE.")
+        done += [f"--{owner}", json.dumps({entry: value if equals else rest.pop(0)})]
+    return done
+
+
+def _dashed(argv: list[str]) -> list[str]:
+    """Dashes and underscores are the same in the name of an option; its value is left alone."""
+    named = (argument.partition("=") for argument in argv)
+    return [name.replace("_", "-") + equals + value if name.startswith("--") else name + equals + value
+            for name, equals, value in named]  # fmt: skip
+
+
+def _print_plan(plan: list[PlanLine], console: Console) -> None:
+    for line in plan:
+        colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]
+        console.print(f"[{colour}]{line.state:<7}[/{colour}] {line.name:<18} {line.why}", soft_wrap=True)

@@ -1,0 +1,130 @@
+"""Freeing disk: artifacts that no release reaches, and what killed stages left behind.
+
+Kept are the releases and data sets of the local Hub, what was measured of a release, everything these were
+made from however far back, and whatever is younger than a number of days. A stage whose artifact was freed is
+computed again when it is asked for: nothing but time is lost.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from infra.abandoned import live_runs
+from infra.errors import StoreError
+from infra.fingerprint import file_digest
+from infra.hub import FOLDERS, LocalHub
+from infra.lineage import ancestors
+from infra.record import RECORD_FILE, Record
+from infra.settings import Settings
+from infra.store import KEY_LENGTH, Store, disk_errors
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """A folder that can go: its size in bytes, and why nobody needs it."""
+
+    path: Path
+    size: int
+    why: str
+
+
+def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None = None) -> list[Garbage]:
+    """Folders that can go, largest first. Of each repository the newest `keep_releases` count (None: all)."""
+    store = Store(settings)
+    records = list(store.records())
+    kept = {key[:KEY_LENGTH] for key in kept_keys(settings, records, keep_days, keep_releases)}
+    whole = {record.key[:KEY_LENGTH] for record in records}
+    garbage = []
+    for folder in sorted(settings.artifacts.glob("*/*")):
+        if folder.name not in whole:
+            garbage.append(Garbage(folder, _size(folder), "a stage was killed here"))
+        elif folder.name not in kept:
+            garbage.append(Garbage(folder, _size(folder), "no kept release reaches it"))
+    for folder in sorted(settings.work.glob("*")):
+        if folder.name in whole or _age_days(folder) > keep_days:
+            garbage.append(Garbage(folder, _size(folder), "checkpoints of a stage that was not resumed"))
+    return sorted(garbage, key=lambda item: item.size, reverse=True)
+
+
+def free(settings: Settings, garbage: list[Garbage]) -> list[Garbage]:
+    """Delete garbage and return what went; what another process holds locked stays.
+
+    Raises StoreError while a flow runs in this home: a hit that it counts on might be what goes.
+    """
+    if running := live_runs(settings):
+        who = ", ".join(f"{run.flow} (process {run.pid} on {run.host})" for run in running)
+        raise StoreError(
+            f"a flow is under way in {settings.home}: {who}. Nothing was freed; run gc when it has ended."
+        )
+    return [item for item in garbage if _free(settings, item)]
+
+
+def kept_keys(
+    settings: Settings, records: list[Record], keep_days: float, keep_releases: int | None
+) -> set[str]:
+    """Keys of the records that stay."""
+    oldest = (datetime.now(UTC) - timedelta(days=keep_days)).isoformat()
+    published = _published_files(settings, keep_releases)
+    releases = [record for record in records if _is_published(record, published)]
+    recent = [record for record in records if record.finished >= oldest]
+    evidence = _evidence(records, [record for record in releases if record.kind == "ReleaseRef"])
+    return ancestors(records, [*releases, *recent, *evidence])
+
+
+def _is_published(record: Record, published: set[str]) -> bool:
+    """All of its files are in the Hub, under whatever names: a tokenizer alone is shared by many."""
+    return bool(record.files) and {file.sha256 for file in record.files.values()} <= published
+
+
+def _evidence(records: list[Record], releases: list[Record]) -> list[Record]:
+    """What was measured of releases: everything that has one among its inputs, directly or further back."""
+    known = {record.digest for record in releases}
+    found: list[Record] = []
+    for record in sorted(
+        records, key=lambda record: record.finished
+    ):  # What a record was made from is older.
+        if any(given.digest in known for given in record.inputs.values()):
+            known.add(record.digest)
+            found.append(record)
+    return found
+
+
+def _published_files(settings: Settings, keep_releases: int | None) -> set[str]:
+    """sha256 of every file of the kept revisions in the local Hub."""
+    hub = LocalHub(settings.hub_folder)
+    digests = set()
+    for kind, folder in FOLDERS.items():
+        for home in (settings.hub_folder / folder).glob("*/*"):
+            revisions = hub.revisions(kind, f"{home.parent.name}/{home.name}")[:keep_releases]
+            files = (
+                file for revision in revisions for file in Path(revision.path).rglob("*") if file.is_file()
+            )
+            digests |= {file_digest(file) for file in files}
+    return digests
+
+
+def _free(settings: Settings, item: Garbage) -> bool:
+    lock = FileLock(settings.locks / f"{item.path.name}.lock")
+    with disk_errors(item.path):
+        settings.locks.mkdir(parents=True, exist_ok=True)
+        try:
+            with lock.acquire(blocking=False):
+                # The record first: a folder without it does not exist, wherever this is broken off.
+                (item.path / RECORD_FILE).unlink(missing_ok=True)
+                shutil.rmtree(item.path)
+        except Timeout:
+            return False
+    return True
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _age_days(folder: Path) -> float:
+    newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+    return (time.time() - newest) / 86_400

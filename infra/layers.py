@@ -1,0 +1,71 @@
+"""A flow's config from its layers. Strength, the strongest first: command line, `--config`, environment, preset, recipe."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from infra.errors import ConfigError
+
+Config = TypeVar("Config", bound=BaseModel)
+Layer = dict[str, JsonValue]
+HERE = "{here}"
+
+
+def read_layer(path: Path) -> Layer:
+    """A YAML file of config fields, `{here}` in it standing for its folder.
+
+    Raises ConfigError naming the line when it is not one.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8").replace(HERE, str(path.resolve().parent)))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): expected a YAML file. Check the path.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}. Correct the file; flows/recipes/ has examples.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ConfigError(f"{path} holds a {type(content).__name__}: expected sections such as `distill:` with fields below.")
+    return TypeAdapter(Layer).validate_python(content)
+
+
+def merge(layers: Sequence[Mapping[str, JsonValue]]) -> Layer:
+    """Layers from weak to strong as one; mappings are merged field by field, all else is replaced."""
+    merged: Layer = {}
+    for layer in layers:
+        for name, value in layer.items():
+            below = merged.get(name)
+            merged[name] = merge([below, value]) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def build(config: type[Config], layer: Mapping[str, JsonValue]) -> Config:
+    """Validate a layer. Raises ConfigError with each wrong field: what was found, what was expected."""
+    try:
+        return config.model_validate(layer)
+    except ValidationError as error:
+        lines = [_describe(config, detail["type"], detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()]
+        raise ConfigError("the config cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _describe(config: type[BaseModel], kind: str, where: tuple[int | str, ...], message: str, found: object) -> str:
+    field = ".".join(str(part) for part in where)
+    if kind != "extra_forbidden":
+        return f"{field} is {found!r}: {message[0].lower()}{message[1:]}. --help lists every field with its bounds."
+    known = _fields_at(config, where[:-1])
+    close = difflib.get_close_matches(str(where[-1]), known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
+    return f"{field} is not a field: {hint} --help lists every field."
+
+
+def _fields_at(config: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
+    for part in where:
+        annotation = config.model_fields[str(part)].annotation if str(part) in config.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        config = annotation
+    return list(config.model_fields)

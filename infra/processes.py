@@ -1,0 +1,86 @@
+"""Child processes: started with a log of their own, known by number and start time, ended as a family."""
+
+import socket
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel
+
+from infra.errors import ServiceError
+from infra.store import disk_errors
+
+LOOPBACK = "127.0.0.1"
+STOP_SECONDS = 10.0
+LOG_TAIL = 15
+
+
+class Child(BaseModel):
+    """A process of ours: the start time tells it from a later one that was given the same number."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Child":
+        """The process that has this number now."""
+        return cls(pid=pid, started=psutil.Process(pid).create_time())
+
+    def lives(self) -> bool:
+        """Whether this very process still runs."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+        except psutil.NoSuchProcess:
+            return False
+
+
+def start_process(log: Path, command: Sequence[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a child that writes to `log` and is out of reach of the terminal's Ctrl-C: its parent ends it."""
+    with disk_errors(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+
+def end_processes(pids: Iterable[int], patience: float = STOP_SECONDS) -> None:
+    """End processes with all their descendants: asked first, made to after `patience` seconds."""
+    family: list[psutil.Process] = []
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            family += [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue  # It ended by itself: that is what was wanted.
+    for ask in (psutil.Process.terminate, psutil.Process.kill):
+        for process in family:
+            if process.is_running():
+                ask(process)
+        _, family = psutil.wait_procs(family, timeout=patience)
+
+
+def ended(name: str, log: Path, process: subprocess.Popen[bytes]) -> ServiceError:
+    """The error for a process that should still run, with the last lines of its log."""
+    tail = "\n  ".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL:])
+    return ServiceError(
+        f"{name} ended by itself with code {process.returncode}: expected it to run. "
+        f"`python -m infra.cli doctor` looks for the cause. The end of {log}:\n  {tail}"
+    )
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

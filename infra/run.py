@@ -1,0 +1,162 @@
+"""One flow run: its options, store, tracking and what became of each stage. Opened by the flow, seen by the stages."""
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+
+from infra.environment import open_home
+from infra.errors import ConfigError
+from infra.fingerprint import canonical
+from infra.settings import Settings, get_settings
+from infra.store import Store, disk_errors, write_atomically
+from infra.tracking import Tracker
+
+logger = logging.getLogger(__name__)
+
+
+class StageOutcome(BaseModel):
+    """What became of one stage in a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: Literal["computed", "cached"]
+    seconds: float
+    key: str
+    digest: str
+
+
+class PlanLine(BaseModel):
+    """What a dry run says of one stage."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: Literal["hit", "miss", "action"]
+    why: str = Field("", description="on a miss: the input or field that changed since the last record")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a flow is run; nothing here changes what it computes. `plan` takes what a dry run finds."""
+
+    dry_run: bool = False
+    full_verify: bool = False
+    plan: list[PlanLine] = field(default_factory=list)
+
+
+@dataclass
+class FlowRun:
+    """A run under way."""
+
+    name: str
+    settings: Settings
+    options: RunOptions
+    store: Store
+    tracker: Tracker
+    flow_run_id: str | None = None
+    mlflow_run_id: str | None = None
+    outcomes: list[StageOutcome] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run was opened."""
+        return time.monotonic() - self.started
+
+    def say(self, line: str) -> None:
+        """A line for the person at the terminal, and for Prefect's log."""
+        self.console.print(line)
+        logger.info(line)
+
+    def finished(self, outcome: StageOutcome) -> None:
+        """Note a stage's outcome and show it."""
+        self.outcomes.append(outcome)
+        mark = "[green]cached  [/green]" if outcome.state == "cached" else "[bold]computed[/bold]"
+        self.say(f"  {mark} {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}")
+
+    def planned(self, line: PlanLine) -> None:
+        """Note what a dry run found."""
+        self.options.plan.append(line)
+
+
+_options: ContextVar[RunOptions] = ContextVar("options", default=RunOptions())
+_current: ContextVar[FlowRun | None] = ContextVar("current", default=None)
+
+
+@contextmanager
+def run_options(options: RunOptions) -> Iterator[None]:
+    """Options for the flow called inside."""
+    token = _options.set(options)
+    try:
+        yield
+    finally:
+        _options.reset(token)
+
+
+def current_run() -> FlowRun:
+    """The open run. Raises ConfigError outside of one: a stage cannot be called on its own."""
+    run = _current.get()
+    if run is None:
+        raise ConfigError("a stage was called outside of a flow run: expected `with open_run(name, config):` around it.")
+    return run
+
+
+@contextmanager
+def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
+    """Open the MLflow parent run and everything the stages of one flow run share."""
+    settings, options = get_settings(), _options.get()
+    run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
+    token = _current.set(run)
+    try:
+        if options.dry_run:
+            yield run
+        else:
+            open_home(settings)
+            with _tracked(run, config):
+                yield run
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
+    run.flow_run_id = _prefect_flow_run_id()
+    tags = {"prefect.flow_run_id": run.flow_run_id or ""}
+    run.mlflow_run_id = run.tracker.start(run.name, config=canonical(config), tags=tags)
+    marker = run.settings.runs / f"{run.flow_run_id or os.getpid()}.json"
+    with disk_errors(marker):
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        started = psutil.Process().create_time()
+        owner = {"pid": os.getpid(), "pid_started": started, "host": socket.gethostname(), "flow_run_id": run.flow_run_id,
+                 "mlflow_run_id": run.mlflow_run_id, "flow": run.name}  # fmt: skip
+        write_atomically(marker, json.dumps(owner))
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        run.tracker.end(run.mlflow_run_id, status)
+        marker.unlink(missing_ok=True)
+
+
+def _prefect_flow_run_id() -> str | None:
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context is not None and context.flow_run is not None else None

@@ -1,0 +1,216 @@
+"""Prefect's server and MLflow's UI on 127.0.0.1: children of `infra.cli up`, which watches and ends them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from filelock import FileLock
+
+from infra.environment import Services, prepare, running_services
+from infra.errors import ServiceError
+from infra.processes import LOOPBACK, STOP_SECONDS, Child, end_processes, ended, port_is_free, start_process
+from infra.settings import Settings
+from infra.store import disk_errors, write_atomically
+
+START_SECONDS = 120.0
+Processes = Mapping[str, subprocess.Popen[bytes]]
+
+
+class ServicesFile(Services):
+    """`services.json`: the addresses that flows read, and the children to end should `up` be killed."""
+
+    children: tuple[Child, ...] = ()
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server: how it is started, where it answers when it is ready, and which setting moves its port."""
+
+    name: str
+    port: int
+    port_setting: str
+    health: str
+    command: tuple[str, ...]
+
+
+def servers(settings: Settings) -> tuple[Server, ...]:
+    """The servers of this home; MLflow's only where the settings name no other tracking server."""
+    return (_prefect(settings.prefect_port),) + (() if settings.mlflow_uri else (_mlflow(settings),))
+
+
+def prefect_api_url(settings: Settings) -> str:
+    """Where Prefect's server answers its clients."""
+    return f"http://{LOOPBACK}:{settings.prefect_port}/api"
+
+
+def _prefect(port: int) -> Server:
+    command = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port), "--analytics-off")
+    health = f"http://{LOOPBACK}:{port}/api/health"
+    return Server("prefect", port, "STILLHOUSE_PREFECT_PORT", health, (sys.executable, *command))
+
+
+def _mlflow(settings: Settings) -> Server:
+    port = settings.mlflow_port
+    command = (
+        sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1",
+        "--allowed-hosts", f"{LOOPBACK}:{port},localhost:{port}",
+        "--backend-store-uri", f"sqlite:///{settings.mlflow_database}",
+        # The clients are on this machine and write the files themselves; the server only shows them.
+        "--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri(),
+    )  # fmt: skip
+    return Server("mlflow", port, "STILLHOUSE_MLFLOW_PORT", f"http://{LOOPBACK}:{port}/health", command)
+
+
+def run_services(settings: Settings, ready: Callable[[Services], Processes]) -> None:
+    """Start the servers, call `ready` with their addresses, and stay until SIGINT, SIGTERM or a child ends.
+
+    `ready` may start more processes (a worker), which come under the same care. All are ended on the way out,
+    whichever way that is. Raises ServiceError when a port is taken, a server does not start, or a process
+    ends by itself.
+    """
+    _refuse_second(settings)
+    end_orphans(settings)
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    with _stop_signals() as stop:
+        try:
+            _start(settings, processes, stop)
+            if not stop.is_set():
+                processes |= ready(_write_file(settings, processes.values()))
+                _write_file(settings, processes.values())
+            _watch(settings, processes, stop)
+        finally:
+            end_processes(process.pid for process in processes.values())
+            settings.services_file.unlink(missing_ok=True)
+
+
+def log_file(settings: Settings, name: str) -> Path:
+    """Where the output of a process goes."""
+    return settings.home / "logs" / f"{name}.log"
+
+
+def stop_services(settings: Settings) -> bool:
+    """End the `up` of this home, or what a killed one left; False when nothing was running."""
+    services = running_services(settings)
+    if services is None:
+        return end_orphans(settings) > 0
+    process = psutil.Process(services.pid)
+    process.terminate()
+    try:
+        process.wait(timeout=3 * STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        raise ServiceError(
+            f"process {services.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
+            f"{settings.home / 'logs'}, or end it with `kill -9 {services.pid}` and run `down` once more."
+        ) from None
+    return True
+
+
+def end_orphans(settings: Settings) -> int:
+    """End servers whose `up` was killed, and remove its stale file; returns how many there were."""
+    if running_services(settings) is not None:
+        return 0
+    try:
+        left = ServicesFile.model_validate_json(settings.services_file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return 0
+    orphans = [child.pid for child in left.children if child.lives()]
+    end_processes(orphans)
+    settings.services_file.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def _refuse_second(settings: Settings) -> None:
+    if (services := running_services(settings)) is not None:
+        raise ServiceError(
+            f"the services of {settings.home} run already (process {services.pid}): Prefect at "
+            f"{services.prefect_api_url}, MLflow at {services.mlflow_tracking_uri}. Use them, or end them with "
+            "`python -m infra.cli down`."
+        )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """SIGINT, SIGTERM and SIGHUP set an event instead of breaking off: the children are ended in order."""
+    stop = threading.Event()
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    try:
+        yield stop
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> None:
+    prepare()
+    os.environ.pop("PREFECT_API_URL", None)  # A server must not take itself for a client of another one.
+    os.environ["PREFECT_SERVER_UI_API_URL"] = prefect_api_url(
+        settings
+    )  # Its own default knows only port 4200.
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # More processes, for features not used here.
+    wanted = servers(settings)
+    for server in wanted:
+        if not port_is_free(server.port):
+            raise ServiceError(
+                f"port {server.port} of {LOOPBACK} is taken: expected it free for {server.name}. Stop what "
+                f"listens there (`ss -ltnp` names it), or set {server.port_setting} to another port."
+            )
+    with disk_errors(settings.home):
+        for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
+            folder.mkdir(parents=True, exist_ok=True)
+    # A flow that makes the tracking database in the same moment would break the file for good.
+    with FileLock(settings.locks / "mlflow.lock"):
+        for server in wanted:
+            processes[server.name] = start_process(log_file(settings, server.name), server.command)
+        for server in wanted:
+            _wait_ready(server, log_file(settings, server.name), processes[server.name], stop)
+
+
+def _wait_ready(server: Server, log: Path, process: subprocess.Popen[bytes], stop: threading.Event) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not stop.wait(0.2):
+        if process.poll() is not None:
+            raise ended(server.name, log, process)
+        if _answers(server.health):
+            return
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"{server.name} does not answer at {server.health} after {START_SECONDS:.0f} s: expected it "
+                f"within seconds. Its log is {log}; `python -m infra.cli doctor` looks for the cause."
+            )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False  # Not listening yet.
+
+
+def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]) -> Services:
+    file = ServicesFile(
+        pid=os.getpid(),
+        prefect_api_url=prefect_api_url(settings),
+        mlflow_tracking_uri=settings.mlflow_uri or f"http://{LOOPBACK}:{settings.mlflow_port}",
+        children=tuple(Child.of(process.pid) for process in processes),
+    )
+    with disk_errors(settings.services_file):
+        write_atomically(settings.services_file, json.dumps(file.model_dump(), indent=2) + "\n")
+    return file
+
+
+def _watch(settings: Settings, processes: Processes, stop: threading.Event) -> None:
+    while not stop.wait(0.5):
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise ended(name, log_file(settings, name), process)

@@ -1,0 +1,195 @@
+"""The artifact store: one folder a key, verified when it is found, visible only once its record is written."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from filelock import FileLock, Timeout
+
+from infra.artifact import STORE_SCHEME, ArtifactRef
+from infra.errors import ArtifactError, StillhouseError, StoreError
+from infra.fingerprint import combined_digest, file_digest
+from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
+from infra.settings import Settings
+
+KEY_LENGTH = 20
+BESIDE = frozenset({RECORD_FILE, HISTORY_FILE})
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full; free space (`python -m infra.cli gc` frees what no release reaches)",
+    errno.EDQUOT: "the disk quota is used up; free space (`python -m infra.cli gc`)",
+    errno.EROFS: "it is on a read-only file system; set STILLHOUSE_HOME to a folder that can be written",
+    errno.EACCES: "there is no permission to write; set STILLHOUSE_HOME to a folder of yours",
+    errno.EPERM: "it is not permitted to write; set STILLHOUSE_HOME to a folder of yours",
+}
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the store has under a key: a verified record, or why not (`problem` names damage, None if never there)."""
+
+    record: Record | None
+    problem: str | None = None
+
+
+@contextmanager
+def disk_errors(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into a StoreError with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise StoreError(f"{place} cannot be written: {DISK_ERRORS[error.errno]}.") from error
+        raise
+
+
+class Store:
+    """Artifacts under one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Where the artifact of a key lies or would lie."""
+        return self.settings.artifacts / stage / key[:KEY_LENGTH]
+
+    def work_dir(self, key: str) -> Path:
+        """Where a stage keeps what must outlive a kill."""
+        return self.settings.work / key[:KEY_LENGTH]
+
+    def path(self, ref: ArtifactRef) -> Path:
+        """Folder (or file) of a reference. Raises ArtifactError when nothing is there."""
+        if ref.uri.startswith(STORE_SCHEME):
+            path = self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
+        else:
+            path = Path(unquote(urlparse(ref.uri).path))
+        if not path.exists():
+            raise ArtifactError(f"{ref.uri} is not there: expected {path}. Run the flow again; it is made anew.")
+        return path
+
+    def find(self, stage: str, key: str, full: bool = False) -> Lookup:
+        """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
+        folder = self.folder(stage, key)
+        try:
+            record = Record.model_validate_json((folder / RECORD_FILE).read_bytes())
+        except FileNotFoundError:
+            return Lookup(None, f"{folder} has no {RECORD_FILE}" if _has_files(folder) else None)
+        except ValueError:
+            return Lookup(None, f"{folder / RECORD_FILE} is not a record of this version")
+        if record.key != key:
+            return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]}")
+        for name, file in record.files.items():
+            if problem := _damage(folder / name, file, full):
+                return Lookup(None, problem)
+        return Lookup(record)
+
+    @contextmanager
+    def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the key alone. The lock is `flock`'s: it goes when its holder dies, however it dies."""
+        with disk_errors(self.settings.locks):
+            self.settings.locks.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.settings.locks / f"{key[:KEY_LENGTH]}.lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                if waiting is not None:
+                    waiting()
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def writing(self, stage: str, key: str) -> Iterator[tuple[Path, Path]]:
+        """Empty output folder and kept work folder for a key; on an error the output goes and the store is as it was."""
+        output, work = self.folder(stage, key), self.work_dir(key)
+        with disk_errors(self.settings.home):
+            if output.exists():
+                shutil.rmtree(output)
+            output.mkdir(parents=True)
+            work.mkdir(parents=True, exist_ok=True)
+            try:
+                yield output, work
+            except BaseException:
+                shutil.rmtree(output, ignore_errors=True)
+                if not _has_files(work):
+                    shutil.rmtree(work, ignore_errors=True)
+                raise
+
+    def commit(self, record: Record) -> None:
+        """Make the artifact exist: its record, by an atomic rename, and then the work folder's end."""
+        folder = self.folder(record.stage, record.key)
+        with disk_errors(folder):
+            write_atomically(folder / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+        shutil.rmtree(self.work_dir(record.key), ignore_errors=True)
+
+    def records(self, stage: str | None = None) -> Iterator[Record]:
+        """Every readable record, newest first."""
+        pattern = f"{stage or '*'}/*/{RECORD_FILE}"
+        found = []
+        for path in self.settings.artifacts.glob(pattern):
+            try:
+                found.append(Record.model_validate_json(path.read_bytes()))
+            except (OSError, ValueError):
+                continue  # Not a record of ours: `find` says so when its key is asked for.
+        yield from sorted(found, key=lambda record: record.finished, reverse=True)
+
+    def record_of(self, ref: ArtifactRef) -> Record | None:
+        """The record beside a reference's artifact, None when it is not from the store."""
+        if not ref.uri.startswith(STORE_SCHEME):
+            return None
+        path = self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME) / RECORD_FILE
+        try:
+            return Record.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+
+
+def measure_files(folder: Path) -> dict[str, FileRecord]:
+    """Size, mtime and sha256 of every file of an artifact (not of its record and metric history)."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in BESIDE:
+            status = path.stat()
+            files[name] = FileRecord(sha256=file_digest(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+    if not files:
+        raise StillhouseError(f"{folder} is empty: expected the stage to write files there. Correct the stage.")
+    return files
+
+
+def content_digest(files: Mapping[str, FileRecord]) -> str:
+    """Digest of an artifact from its files' digests."""
+    return combined_digest((name, file.sha256) for name, file in files.items())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or none: beside it, flushed to the disk, then renamed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _damage(path: Path, file: FileRecord, full: bool) -> str | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path} is missing"
+    if status.st_size != file.size:
+        return f"{path} has {status.st_size} bytes, its record says {file.size}"
+    untouched = status.st_mtime_ns == file.mtime_ns and not full
+    if not untouched and file_digest(path) != file.sha256:
+        return f"{path} does not have the bytes of its record"
+    return None
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())

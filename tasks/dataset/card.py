@@ -1,0 +1,154 @@
+"""The card of a published data set: metadata as the Hub reads it, and text made from records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from huggingface_hub import DatasetCard, DatasetCardData
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from infra.errors import ArtifactError
+from tasks.dataset.config import PublishDatasetConfig
+from tasks.dataset.report import CurationReport
+from tasks.labelled_text.dataset import DatasetInfo, split_files
+
+TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = "dataset_card.md.j2"
+EXTRACT_FILE = "extract.json"
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+LARGEST = "10M<n<100M"
+
+
+class Source(BaseModel):
+    """A table that rows came from, as far as the card tells of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    digest: str
+    title: str | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    url: str | None = None
+
+
+class Origin(BaseModel):
+    """What `extract.json` says of where the rows came from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sql: str
+    dialect: str = "sql"
+    parameters: dict[str, JsonValue] = {}
+    rows: int
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything that a card says."""
+
+    config: PublishDatasetConfig
+    info: DatasetInfo
+    curation: CurationReport
+    origin: Origin
+    split_bytes: dict[str, int]
+    download_bytes: int
+
+    @property
+    def license(self) -> str:
+        """The licence that was asked for, else the one that all sources have, else unknown."""
+        licences = {source.licence for source in self.origin.sources}
+        only = licences.pop() if len(licences) == 1 else None
+        return self.config.license or only or "unknown"
+
+    @property
+    def attributions(self) -> tuple[str, ...]:
+        """Sentences that name the sources, each once: the config's first, then the tables' own."""
+        own = (source.attribution for source in self.origin.sources)
+        return tuple(dict.fromkeys(text for text in (self.config.attribution, *own) if text))
+
+
+def read_origin(extract: Path) -> Origin:
+    """Read `extract.json`; raises ArtifactError when it is not there."""
+    path = extract / EXTRACT_FILE
+    if not path.is_file():
+        raise ArtifactError(f"{extract} has no {EXTRACT_FILE}: expected an extract. Run extract again.")
+    return Origin.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def measure(folder: Path, info: DatasetInfo) -> tuple[dict[str, int], int]:
+    """Bytes of each split in memory (as `num_bytes` of the Hub), and of all parquet files."""
+    files = {split: split_files(folder, split) for split in info.rows}
+    in_memory = {split: sum(pq.read_table(path).nbytes for path in paths) for split, paths in files.items()}
+    return in_memory, sum(path.stat().st_size for paths in files.values() for path in paths)
+
+
+def card_data(facts: CardFacts) -> DatasetCardData:
+    """The YAML block. Labels are class labels: their text in the files becomes an id on loading."""
+    rows = facts.info.rows
+    names: JsonValue = {str(i): name for i, name in enumerate(facts.info.labels)}
+    splits: JsonValue = [
+        {"name": split, "num_bytes": facts.split_bytes[split], "num_examples": count}
+        for split, count in rows.items()
+    ]
+    total = sum(rows.values())
+    return DatasetCardData(
+        language=list(facts.config.language),
+        license=facts.license,
+        pretty_name=facts.config.title,
+        tags=["stillhouse", *facts.config.tags],
+        task_categories=["text-classification"],
+        size_categories=[next((name for limit, name in SIZES if total < limit), LARGEST)],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": f"data/{split}-*"} for split in rows],
+            }
+        ],
+        dataset_info={
+            "features": [
+                {"name": "text", "dtype": "string"},
+                {"name": "label", "dtype": {"class_label": {"names": names}}},
+                {"name": "weight", "dtype": "float64"},
+            ],
+            "splits": splits,
+            "download_size": facts.download_bytes,
+            "dataset_size": sum(facts.split_bytes.values()),
+        },
+    )
+
+
+def write_card(facts: CardFacts, path: Path) -> None:
+    """Write the card; the same facts give the same bytes."""
+    # Markdown is not HTML: autoescape would spoil it. What comes from data goes through the `cell` filter.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = cell
+    text = environment.get_template(TEMPLATE).render(facts=facts, fence=_fence(facts.origin.sql))
+    card = DatasetCard(f"---\n{card_data(facts).to_yaml()}\n---\n\n{text}", ignore_metadata_errors=False)
+    path.write_text(str(card), encoding="utf-8")
+
+
+def cell(text: object) -> str:
+    """Text from data inside of Markdown: no line break, no bar, no HTML, no code mark."""
+    plain = " ".join(str(text).split())
+    for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+        plain = plain.replace(mark, safe)
+    return plain
+
+
+def _fence(code: str) -> str:
+    """A fence that is longer than any run of back-ticks in the code."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return fence

@@ -1,0 +1,95 @@
+"""What is asked of curation and of publishing a data set."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+AUTO = "auto"
+
+
+class CurateConfig(BaseModel):
+    """Which rows are kept, what is changed in them, and how they are split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_characters: int = Field(2, ge=1, description="shortest text kept, in characters")
+    max_characters: int = Field(20_000, ge=1, description="longest text kept, in characters")
+    min_words: int = Field(1, ge=1, description="fewest blank-separated words of a text kept")
+    max_words: int = Field(4_000, ge=1, description="most blank-separated words of a text kept")
+    min_letter_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="smallest share of letters, marks and digits (of any script) in a text kept",
+    )
+    max_unreadable_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="largest share of U+FFFD and private-use characters (a wrong encoding) kept",
+    )
+    redact: bool = Field(True, description="replace secrets and e-mail addresses by <SECRET> and <EMAIL>")
+    min_rows_per_label: int = Field(
+        5,
+        ge=1,
+        description="labels with fewer rows (in train, or in all when the split is made here) are dropped",
+    )
+    near_duplicate_threshold: float | None = Field(
+        0.95,
+        ge=0.5,
+        le=1,
+        description="Jaccard similarity of character 5-grams from which two texts of a label and split are "
+        "one; null keeps both. High on purpose: short queries that differ in a word are worth training on",
+    )
+    leakage_threshold: float = Field(
+        0.9,
+        ge=0.5,
+        le=1,
+        description="the same similarity, from which a text may not be on both sides of a split",
+    )
+    out_of_scope_label: str | None = Field(
+        AUTO,
+        description="label of what the model does not serve; auto: oos or out_of_scope; null: none",
+    )
+    test_share: float = Field(
+        0.1, gt=0, le=0.4, description="share of rows for test, when there is no test split"
+    )
+    validation_share: float = Field(
+        0.1, gt=0, le=0.4, description="share of the rows that are split for validation, when there is none"
+    )
+    rows_per_shard: int = Field(500_000, ge=1, description="most rows of one parquet file")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the split")
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> "CurateConfig":
+        for unit in ("characters", "words"):
+            low, high = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
+            if low > high:
+                raise ValueError(
+                    f"min_{unit} is {low} and max_{unit} {high}: expected min <= max. Raise max_{unit}."
+                )
+        return self
+
+
+class PublishDatasetConfig(BaseModel):
+    """How a data set is named, described and licensed on the Hub; all of it goes into its card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        "local/dataset",
+        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
+        description="owner/name on the Hub",
+    )
+    title: str = Field("A labelled data set", min_length=1, description="heading of the card")
+    license: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.+-]*$",
+        description="the Hub's identifier, such as cc-by-3.0; null: what the tables say, or unknown",
+    )
+    language: tuple[str, ...] = Field(("en",), min_length=1, description="ISO 639-1 codes of the texts")
+    attribution: str = Field(
+        "", description="sources and licence as the licence wants them named; printed in the card"
+    )
+    sources: tuple[str, ...] = Field(
+        (), description="where the rows come from, one line each: name, address, licence"
+    )
+    tags: tuple[str, ...] = Field((), description="more tags for the card")

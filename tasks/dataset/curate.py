@@ -1,0 +1,169 @@
+"""Curate: rows as they were extracted become a data set to train on, and each step says what it took.
+
+    python -m flows.end_to_end --dataset.min-characters 10
+
+Order matters: texts are made final first (blanks, secrets), then labels; rows are judged one by one, then
+against each other in their split; last, splits are completed and cleaned of each other's texts.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from infra.errors import DataError
+from tasks.dataset.config import CurateConfig
+from tasks.dataset.duplicates import conflicts, exact_duplicates, leakage, near_duplicates
+from tasks.dataset.filters import count_words, normalise, presence_filters, row_filters
+from tasks.dataset.labels import (
+    drop_labels,
+    find_out_of_scope,
+    label_counts,
+    labels_of_train,
+    merge_spellings,
+    ordered,
+    rare_labels,
+)
+from tasks.dataset.ledger import Ledger
+from tasks.dataset.near import comparison_key
+from tasks.dataset.redact import redact_texts
+from tasks.dataset.report import REPORT_FILE, CurationReport, LabelMerge
+from tasks.dataset.rows import in_split, read_rows, replace, write_dataset
+from tasks.dataset.split import given_splits, make_splits, missing_splits
+from tasks.labelled_text.dataset import SPLITS, DatasetInfo
+
+SHOWN = 10
+
+
+def curate_rows(config: CurateConfig, extract: Path, output: Path) -> dict[str, float]:
+    """Read an extract, write the curated artifact (data/, dataset.json, curation.json), give its metrics.
+
+    Raises DataError when no row or fewer than two labels are left, or a split cannot be made; ConfigError for
+    an out-of-scope label that no row has.
+    """
+    ledger = Ledger()
+    rows = read_rows(extract)
+    rows_in = rows.num_rows
+    rows = _with_given_splits(rows, ledger)
+    rows, merges = _clean(rows, config, ledger)
+    rows = _distinct(rows, config, ledger)
+    rare = rare_labels(rows, config.min_rows_per_label)
+    rows = ledger.filter(rows, drop_labels(rare, config.min_rows_per_label))
+    rows, made = _complete_splits(rows, config, ledger)
+    rows = ledger.filter(rows, leakage(config.leakage_threshold))
+    rows = ledger.filter(rows, labels_of_train())
+    _check_learnable(rows, rare)
+    info = _describe(rows, config)
+    write_dataset(rows, info, output, config.rows_per_shard)
+    report = CurationReport(
+        rows_in=rows_in,
+        rows_out=rows.num_rows,
+        splits=info.rows,
+        made_splits=made,
+        steps=tuple(ledger.steps),
+        label_merges=merges,
+        dropped_labels=rare,
+        warnings=tuple(ledger.warnings),
+    )
+    (output / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return _metrics(report, info)
+
+
+def _with_given_splits(rows: pa.Table, ledger: Ledger) -> pa.Table:
+    column, blank = given_splits(rows["split"])
+    if 0 < blank < rows.num_rows:
+        ledger.warn(f"{blank} of {rows.num_rows} rows have no split: they were taken for train")
+    return replace(rows, "split", column)
+
+
+def _clean(rows: pa.Table, config: CurateConfig, ledger: Ledger) -> tuple[pa.Table, tuple[LabelMerge, ...]]:
+    """Final texts and labels, and the column `key`; rows that are of no use on their own are gone."""
+    after = replace(rows, "text", normalise(rows["text"]))
+    rows = ledger.change(
+        rows, after, "text", "normalise", "Unicode composed (NFC), blanks and control characters joined"
+    )
+    for rule in presence_filters():
+        rows = ledger.filter(rows, rule)
+    if config.redact:
+        after = replace(rows, "text", redact_texts(rows["text"]))
+        rows = ledger.change(rows, after, "text", "redact", "secrets and e-mail addresses replaced")
+    labels, merges = merge_spellings(rows["label"])
+    after = replace(rows, "label", labels)
+    rows = ledger.change(
+        rows, after, "label", "merge_labels", "labels that differ by case or blanks, commonest spelling"
+    )
+    for rule in row_filters(config):
+        rows = ledger.filter(rows, rule)
+    return rows.append_column("key", comparison_key(rows["text"])), merges
+
+
+def _distinct(rows: pa.Table, config: CurateConfig, ledger: Ledger) -> pa.Table:
+    """Each text once in its split, with one label; test stays as it was given."""
+    rows = ledger.filter(rows, conflicts())
+    rows = ledger.filter(rows, exact_duplicates())
+    if config.near_duplicate_threshold is not None:
+        rows = ledger.filter(rows, near_duplicates(config.near_duplicate_threshold))
+    return rows
+
+
+def _complete_splits(
+    rows: pa.Table, config: CurateConfig, ledger: Ledger
+) -> tuple[pa.Table, tuple[str, ...]]:
+    missing = missing_splits(rows)
+    if not missing:
+        _warn_of_parted_groups(rows, ledger)
+        return ledger.change(rows, rows, "split", "split", "kept as given"), ()
+    column, notes = make_splits(rows, missing, config)
+    for note in notes:
+        ledger.warn(note)
+    after = replace(rows, "split", column)
+    made = " and ".join(missing)
+    reason = f"{made} set aside from train: stratified, near-same texts together, seed {config.seed}"
+    return ledger.change(rows, after, "split", "split", reason), missing
+
+
+def _warn_of_parted_groups(rows: pa.Table, ledger: Ledger) -> None:
+    named = rows.filter(rows["group"].is_valid()).group_by("group").aggregate([("split", "count_distinct")])
+    if parted := int((named["split_count_distinct"].to_numpy() > 1).sum()):
+        ledger.warn(f"{parted} groups have rows in several of the given splits: results on them may flatter")
+
+
+def _check_learnable(rows: pa.Table, rare: dict[str, int]) -> None:
+    labels = sorted(label_counts(rows))
+    if len(labels) < 2:
+        found = f"one label only, {labels[0]!r}" if labels else "no rows"
+        gone = ", ".join(f"{name} ({count})" for name, count in list(rare.items())[:SHOWN])
+        dropped = (
+            f"Dropped for too few rows: {gone}; dataset.min_rows_per_label lowers that. " if rare else ""
+        )
+        raise DataError(
+            f"train has {found}: expected two labels or more. {dropped}Check the label column, or add rows."
+        )
+    for split in SPLITS[1:]:
+        if not in_split(rows, split).any():
+            raise DataError(
+                f"the {split} split has no rows left: expected texts unlike the other splits', with labels "
+                "of train. Give other rows, or leave the split column out to have it made."
+            )
+
+
+def _describe(rows: pa.Table, config: CurateConfig) -> DatasetInfo:
+    train = in_split(rows, "train")
+    names = sorted(label_counts(rows))
+    words = np.sort(count_words(rows["text"].filter(pa.array(train))))
+    out_of_scope = find_out_of_scope(config.out_of_scope_label, names)
+    return DatasetInfo(
+        labels=ordered(names, out_of_scope),
+        out_of_scope=out_of_scope,
+        rows={split: int(in_split(rows, split).sum()) for split in SPLITS},
+        words_p50=int(np.percentile(words, 50, method="higher")),
+        words_p99=int(np.percentile(words, 99, method="higher")),
+    )
+
+
+def _metrics(report: CurationReport, info: DatasetInfo) -> dict[str, float]:
+    metrics = {"rows_in": report.rows_in, "rows_out": report.rows_out, "labels": len(info.labels)}
+    metrics |= {f"{split}_rows": count for split, count in info.rows.items()}
+    metrics |= {f"{step.name}_dropped": step.rows_in - step.rows_out for step in report.steps if step.dropped}
+    metrics |= {f"{step.name}_changed": step.changed for step in report.steps if step.changed}
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,94 @@
+"""Near-same texts: MinHash and banding (rensa) propose, the exact Jaccard similarity of 5-grams decides.
+
+MinHash: A. Broder, "On the resemblance and containment of documents", 1997; banding: Leskovec, Rajaraman and
+Ullman, "Mining of Massive Datasets", section 3.4.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rensa import RMinHash, RMinHashLSH
+
+GRAM = 5
+SEED = 1  # of the hash functions; which pairs are found does not depend on it but for the misses below
+MISSES = 1e-6  # chance that a pair right at the threshold shares no band
+MOST_BANDS = 32
+CHUNK = 4096
+TRAILING = r"[\s.?!…]+$"
+
+
+def comparison_key(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What counts as the same text: case, compatibility forms, blanks and a last full stop do not matter."""
+    lower = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
+    lower = pc.utf8_trim(pc.replace_substring_regex(lower, r"[\s\p{Z}]+", " "), " ")
+    bare = pc.replace_substring_regex(lower, TRAILING, "")
+    return pc.if_else(pc.equal(bare, ""), lower, bare)
+
+
+def grams(key: str) -> set[str]:
+    """Character 5-grams; a shorter text is one gram."""
+    return {key[i : i + GRAM] for i in range(max(1, len(key) - GRAM + 1))}
+
+
+def jaccard(left: set[str], right: set[str]) -> float:
+    """Size of the intersection over size of the union."""
+    common = len(left & right)
+    return common / (len(left) + len(right) - common)
+
+
+def banding(threshold: float) -> tuple[int, int]:
+    """(bands, hashes a band), with the most hashes a band that still miss one pair in a million at most.
+
+    A pair of similarity s shares a band of r hashes with chance s^r: b bands miss it with chance (1 - s^r)^b.
+    More hashes a band propose fewer pairs that are then turned down.
+    """
+    for width in (8, 4, 2):
+        bands = math.ceil(math.log(MISSES) / math.log1p(-(min(threshold, 0.999) ** width)))
+        if bands <= MOST_BANDS:
+            return bands, width
+    return math.ceil(math.log(MISSES) / math.log1p(-threshold)), 1
+
+
+class Signed(NamedTuple):
+    """A text ready to be looked up: its comparison key, that key's grams and their MinHash."""
+
+    key: str
+    grams: set[str]
+    minhash: RMinHash
+
+
+class NearIndex:
+    """Texts by number, and which of them are near-same to a new one."""
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        bands, width = banding(threshold)
+        self.hashes = bands * width
+        self.index = RMinHashLSH(threshold=threshold, num_perm=self.hashes, num_bands=bands)
+        # Grams of a million texts would fill the memory: keys are kept, and a candidate's grams made anew.
+        self.known: dict[int, tuple[str, int]] = {}
+
+    def sign(self, keys: Iterable[str]) -> Iterator[Signed]:
+        """Comparison keys made ready, a few thousand at a time."""
+        rest = iter(keys)
+        while chunk := list(islice(rest, CHUNK)):
+            sets = [grams(key) for key in chunk]
+            yield from map(Signed, chunk, sets, RMinHash.from_token_sets(sets, self.hashes, SEED))
+
+    def add(self, number: int, text: Signed) -> None:
+        """Put a text in the index."""
+        self.known[number] = (text.key, len(text.grams))
+        self.index.insert(number, text.minhash)
+
+    def matches(self, text: Signed) -> Iterator[int]:
+        """Numbers of near-same texts, smallest first."""
+        for number in sorted(self.index.query(text.minhash)):
+            key, size = self.known[number]
+            # The similarity is at most the ratio of the sizes, which costs nothing to look at first.
+            small, large = sorted((len(text.grams), size))
+            if small >= self.threshold * large and jaccard(text.grams, grams(key)) >= self.threshold:
+                yield number

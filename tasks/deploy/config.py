@@ -1,0 +1,77 @@
+"""What is asked of the gate and of a release."""
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+IGNORE: Final[dict[str, JsonValue]] = {
+    "key": "ignore"
+}  # changes no byte of the package, so it is not part of its key
+
+
+class GateConfig(BaseModel):
+    """When a model may be released in its teacher's place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    margin: float = Field(
+        0.03,
+        gt=0,
+        lt=1,
+        description="largest loss of accuracy against the teacher that still passes; 0.03 = 3 points",
+    )
+    confidence: float = Field(
+        0.95,
+        ge=0.5,
+        lt=1,
+        description="confidence of the two-sided interval; 0.95 lets 2.5% of the too weak pass",
+    )
+    power: float = Field(
+        0.8,
+        ge=0.5,
+        lt=1,
+        description="chance with which the named number of test rows would decide (needs_more_rows)",
+    )
+    resamples: int = Field(20_000, ge=1_000, le=1_000_000, description="bootstrap resamples")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap")
+
+
+class ReleaseConfig(BaseModel):
+    """How a release is named, described and licensed; all of it goes into its card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        "stillhouse/classifier",
+        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
+        description="owner/name on the Hub; owner-name in MLflow's registry",
+        json_schema_extra=IGNORE,
+    )
+    title: str = Field(
+        "A small text classifier", min_length=1, description="heading of the card", json_schema_extra=IGNORE
+    )
+    license: str = Field(
+        "apache-2.0",
+        min_length=1,
+        description="licence of the released model, a Hub identifier",
+        json_schema_extra=IGNORE,
+    )
+    language: tuple[str, ...] = Field(
+        ("en",), min_length=1, description="ISO 639-1 codes", json_schema_extra=IGNORE
+    )
+    tags: tuple[str, ...] = Field((), description="more tags for the card", json_schema_extra=IGNORE)
+    attribution: str = Field(
+        "",
+        description="sources of the training data as their licence wants them named; printed in the card",
+        json_schema_extra=IGNORE,
+    )
+    limits: str = Field(
+        "",
+        description="what the model must not be used for, a paragraph added to the card",
+        json_schema_extra=IGNORE,
+    )
+
+    @property
+    def registered_name(self) -> str:
+        """The model's name in MLflow's registry, where a slash is not allowed."""
+        return self.name.replace("/", "-")

@@ -1,0 +1,64 @@
+"""Package: the three files that a user needs, laid out as the Hub's tools expect an ONNX model."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import ArtifactError
+from tasks.out_of_scope.rule import OutOfScopeRule
+
+MODEL_FILE = "onnx/model_quantized.onnx"
+FILES = {"model.onnx": MODEL_FILE, "config.json": "config.json", "tokenizer.json": "tokenizer.json"}
+
+
+@dataclass(frozen=True)
+class ReleasedModel:
+    """What a release's own files say of it."""
+
+    labels: tuple[str, ...]
+    max_length: int
+    out_of_scope: OutOfScopeRule | None
+    sha256: str
+
+
+def package_model(model: Path, target: Path) -> dict[str, float]:
+    """Copy a quantized ONNX artifact into the layout of a release, byte for byte; returns its size.
+
+    Raises ArtifactError when the artifact lacks one of the three files, or has its weights outside the graph.
+    """
+    missing = [name for name in FILES if not (model / name).is_file()]
+    if missing:
+        raise ArtifactError(
+            f"{model} lacks {', '.join(missing)}: expected {', '.join(FILES)}. Quantize again."
+        )
+    beside = sorted(path.name for path in model.glob("*.onnx.data*"))
+    if beside:
+        raise ArtifactError(
+            f"{model} keeps weights in {beside}: expected one self-contained file. Export again."
+        )
+    size = 0
+    for source, name in FILES.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model / source, target / name)
+        size += (target / name).stat().st_size
+    return {"size_mb": size / 1e6, "model_mb": (target / MODEL_FILE).stat().st_size / 1e6}
+
+
+def read_package(folder: Path) -> ReleasedModel:
+    """What a packaged model answers and how. Raises ArtifactError when `config.json` does not say."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        names, rule = config["id2label"], config["out_of_scope"]
+        return ReleasedModel(
+            labels=tuple(names[str(i)] for i in range(len(names))),
+            max_length=int(config["max_length"]),
+            out_of_scope=None if rule is None else OutOfScopeRule.model_validate(rule),
+            sha256=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(
+            f"{folder} is not a package ({type(error).__name__}: {error}): expected {MODEL_FILE} and "
+            "a config.json with id2label, max_length and out_of_scope. Run package again."
+        ) from error

@@ -1,0 +1,67 @@
+"""What is asked of the teacher_outputs and distill stages: augmented text, the student and its loss."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.training.config import LoopConfig
+
+
+class AugmentConfig(BaseModel):
+    """Text made from the training rows; the teacher answers it, so that it needs no label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    copies: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="augmented texts for each training row; unset: chosen from the data, "
+        "see docs/own-table.md",
+    )
+    dropped: float = Field(
+        1.0, ge=0, description="how often, relative to the two others, words of a text are left out"
+    )
+    substituted: float = Field(
+        1.0, ge=0, description="how often words of a text are replaced by training words"
+    )
+    joined: float = Field(
+        1.0, ge=0, description="how often a part of one text is joined to a part of another"
+    )
+    word_rate: float = Field(0.2, gt=0, lt=1, description="chance of each word to be left out or replaced")
+    seed: int = Field(0, ge=0, lt=2**31, description="which texts are made")
+
+
+class DistillConfig(LoopConfig):
+    """Loss = alpha CE + (1 - alpha) T^2 KL + beta (1 - cosine of the sentence vectors)."""
+
+    layers: int | None = Field(
+        None,
+        ge=1,
+        le=48,
+        description="the student's layers; unset: chosen from the data, see docs/own-table.md",
+    )
+    intermediate_size: int | None = Field(
+        None,
+        ge=1,
+        description="feed-forward units kept in each layer, at most the teacher's; unset: chosen from the "
+        "data, see docs/own-table.md",
+    )
+    max_length: int = Field(
+        64, ge=8, le=512, description="tokens a text is cut to, and positions kept; at most the teacher's"
+    )
+    alpha: float = Field(
+        0.1, ge=0, le=1, description="weight of the labels' cross-entropy; 1 with beta 0 is plain fine-tuning"
+    )
+    beta: float = Field(
+        10.0, ge=0, description="weight of 1 - cosine between the student's and the teacher's vectors"
+    )
+    temperature: float = Field(
+        2.0, gt=0, le=100, description="both softmaxes are softened by it in the KL term"
+    )
+    freeze_embeddings: bool = Field(
+        True, description="keep the teacher's embeddings as they are: quicker, and no worse"
+    )
+    batch_size: int = Field(
+        64, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+    )
+    learning_rate: float = Field(8e-4, gt=0, le=1, description="peak rate of AdamW for the student")
+    augment: AugmentConfig = Field(AugmentConfig(), description="augmented text")

@@ -1,0 +1,34 @@
+"""Distil: the teacher's answers, then a student of few layers that learns them.
+
+Domain imports are inside the stages: a cached run never pays for importing torch.
+"""
+
+from infra.artifact import CheckpointRef, DatasetRef, LogitsRef, TokenizerRef
+from infra.stage import Metrics, StageRun, stage
+from tasks.distill.config import AugmentConfig, DistillConfig
+
+
+@stage(version=1, output=LogitsRef)
+def teacher_outputs(
+    run: StageRun, config: AugmentConfig, teacher: CheckpointRef, dataset: DatasetRef
+) -> Metrics:
+    """The teacher's vectors and logits of training and augmented text."""
+    from tasks.distill.outputs import write_teacher_outputs
+
+    return write_teacher_outputs(config, run.path(teacher), run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=CheckpointRef)
+def distill(
+    run: StageRun,
+    config: DistillConfig,
+    teacher: CheckpointRef,
+    outputs: LogitsRef,
+    tokenizer: TokenizerRef,
+    dataset: DatasetRef,
+) -> Metrics:
+    """A student that gives the teacher's vectors and logits."""
+    from tasks.distill.student import train_student
+
+    inputs = run.path(teacher), run.path(outputs), run.path(tokenizer), run.path(dataset)
+    return train_student(config, *inputs, run.output_dir, run.work_dir, run.log_metrics)

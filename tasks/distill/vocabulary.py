@@ -1,0 +1,71 @@
+"""Embedding rows for the student's tokens, out of the teacher's."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from infra.errors import ArtifactError
+
+KEPT_IDS = "kept_ids.npy"
+
+
+class Vocabulary(NamedTuple):
+    """`rows` float [tokens, hidden]; `inherited`: each is the teacher's row of the same token."""
+
+    rows: torch.Tensor
+    inherited: bool
+
+
+def student_vocabulary(
+    folder: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    teacher_rows: torch.Tensor,
+    teacher: PreTrainedTokenizerBase,
+) -> Vocabulary:
+    """Rows for `tokenizer` (read from `folder`) from `teacher_rows` float [teacher's tokens, hidden].
+
+    A trimmed vocabulary names its rows in `kept_ids.npy`, the teacher's own keeps them all. Tokens of a new
+    vocabulary start at the mean of the pieces that the teacher cuts them into (Gee et al. 2022, Fast
+    Vocabulary Transfer for Language Model Compression, section 3).
+
+    Raises ArtifactError when `kept_ids.npy` does not belong to the tokenizer and the teacher.
+    """
+    if (folder / KEPT_IDS).is_file():
+        return Vocabulary(_kept_rows(folder, len(tokenizer), teacher_rows), inherited=True)
+    if tokenizer.get_vocab() == teacher.get_vocab():
+        return Vocabulary(teacher_rows.clone(), inherited=True)
+    known, roles = teacher.get_vocab(), _same_roles(tokenizer, teacher)
+    rows = teacher_rows.mean(dim=0).repeat(len(tokenizer), 1)
+    for token, new in tokenizer.get_vocab().items():
+        token = roles.get(token, token)
+        text = tokenizer.convert_tokens_to_string([token.removeprefix("##")]).strip()
+        pieces = [known[token]] if token in known else teacher(text, add_special_tokens=False)["input_ids"]
+        if pieces:
+            rows[new] = teacher_rows[pieces].mean(dim=0)
+    return Vocabulary(rows, inherited=False)
+
+
+def _kept_rows(folder: Path, tokens: int, teacher_rows: torch.Tensor) -> torch.Tensor:
+    path = folder / KEPT_IDS
+    try:
+        kept = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}): expected int64 ids. Build the tokenizer again."
+        ) from error
+    if len(kept) != tokens or kept.min() < 0 or kept.max() >= len(teacher_rows):
+        raise ArtifactError(
+            f"{path} keeps {len(kept)} ids from {kept.min()} to {kept.max()}: expected {tokens} (one for "
+            f"each token) below the teacher's {len(teacher_rows)}. Build the tokenizer anew from its base."
+        )
+    return teacher_rows[torch.from_numpy(kept)]
+
+
+def _same_roles(tokenizer: PreTrainedTokenizerBase, teacher: PreTrainedTokenizerBase) -> Mapping[str, str]:
+    """The student's special tokens to the teacher's of the same role, such as <pad> to [PAD]."""
+    theirs = teacher.special_tokens_map
+    return {token: theirs[role] for role, token in tokenizer.special_tokens_map.items() if role in theirs}

@@ -1,0 +1,37 @@
+"""What is asked of the predict and evaluate stages."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PredictConfig(BaseModel):
+    """Logits of one model over the validation and test splits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expected_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of out-of-scope texts in traffic, for a model whose rule is not chosen yet (PyTorch); "
+        "unset: the weighted share in validation",
+    )
+    batch_size: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="texts answered at once; ONNX is always asked one text at a time, as it is served",
+        json_schema_extra={"key": "ignore"},
+    )
+
+
+class EvaluateConfig(BaseModel):
+    """Quality of every model on the same test split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bins: int = Field(15, ge=2, le=100, description="equal-width bins of confidence in the expected calibration error")
+    confusions: int = Field(20, ge=1, le=1000, description="commonest confusions kept in the report")
+    classes_drawn: int = Field(
+        25, ge=2, le=60, description="rows of the confusion plot at most: the classes with the most mistakes"
+    )
+    predict: PredictConfig = Field(PredictConfig(), description="how the predictions are made")

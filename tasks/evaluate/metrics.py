@@ -1,0 +1,130 @@
+"""How good answers are: pure functions of logits after the rule, and of the true labels.
+
+Accuracy is what the gate compares, for it is what a user sees. Macro F1 tells whether rare classes pay for it.
+Calibration error tells whether a confidence may be believed, and the out-of-scope AUROC tells how well the score
+separates what is served from what is not, whatever the threshold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
+
+from tasks.results.values import ClassScores, Confusion, ModelScores
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model on one split: `logits` float [n, classes] after the rule, `labels` int64 [n] ids."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Ids answered, int64 [n]."""
+        return self.logits.argmax(axis=1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each answer is right, bool [n]."""
+        return self.predicted == self.labels
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, float64 [n, classes]."""
+        return softmax(self.logits.astype(np.float64), axis=1)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Probability of the answer, float64 [n]."""
+        return self.probabilities.max(axis=1)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Bins of confidence: edges [bins + 1], rows, mean confidence and accuracy [bins] (NaN where a bin is empty)."""
+
+    edges: np.ndarray
+    rows: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean over rows of |accuracy - confidence| of a row's bin (Guo et al. 2017, eq. 3)."""
+        filled = self.rows > 0
+        gap = np.abs(self.accuracy[filled] - self.confidence[filled])
+        return float(np.sum(self.rows[filled] * gap) / self.rows.sum())
+
+
+def calibrate(answers: Answers, bins: int) -> Calibration:
+    """Bin the rows by confidence into `bins` of equal width, open below and closed above."""
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, answers.confidence, side="left") - 1, 0, bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(place, weights=answers.confidence, minlength=bins) / rows
+        accuracy = np.bincount(place, weights=answers.right, minlength=bins) / rows
+    return Calibration(edges, rows, confidence, accuracy)
+
+
+def scope_margin(logits: np.ndarray, out_of_scope: int) -> np.ndarray:
+    """How far in scope each row is, float [n]: largest in-scope logit minus the out-of-scope one.
+
+    After the rule this is its score minus its threshold (tasks/out_of_scope/rule.py), so it ranks as the score does.
+    """
+    return np.delete(logits, out_of_scope, axis=1).max(axis=1) - logits[:, out_of_scope]
+
+
+def score_model(name: str, answers: Answers, out_of_scope: int | None, bins: int) -> ModelScores:
+    """Every figure of one model. F1 is averaged over the classes that the split has rows of."""
+    present = np.unique(answers.labels)
+    outside = None if out_of_scope is None else answers.labels == out_of_scope
+    both = outside is not None and outside.any() and not outside.all()
+    return ModelScores(
+        name=name,
+        accuracy=float(answers.right.mean()),
+        macro_f1=float(f1_score(answers.labels, answers.predicted, labels=present, average="macro", zero_division=0)),
+        micro_f1=float(f1_score(answers.labels, answers.predicted, average="micro", zero_division=0)),
+        roc_auc=macro_auc(answers),
+        expected_calibration_error=calibrate(answers, bins).error,
+        in_scope_accuracy=float(answers.right[~outside].mean()) if outside is not None and not outside.all() else None,
+        out_of_scope_recall=float(answers.right[outside].mean()) if outside is not None and outside.any() else None,
+        out_of_scope_auroc=(
+            float(roc_auc_score(~outside, scope_margin(answers.logits, out_of_scope))) if both else None
+        ),
+    )
+
+
+def macro_auc(answers: Answers) -> float | None:
+    """Mean one-vs-rest area under the ROC curve over the classes present; None when there is one only."""
+    present = np.unique(answers.labels)
+    if len(present) < 2:
+        return None
+    probabilities = answers.probabilities
+    return float(np.mean([roc_auc_score(answers.labels == label, probabilities[:, label]) for label in present]))
+
+
+def class_scores(answers: Answers, labels: tuple[str, ...]) -> tuple[ClassScores, ...]:
+    """Precision, recall and F1 of each class, in the order of the labels; zero where nothing was answered or there."""
+    columns = precision_recall_fscore_support(
+        answers.labels, answers.predicted, labels=np.arange(len(labels)), zero_division=0
+    )
+    return tuple(
+        ClassScores(label=label, precision=float(p), recall=float(r), f1=float(f), support=int(n))
+        for label, p, r, f, n in zip(labels, *columns, strict=True)
+    )
+
+
+def top_confusions(answers: Answers, labels: tuple[str, ...], most: int) -> tuple[Confusion, ...]:
+    """The commonest pairs (actual, answered) that differ, most first; of equal ones in the order of the labels."""
+    wrong = ~answers.right
+    pairs, counts = np.unique(
+        np.stack([answers.labels[wrong], answers.predicted[wrong]], axis=1), axis=0, return_counts=True
+    )
+    order = np.argsort(-counts, kind="stable")[:most]
+    return tuple(
+        Confusion(actual=labels[pairs[i, 0]], predicted=labels[pairs[i, 1]], count=int(counts[i])) for i in order
+    )

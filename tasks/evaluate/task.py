@@ -1,0 +1,40 @@
+"""Predict with every form of the model, and evaluate. (Domain imports are inside the stages: a hit never pays for them.)"""
+
+from infra.artifact import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
+from infra.stage import Metrics, StageRun, stage
+from tasks.evaluate.config import EvaluateConfig, PredictConfig
+
+
+@stage(version=1, output=PredictionsRef)
+def predict(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: DatasetRef) -> Metrics:
+    """Logits of one model, whatever its runtime, over the validation and test splits, after the rule."""
+    from tasks.evaluate import predict as domain
+
+    return domain.predict(config, run.path(model), run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=ReportRef)
+def evaluate(
+    run: StageRun,
+    config: EvaluateConfig,
+    dataset: DatasetRef,
+    tfidf: PredictionsRef,
+    teacher: PredictionsRef,
+    student: PredictionsRef,
+    onnx: PredictionsRef,
+    onnx_int8: PredictionsRef,
+    released: PredictionsRef,
+) -> Metrics:
+    """Every model's answers on the same test rows, scored and drawn."""
+    from tasks.evaluate import evaluate as domain
+
+    refs = {
+        "tfidf": tfidf,
+        "teacher": teacher,
+        "student": student,
+        "onnx": onnx,
+        "onnx_int8": onnx_int8,
+        "released": released,
+    }
+    predictions = {name: run.path(ref) for name, ref in refs.items()}
+    return domain.evaluate(config, predictions, run.path(dataset), run.output_dir)

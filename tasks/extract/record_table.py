@@ -1,0 +1,121 @@
+"""Tables whose cells are Python values (JSON lines, SQLite): a first reading finds columns and types, a second gives the rows."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from infra.errors import DataError
+from tasks.extract.databases import sqlite_columns, sqlite_records
+from tasks.extract.encoding import detect_encoding, open_text
+
+BATCH_ROWS = 5_000
+LARGEST = 1 << 63  # beyond it a whole number does not fit in 64 bits and stays text
+Record = dict[str, object]
+
+
+class RecordTable:
+    """Rows given by `read`, again at each call. A column that holds several kinds of values becomes text."""
+
+    def __init__(self, name: str, read: Callable[[], Iterator[Record]], notes: tuple[str, ...] = ()) -> None:
+        self._name, self._read, self.notes = name, read, notes
+        kinds: dict[str, set[str]] = {}
+        for record in read():
+            for column, value in record.items():
+                kinds.setdefault(column, set()).add(_kind(value))
+        if not kinds:
+            raise DataError(f"{name} has no rows: expected rows with a text and a label.")
+        self._schema = pa.schema(
+            [(column, self._type(column, found - {"null"})) for column, found in kinds.items()]
+        )
+        self.columns = tuple(self._schema.names)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows in their order, BATCH_ROWS a batch; a field that a row does not have is null."""
+        records = self._read()
+        while batch := list(islice(records, BATCH_ROWS)):
+            columns = [
+                pa.array([_cell(row.get(f.name), f.type) for row in batch], f.type) for f in self._schema
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+    def _type(self, column: str, kinds: set[str]) -> pa.DataType:
+        if "bytes" in kinds:
+            if kinds != {"bytes"}:
+                raise DataError(
+                    f"{self._name}: column {column!r} mixes text and binary values: expected one kind. Correct it."
+                )
+            return pa.binary()
+        if kinds == {"bool"}:
+            return pa.bool_()
+        if kinds == {"int"}:
+            return pa.int64()
+        return pa.float64() if kinds and kinds <= {"int", "float"} else pa.string()
+
+
+def json_table(path: Path) -> RecordTable:
+    """JSON lines: one object a line. Raises DataError naming the first line that is not one."""
+    encoding = detect_encoding(path)
+
+    def read() -> Iterator[Record]:
+        with open_text(path, encoding) as text:
+            for number, line in enumerate(text, start=1):
+                if line.strip():
+                    yield _object(path, number, line)
+
+    return RecordTable(path.name, read, (encoding.note,) if encoding.note else ())
+
+
+def sqlite_table(path: Path, table: str) -> RecordTable:
+    """A table of a SQLite file."""
+    columns = sqlite_columns(path, table)
+
+    def read() -> Iterator[Record]:
+        return (dict(zip(columns, row, strict=True)) for row in sqlite_records(path, table))
+
+    return RecordTable(f"{path.name}::{table}", read)
+
+
+def _object(path: Path, number: int, line: str) -> Record:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        array = (
+            " A file that is one JSON array becomes lines by: jq -c '.[]'."
+            if number == 1 and line.lstrip()[:1] == "["
+            else ""
+        )
+        raise DataError(
+            f"{path.name}, line {number}: {error}: {line[:60]!r}. Expected one JSON object a line.{array}"
+        ) from None
+    if not isinstance(value, dict):
+        array = " Turn the array into lines by: jq -c '.[]'." if isinstance(value, list) else ""
+        raise DataError(
+            f"{path.name}, line {number} is a {type(value).__name__}: expected one JSON object a line.{array}"
+        )
+    try:
+        if (
+            "\\u" in line
+        ):  # The only way for a surrogate without its pair to come through; Arrow could not hold it.
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{path.name}, line {number} has half of a character (an unpaired \\ud...). Correct the line."
+        ) from None
+    return value
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, int) and not isinstance(value, bool) and not -LARGEST <= value < LARGEST:
+        return "str"
+    return type(value).__name__
+
+
+def _cell(value: object, kind: pa.DataType) -> object:
+    if value is None or kind != pa.string() or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

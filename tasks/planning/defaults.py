@@ -1,0 +1,75 @@
+"""Sizes that follow from the data: what a user would otherwise have to guess before the first run.
+
+The rules are the table in docs/own-table.md. A field that was set by hand is never touched.
+"""
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.labelled_text.dataset import DatasetInfo
+
+# (training rows up to, teacher epochs, student epochs, augmented texts for each row): fewer rows are seen more often.
+SCHEDULE = (
+    (500, 10, 30, 12),
+    (1_500, 8, 20, 8),
+    (4_000, 5, 14, 4),
+    (12_000, 3, 8, 2),
+    (40_000, 3, 5, 1),
+    (150_000, 2, 3, 0),
+)
+LARGEST = (1, 2, 0)
+TOKENS_PER_WORD = 1.5  # WordPiece on informal text, with room for [CLS] and [SEP]
+SHORTEST, LONGEST, STEP = 32, 256, 16
+# Seconds for one text of one token, measured on two cores with AVX512-BF16 (docs/own-table.md says how).
+TEACHER_SECONDS = 6.0e-4
+STUDENT_SECONDS = 9.0e-5
+ANSWER_SECONDS = 1.5e-4
+FIXED_SECONDS = 120.0
+
+
+class Plan(BaseModel):
+    """Sizes chosen from a data set, and the time they are going to take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int = Field(description="tokens a text is cut to")
+    teacher_epochs: int
+    student_epochs: int
+    student_layers: int
+    intermediate_size: int
+    vocabulary_size: int
+    augmented_copies: int
+    seconds: float = Field(description="estimate for the stages from the teacher on, two cores")
+
+
+def plan_sizes(info: DatasetInfo) -> Plan:
+    """Choose sizes from rows, classes and lengths of a curated data set."""
+    rows = info.rows["train"]
+    teacher_epochs, student_epochs, copies = next((row[1:] for row in SCHEDULE if rows <= row[0]), LARGEST)
+    long_texts = info.words_p50 > 40
+    return Plan(
+        max_length=max_length(info.words_p99),
+        teacher_epochs=teacher_epochs,
+        student_epochs=student_epochs,
+        student_layers=3 if long_texts else 2,
+        intermediate_size=768,
+        vocabulary_size=12_000 if long_texts or rows > 40_000 else 8_000,
+        augmented_copies=copies,
+        seconds=estimate_seconds(info, teacher_epochs, student_epochs, copies),
+    )
+
+
+def max_length(words_p99: int) -> int:
+    """Tokens that hold 99% of the texts, rounded up to a multiple of 16, from 32 to 256."""
+    tokens = math.ceil(words_p99 * TOKENS_PER_WORD) + 2
+    return min(max(math.ceil(tokens / STEP) * STEP, SHORTEST), LONGEST)
+
+
+def estimate_seconds(info: DatasetInfo, teacher_epochs: int, student_epochs: int, copies: int) -> float:
+    """About how long training is going to take on two cores; lengths count by the median text."""
+    rows, tokens = info.rows["train"], info.words_p50 * TOKENS_PER_WORD + 2
+    texts = rows * (1 + copies)
+    teacher = rows * teacher_epochs * TEACHER_SECONDS
+    student = texts * (student_epochs * STUDENT_SECONDS + ANSWER_SECONDS)
+    return round((teacher + student) * tokens + FIXED_SECONDS, -1)

@@ -1,0 +1,112 @@
+"""What the HTML report is made of. The stages' own files are read here as far as the report shows them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from infra.errors import ArtifactError
+from tasks.report.summary import RunSummary
+from tasks.results.values import BenchmarkReport, EvaluationReport, Value
+
+
+class View(BaseModel):
+    """The part of another stage's file that the report shows; what else is in it is of no concern here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ExampleView(View):
+    """A row that curation dropped or changed."""
+
+    row: int | None
+    text: str
+    label: str
+    note: str = ""
+
+
+class StepView(View):
+    """One step of curation."""
+
+    name: str
+    reason: str
+    rows_in: int
+    rows_out: int
+    changed: int
+    examples: tuple[ExampleView, ...]
+
+
+class CurationView(View):
+    """`curation.json` of a curated data set."""
+
+    rows_in: int
+    rows_out: int
+    splits: dict[str, int]
+    steps: tuple[StepView, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class TokenizerView(View):
+    """`measurements.json` of a tokenizer: the base model's against the student's on held-out text."""
+
+    mode: str
+    split: str
+    texts: int
+    before: dict[str, float]
+    after: dict[str, float]
+    coverage: float | None = None
+    unchanged_texts: float | None = None
+
+
+class ExtractView(View):
+    """`extract.json` of an extract: the SQL as asked and as run."""
+
+    sql: str
+    sql_executed: str
+    dialect: str
+    rows: int
+
+
+class LineageNode(Value):
+    """One artifact on the way from the sources to the release."""
+
+    id: str = Field(description="unique name, such as artifact:distill/0123abcd")
+    name: str = Field(description="stage that made it, or what kind of source it is")
+    kind: str = Field(description="kind of the reference, such as CheckpointRef")
+    digest: str
+    state: Literal["computed", "cached", "source"]
+    inputs: tuple[str, ...] = Field(description="ids of what it was made from")
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Values and image files of one run; a part that is missing is left out of the page."""
+
+    title: str
+    summary: RunSummary
+    evaluation: EvaluationReport
+    benchmark: BenchmarkReport
+    plots: Sequence[Path] = ()
+    curation: CurationView | None = None
+    tokenizer: TokenizerView | None = None
+    extract: ExtractView | None = None
+    curves: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]] = field(default_factory=dict)
+    lineage: Sequence[LineageNode] = ()
+    config: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+Shown = TypeVar("Shown", bound=View)
+
+
+def read_view(path: Path, kind: type[Shown]) -> Shown:
+    """Read a stage's JSON as far as the report shows it; raises ArtifactError when it is not what it should be."""
+    try:
+        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise ArtifactError(
+            f"{path} cannot be shown in the report ({error}): expected a {kind.__name__}. Run its stage again."
+        ) from error

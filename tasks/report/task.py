@@ -1,0 +1,128 @@
+"""Report: one page, one table and one JSON of a run, shown at the terminal, in MLflow and in Prefect.
+
+(Domain imports are inside: a dry run pays for none.)
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel
+
+from infra.artifact import ArtifactRef
+from infra.environment import running_services
+from infra.fingerprint import canonical
+from infra.record import Record, hardware
+from infra.run import FlowRun
+from infra.showcase import show_in_prefect
+from infra.stage import ActionRun, action, read_history
+from infra.store import write_atomically
+from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
+from tasks.report.summary import RunSummary, StageSummary
+from tasks.results.comparison import compare
+from tasks.results.pictures import find_plots
+from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, ReleaseRecord, read_report
+
+SUMMARY, PAGE = "summary.json", "report.html"
+
+
+@action()
+def report_run(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef], record: ReleaseRecord) -> ReleaseRecord:
+    """Write the page and the JSON, print the table; the record comes back with where they lie.
+
+    `made` names what the run made: rows, dataset, tokenizer, teacher, student, released, evaluation, benchmark, verdict.
+    """
+    from rich.console import Console
+
+    from tasks.report.html import render_report
+    from tasks.report.table import print_summary
+
+    folder = run.settings.reports / (run.flow.flow_run_id or "local")
+    summary = _summary(run, made, record, folder / PAGE)
+    inputs = ReportInputs(
+        title=record.name,
+        summary=summary,
+        evaluation=read_report(run.path(made["evaluation"]), EvaluationReport),
+        benchmark=read_report(run.path(made["benchmark"]), BenchmarkReport),
+        plots=find_plots(run.path(made["evaluation"]), run.path(made["benchmark"])),
+        curation=read_view(run.path(made["dataset"]) / "curation.json", CurationView),
+        tokenizer=read_view(run.path(made["tokenizer"]) / "measurements.json", TokenizerView),
+        extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView),
+        curves={ref.uri.split(":")[1].split("/")[0]: _curves(run.path(ref)) for ref in (made["teacher"], made["student"])},
+        lineage=_lineage(run, made["released"]),
+        config=yaml.safe_dump(canonical(config), sort_keys=False, allow_unicode=True),
+        links=_places(run.flow),
+    )
+    render_report(inputs, folder / PAGE)
+    write_atomically(folder / SUMMARY, summary.model_dump_json(indent=2) + "\n")
+    run.tracker.log_file(run.flow.mlflow_run_id, folder / PAGE)
+    run.tracker.log(run.flow.mlflow_run_id, [(f"{row.name}_{name}", value, 0) for row in summary.rows
+                                             for name, value in row.model_dump(exclude={"name"}).items()
+                                             if value is not None])  # fmt: skip
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE, inputs.plots,
+                    (summary.gate.reasons if summary.gate else ()))  # fmt: skip
+    print_summary(summary, Console(highlight=False), tuple(_places(run.flow).items()))
+    return record.model_copy(update={"summary": str(folder / SUMMARY)})
+
+
+def read_summary(record: ReleaseRecord) -> RunSummary:
+    """The JSON of the run that made a record."""
+    return RunSummary.model_validate_json(Path(str(record.summary)).read_bytes())
+
+
+def _summary(run: ActionRun, made: Mapping[str, ArtifactRef], record: ReleaseRecord, page: Path) -> RunSummary:
+    evaluation = read_report(run.path(made["evaluation"]), EvaluationReport)
+    benchmark = read_report(run.path(made["benchmark"]), BenchmarkReport)
+    return RunSummary(
+        flow=run.flow.name,
+        verdict=record.verdict,
+        release=record.path,
+        seconds=round(run.flow.seconds, 3),
+        stages=tuple(StageSummary(**outcome.model_dump()) for outcome in run.flow.outcomes),
+        rows=compare(evaluation, benchmark),
+        gate=read_report(run.path(made["verdict"]), GateVerdict),
+        record=record,
+        machine=hardware() | {"cpu": benchmark.cpu},
+        mlflow_run_id=run.flow.mlflow_run_id,
+        report=str(page),
+    )
+
+
+def _places(flow: FlowRun) -> dict[str, str]:
+    """Where the UIs are, or how to open them."""
+    services = running_services(flow.settings)
+    if services is None:
+        return {"UIs": "python -m infra.cli up"}
+    prefect = services.prefect_api_url.removesuffix("/api")
+    return {"Prefect": f"{prefect}/runs/flow-run/{flow.flow_run_id}", "MLflow": services.mlflow_tracking_uri}
+
+
+def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Step metrics of a training, by name."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for name, value, step in read_history(folder):
+        curves.setdefault(name, []).append((step, value))
+    return curves
+
+
+def _lineage(run: ActionRun, last: ArtifactRef) -> list[LineageNode]:
+    """Every artifact that the last one was made from, itself first."""
+    states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
+    nodes: dict[str, LineageNode] = {}
+    waiting = [last]
+    while waiting:
+        ref = waiting.pop()
+        if ref.uri in nodes:
+            continue
+        record: Record | None = run.record(ref)
+        inputs = {} if record is None else record.inputs
+        nodes[ref.uri] = LineageNode(
+            id=ref.uri,
+            name=record.stage if record else "source",
+            kind=record.kind if record else type(ref).__name__,
+            digest=ref.digest,
+            state=states.get(ref.digest, "cached") if record else "source",
+            inputs=tuple(item.uri for item in inputs.values()),
+        )
+        waiting += [ArtifactRef(uri=item.uri, digest=item.digest) for item in inputs.values()]
+    return list(nodes.values())

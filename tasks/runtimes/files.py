@@ -1,0 +1,41 @@
+"""The files of a model that inference needs, so that sizes are compared like for like."""
+
+from pathlib import Path
+
+from infra.errors import ArtifactError
+from tasks.runtimes.runner import ONNX_FILES, Kind, kind_of
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "classifier.json", *TOKENIZER_FILES)
+HEAD_FOLDER = "3_Dense"
+TFIDF_FILES = ("baseline.json", "model.safetensors", "vocabulary.json")
+
+
+def inference_files(folder: Path) -> list[Path]:
+    """Every file that answering a text takes: weights or graph, tokenizer, configuration.
+
+    Left out are records, measurements, cards and plots. Raises ArtifactError when the folder holds no model.
+    """
+    kind: Kind = kind_of(folder)
+    if kind == "tfidf":
+        return _present(folder, TFIDF_FILES)
+    if kind == "pytorch":
+        head = sorted((folder / HEAD_FOLDER).glob("*"))
+        return _present(folder, CHECKPOINT_FILES) + [path for path in head if path.is_file()]
+    graph = next(name for name in ONNX_FILES if (folder / name).is_file())
+    beside = sorted((folder / graph).parent.glob("*.onnx.data*"))
+    if beside:
+        raise ArtifactError(
+            f"{folder} keeps weights in {[path.name for path in beside]}: expected one self-contained ONNX file. "
+            "Export again."
+        )
+    return _present(folder, (graph, "config.json", "tokenizer.json"))
+
+
+def inference_bytes(folder: Path) -> int:
+    """Bytes of `inference_files`."""
+    return sum(path.stat().st_size for path in inference_files(folder))
+
+
+def _present(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    return [folder / name for name in names if (folder / name).is_file()]

@@ -1,0 +1,36 @@
+"""A checkpoint in PyTorch, float32, from texts to logits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tasks.encoder.batching import encode, pad
+from tasks.encoder.checkpoint import load_info
+from tasks.encoder.loading import load_tokenizer
+from tasks.encoder.model import SentenceClassifier
+
+
+class PytorchRunner:
+    """A SentenceClassifier with its own tokenizer. The out-of-scope rule is no part of a checkpoint."""
+
+    rows_independent = True
+    ruled = False
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)  # of the whole process: torch has no other
+        info = load_info(folder)
+        self.labels = info.labels
+        self.runtime = f"torch {torch.__version__}"
+        self._max_length = info.max_length
+        self._tokenizer = load_tokenizer(folder)
+        self._model = SentenceClassifier.load(folder)
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Logits float32 [n, classes], without the rule."""
+        rows = encode(self._tokenizer, texts, self._max_length)
+        with torch.inference_mode():
+            ids, mask = pad(rows, self._tokenizer.pad_token_id)
+            return self._model(ids, mask).logits.numpy()

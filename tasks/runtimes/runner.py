@@ -1,0 +1,67 @@
+"""A trained model in some runtime, from texts to logits: what prediction and the benchmark see of every form.
+
+Opening one imports its runtime and no other, so a process that runs ONNX never pays for torch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from infra.errors import ArtifactError
+
+Kind = Literal["tfidf", "pytorch", "onnx"]
+ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
+
+
+class Runner(Protocol):
+    """A model that is loaded and answers texts."""
+
+    labels: tuple[str, ...]
+    runtime: str  # library and version
+    rows_independent: bool  # whether a row's logits are the same whatever rows share its batch
+    ruled: bool  # whether the out-of-scope rule is already in the logits
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Logits float32 [n, classes] of `texts` as one batch."""
+        ...
+
+
+def kind_of(folder: Path) -> Kind:
+    """The runtime that a model's folder is for; raises ArtifactError when the folder holds no model."""
+    if (folder / "baseline.json").is_file():
+        return "tfidf"
+    if (folder / "classifier.json").is_file():
+        return "pytorch"
+    if any((folder / name).is_file() for name in ONNX_FILES):
+        return "onnx"
+    raise ArtifactError(
+        f"{folder} holds no model: expected baseline.json (TF-IDF), classifier.json (PyTorch) or one of "
+        f"{', '.join(ONNX_FILES)}. Run the stage that makes the model again."
+    )
+
+
+def open_runner(folder: Path, threads: int | None = None, spinning: bool = True) -> Runner:
+    """Load the model in `folder` into its runtime.
+
+    Args:
+        folder: a baseline, a checkpoint, an ONNX artifact or a release.
+        threads: threads within one operation; None leaves the runtime's default.
+        spinning: whether ONNX Runtime's idle threads spin for a while before they sleep.
+
+    Raises:
+        ArtifactError: the folder holds no model, or a damaged one.
+    """
+    kind = kind_of(folder)
+    if kind == "tfidf":
+        from tasks.runtimes.tfidf import TfidfRunner
+
+        return TfidfRunner(folder)
+    if kind == "pytorch":
+        from tasks.runtimes.pytorch import PytorchRunner
+
+        return PytorchRunner(folder, threads)
+    from tasks.runtimes.onnx import OnnxRunner
+
+    return OnnxRunner(folder, threads, spinning)

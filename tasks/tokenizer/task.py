@@ -1,0 +1,18 @@
+"""Tokenizer: the base model's vocabulary trimmed for the student, kept whole, or a new one.
+
+(Domain imports are inside the stage: a hit never pays for them.)
+"""
+
+from infra.artifact import CheckpointRef, DatasetRef, TokenizerRef
+from infra.stage import Metrics, StageRun, stage
+from tasks.tokenizer.config import TokenizerConfig
+
+
+@stage(version=1, output=TokenizerRef)
+def build_tokenizer(
+    run: StageRun, config: TokenizerConfig, base: CheckpointRef, dataset: DatasetRef
+) -> Metrics:
+    """The student's tokenizer, chosen on the training split and measured on the validation split."""
+    from tasks.tokenizer.build import build
+
+    return build(config, run.path(base), run.path(dataset), run.output_dir)

@@ -1,0 +1,17 @@
+"""Train: the teacher, a pretrained sentence encoder fine-tuned on the curated rows.
+
+Domain imports are inside the stage, here and in every task module: a cached run never pays for importing
+torch.
+"""
+
+from infra.artifact import CheckpointRef, DatasetRef
+from infra.stage import Metrics, StageRun, stage
+from tasks.train.config import TrainConfig
+
+
+@stage(version=1, output=CheckpointRef)
+def train_teacher(run: StageRun, config: TrainConfig, base: CheckpointRef, dataset: DatasetRef) -> Metrics:
+    """Linear probing, then fine-tuning, from the pinned base model."""
+    from tasks.train.teacher import train_teacher as train
+
+    return train(config, run.path(base), run.path(dataset), run.output_dir, run.work_dir, run.log_metrics)

@@ -1,0 +1,46 @@
+"""What every training asks for; a stage's own config adds its science to it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MixedPrecision = Literal["auto", "bf16", "no"]
+
+
+class LoopConfig(BaseModel):
+    """How long, how fast and how carefully the loop of `tasks/training/loop.py` trains."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="passes over the rows; unset: chosen from the data, see docs/own-table.md",
+    )
+    batch_size: int = Field(
+        32, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+    )
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="peak rate of AdamW for the encoder")
+    head_rate_factor: float = Field(1.0, gt=0, le=1000, description="the head's rate over the encoder's")
+    warmup_share: float = Field(
+        0.1, ge=0, lt=1, description="share of all steps in which the rate rises; it falls in the rest"
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, description="AdamW's decay; biases, norms and the head have none"
+    )
+    gradient_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this total norm")
+    patience: int = Field(
+        3, ge=1, description="epochs without a better validation score before an early stop"
+    )
+    mixed_precision: MixedPrecision = Field(
+        "auto",
+        description="bf16: autocast to bfloat16; no: float32; auto: bf16 where CPU or GPU computes in it",
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="order of the rows and dropout")
+    checkpoint_every: int = Field(
+        100,
+        ge=1,
+        description="optimiser steps between checkpoints; a killed run repeats at most so many",
+        json_schema_extra={"key": "ignore"},
+    )

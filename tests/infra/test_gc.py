@@ -1,0 +1,129 @@
+"""What is freed, and above all what is not."""
+
+import json
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.errors import StoreError
+from infra.gc import find_garbage, free
+from infra.hub import LocalHub
+from infra.record import Record
+from infra.settings import Settings
+from infra.store import Store
+from tests.infra.artifacts import folder, make_artifact
+
+Chain = dict[str, Record]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(Settings(home=tmp_path / "home"))
+
+
+def make_chain(store: Store, word: str) -> Chain:
+    """curate -> train -> package, and evaluate that measured the package against a baseline."""
+    dataset = make_artifact(store, "curate", {"train": word})
+    teacher = make_artifact(store, "train", {"weights": word * 100}, {"dataset": dataset})
+    package = make_artifact(
+        store, "package", {"model.onnx": word * 10}, {"model": teacher}, kind="ReleaseRef"
+    )
+    baseline = make_artifact(store, "baseline", {"model.skops": word * 5}, {"dataset": dataset})
+    later = "2020-01-02T00:00:00+00:00"
+    report = make_artifact(
+        store,
+        "evaluate",
+        {"report.json": word + " measured"},
+        {"package": package, "baseline": baseline},
+        finished=later,
+    )
+    return {"curate": dataset, "train": teacher, "package": package, "baseline": baseline, "evaluate": report}
+
+
+def publish(store: Store, chain: Chain, repo: str = "me/intents") -> None:
+    LocalHub(store.settings.hub_folder).push("model", repo, folder(store, chain["package"]), "release")
+
+
+def paths(store: Store, chain: Chain) -> set[Path]:
+    return {folder(store, record) for record in chain.values()}
+
+
+def garbage_of(store: Store, keep_days: float = 0.0, keep_releases: int | None = None) -> set[Path]:
+    return {item.path for item in find_garbage(store.settings, keep_days, keep_releases)}
+
+
+def test_a_release_keeps_what_it_was_made_from_and_what_was_measured_of_it(store: Store) -> None:
+    released, dropped = make_chain(store, "released"), make_chain(store, "dropped")
+    publish(store, released)
+    assert garbage_of(store) == paths(store, dropped)
+
+
+def test_a_published_data_set_keeps_its_own_past_and_not_what_was_trained_on_it(store: Store) -> None:
+    chain = make_chain(store, "rows")
+    LocalHub(store.settings.hub_folder).push("dataset", "me/rows", folder(store, chain["curate"]), "rows")
+    assert garbage_of(store) == paths(store, chain) - {folder(store, chain["curate"])}
+
+
+def test_only_the_newest_releases_count_when_told_so(store: Store) -> None:
+    old, new = make_chain(store, "old"), make_chain(store, "new")
+    publish(store, old)
+    publish(store, new)
+    assert garbage_of(store) == set()
+    assert garbage_of(store, keep_releases=1) == paths(store, old)
+
+
+def test_what_is_young_stays(store: Store) -> None:
+    make_artifact(store, "curate", {"train": "today"}, finished=datetime.now(UTC).isoformat())
+    assert garbage_of(store, keep_days=1) == set()
+    assert len(garbage_of(store, keep_days=0)) == 1
+
+
+def test_freeing_removes_the_folder_and_the_store_misses_it_cleanly(store: Store) -> None:
+    chain = make_chain(store, "dropped")
+    garbage = find_garbage(store.settings, 0.0)
+    assert [item.size for item in garbage] == sorted((item.size for item in garbage), reverse=True)
+    assert sum(item.size for item in garbage) > len("dropped") * 116
+    assert free(store.settings, garbage) == garbage
+    lookup = store.find("train", chain["train"].key)
+    assert lookup.record is None
+    assert lookup.problem is None
+
+
+def test_a_folder_without_a_record_goes_unless_its_stage_is_at_work(store: Store) -> None:
+    key = "1" * 64
+    half = store.folder("train", key)
+    half.mkdir(parents=True)
+    (half / "weights").write_text("half")
+    with store.lock(key):
+        assert free(store.settings, find_garbage(store.settings, 7.0)) == []
+    assert half.exists()
+    (freed,) = free(store.settings, find_garbage(store.settings, 7.0))
+    assert freed.path == half
+    assert not half.exists()
+
+
+def test_checkpoints_wait_for_their_stage_for_the_days_given(store: Store) -> None:
+    work = store.work_dir("2" * 64)
+    work.mkdir(parents=True)
+    (work / "checkpoint").write_text("steps")
+    assert garbage_of(store, keep_days=7) == set()
+    week_ago = time.time() - 8 * 86_400
+    for path in (work / "checkpoint", work):
+        os.utime(path, (week_ago, week_ago))
+    assert garbage_of(store, keep_days=7) == {work}
+
+
+def test_nothing_is_freed_while_a_flow_runs(store: Store) -> None:
+    make_chain(store, "dropped")
+    marker = {"pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": socket.gethostname(),
+              "flow": "end_to_end", "flow_run_id": None, "mlflow_run_id": None}  # fmt: skip
+    store.settings.runs.mkdir(parents=True)
+    (store.settings.runs / "run.json").write_text(json.dumps(marker))
+    with pytest.raises(StoreError, match="end_to_end.*Nothing was freed"):
+        free(store.settings, find_garbage(store.settings, 0.0))
+    assert len(list(store.records())) == 5

@@ -1,0 +1,271 @@
+"""`infra.cli up` for real: Prefect's server and MLflow's on ports of their own, as a person starts and stops them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psutil
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from infra.abandoned import dead_runs, end_dead_runs, live_runs
+from infra.environment import running_services
+from infra.processes import Child, end_processes, port_is_free
+from infra.services import end_orphans, stop_services
+from infra.settings import Settings
+from infra.tracking import Tracker
+from tests.infra.ports import free_ports, taken_port
+
+NO_PROCESS = 2**22 - 1
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Running:
+    settings: Settings
+    environment: dict[str, str]
+    process: subprocess.Popen[str]
+
+    @property
+    def prefect(self) -> str:
+        return f"http://127.0.0.1:{self.settings.prefect_port}/api"
+
+    @property
+    def mlflow(self) -> str:
+        return f"http://127.0.0.1:{self.settings.mlflow_port}"
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
+    }
+    places = {
+        "HOME": settings.home,
+        "PREFECT_PORT": settings.prefect_port,
+        "MLFLOW_PORT": settings.mlflow_port,
+    }
+    return clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()}
+
+
+def cli(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "infra.cli", *arguments]
+    return subprocess.run(command, env=environment_of(settings), cwd=PROJECT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    prefect, mlflow = free_ports(2)
+    settings = Settings(home=tmp_path_factory.mktemp("up"), prefect_port=prefect, mlflow_port=mlflow)
+    command = [sys.executable, "-m", "infra.cli", "up"]
+    with subprocess.Popen(
+        command,
+        env=environment_of(settings),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        said: list[str] = []
+        for line in process.stdout or ():
+            said.append(line)
+            if "Ctrl-C" in line:
+                break
+        assert process.poll() is None, "".join(said)
+        yield Running(settings, environment_of(settings), process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_both_servers_answer_where_the_file_says(up: Running) -> None:
+    services = running_services(up.settings)
+    assert services is not None
+    assert services.pid == up.process.pid
+    assert (services.prefect_api_url, services.mlflow_tracking_uri) == (up.prefect, up.mlflow)
+    assert httpx.get(f"{up.prefect}/health").json() is True
+    assert httpx.get(f"{up.mlflow}/health").text == "OK"
+
+
+def test_the_ui_speaks_to_the_port_that_was_chosen(up: Running) -> None:
+    settings = httpx.get(up.prefect.removesuffix("/api") + "/ui-settings").json()
+    assert settings["api_url"] == up.prefect
+
+
+def test_mlflow_turns_away_foreign_hosts(up: Running) -> None:
+    assert httpx.get(up.mlflow, headers={"Host": "attacker.example"}).status_code == 403
+
+
+def test_tracking_through_the_server_keeps_files_under_home(up: Running, tmp_path: Path) -> None:
+    tracker = Tracker(up.settings, "stillhouse/test")
+    assert tracker.uri == up.mlflow
+    run = tracker.start("a run")
+    assert run is not None
+    (tmp_path / "plot.txt").write_text("a plot")
+    tracker.log(run, [("loss", 0.5, 1)])
+    tracker.log_file(run, tmp_path / "plot.txt")
+    tracker.end(run)
+    told = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run}).json()["run"]
+    assert told["info"]["status"] == "FINISHED"
+    assert told["data"]["metrics"][0]["value"] == 0.5
+    assert list(up.settings.mlflow_artifacts.rglob("plot.txt"))
+
+
+def test_a_second_up_is_refused_with_the_addresses(up: Running) -> None:
+    second = cli(up.settings, "up")
+    assert second.returncode == 1
+    assert up.prefect in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_status_doctor_and_env_see_the_servers(up: Running) -> None:
+    assert up.mlflow in cli(up.settings, "status").stdout
+    assert f"answers 200 at {up.prefect}/health" in cli(up.settings, "doctor").stdout
+    exports = cli(up.settings, "env").stdout
+    assert f"export PREFECT_API_URL={up.prefect}" in exports
+    assert f"export MLFLOW_TRACKING_URI={up.mlflow}" in exports
+
+
+def test_the_work_pool_of_the_deployments_is_there(up: Running) -> None:
+    pool = httpx.get(f"{up.prefect}/work_pools/stillhouse").json()
+    assert pool["type"] == "process"
+    assert pool["base_job_template"]["job_configuration"]
+
+
+def test_a_killed_run_becomes_crashed_and_a_live_one_stays(up: Running) -> None:
+    killed, alive = start_flow_run(up), start_flow_run(up)
+    task = start_task_run(up, killed)
+    tracked = Tracker(up.settings, "stillhouse/test")
+    mlflow_run = tracked.start("killed")
+    write_marker(up.settings, NO_PROCESS, killed, mlflow_run)
+    write_marker(up.settings, os.getpid(), alive, None)
+    assert [str(run.flow_run_id) for run in dead_runs(up.settings)] == [killed]
+
+    with temporary_settings({PREFECT_API_URL: up.prefect}):
+        assert end_dead_runs(up.settings) == 1
+        assert end_dead_runs(up.settings) == 0
+
+    assert httpx.get(f"{up.prefect}/flow_runs/{killed}").json()["state_type"] == "CRASHED"
+    assert httpx.get(f"{up.prefect}/task_runs/{task}").json()["state_type"] == "CRASHED"
+    assert httpx.get(f"{up.prefect}/flow_runs/{alive}").json()["state_type"] == "RUNNING"
+    told = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": mlflow_run}).json()
+    assert told["run"]["info"]["status"] == "KILLED"
+    assert [str(run.flow_run_id) for run in live_runs(up.settings)] == [alive]
+
+
+def test_a_killed_run_that_prefect_no_longer_knows_is_only_forgotten(up: Running) -> None:
+    write_marker(up.settings, NO_PROCESS, str(uuid4()), None)
+    with temporary_settings({PREFECT_API_URL: up.prefect}):
+        assert end_dead_runs(up.settings) == 1
+    assert dead_runs(up.settings) == []
+
+
+def test_down_ends_everything_and_leaves_no_file(up: Running) -> None:
+    family = psutil.Process(up.process.pid).children(recursive=True)
+    assert len(family) >= 2
+    done = cli(up.settings, "down")
+    assert done.returncode == 0, done.stderr
+    assert up.process.wait(timeout=30) == 0
+    assert not any(process.is_running() for process in family)
+    assert not up.settings.services_file.exists()
+    assert port_is_free(up.settings.prefect_port)
+    assert "Nothing was running" in cli(up.settings, "down").stdout
+
+
+def test_a_taken_port_is_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
+    with taken_port() as port:
+        done = cli(Settings(home=tmp_path, mlflow_port=port, prefect_port=free_ports(1)[0]), "up")
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "STILLHOUSE_MLFLOW_PORT" in done.stderr
+    assert not (tmp_path / "logs").exists()
+
+
+def test_servers_left_by_a_killed_up_are_ended(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with sleeper() as orphan, sleeper() as stranger:
+        recycled = Child(pid=stranger.pid, started=0.0)
+        write_services(settings, NO_PROCESS, [Child.of(orphan.pid), recycled])
+        assert stop_services(settings)
+        assert orphan.poll() is not None
+        assert stranger.poll() is None
+        stranger.kill()
+    assert not settings.services_file.exists()
+    assert not stop_services(settings)
+
+
+def test_the_servers_of_a_live_up_are_no_orphans(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with sleeper() as child:
+        write_services(settings, os.getpid(), [Child.of(child.pid)])
+        assert end_orphans(settings) == 0
+        assert child.poll() is None
+        child.kill()
+
+
+def test_a_process_that_ignores_the_request_is_made_to_end(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end_processes([process.pid, NO_PROCESS], patience=0.5)
+        assert process.poll() is not None
+
+
+def test_a_marker_that_cannot_be_read_is_no_run(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.runs.mkdir()
+    (settings.runs / "broken.json").write_text("{")
+    assert live_runs(settings) == []
+    assert not list(settings.runs.iterdir())
+
+
+def test_a_run_on_another_host_counts_as_alive(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    write_marker(settings, NO_PROCESS, str(uuid4()), None, host="elsewhere")
+    assert len(live_runs(settings)) == 1
+    assert dead_runs(settings) == []
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+def write_services(settings: Settings, pid: int, children: list[Child]) -> None:
+    content = {"pid": pid, "prefect_api_url": "http://x/api", "mlflow_tracking_uri": "http://x"}
+    settings.services_file.write_text(
+        json.dumps(content | {"children": [child.model_dump() for child in children]})
+    )
+
+
+def write_marker(
+    settings: Settings,
+    pid: int,
+    flow_run_id: str,
+    mlflow_run_id: str | None,
+    host: str = socket.gethostname(),
+) -> None:
+    started = psutil.Process(pid).create_time() if psutil.pid_exists(pid) else time.time()
+    marker = {"pid": pid, "pid_started": started, "host": host, "flow": "test", "flow_run_id": flow_run_id,
+              "mlflow_run_id": mlflow_run_id}  # fmt: skip
+    settings.runs.mkdir(exist_ok=True)
+    (settings.runs / f"{flow_run_id}.json").write_text(json.dumps(marker))
+
+
+def start_flow_run(up: Running) -> str:
+    flow = httpx.post(f"{up.prefect}/flows/", json={"name": "test"}).json()["id"]
+    state = {"type": "RUNNING", "name": "Running"}
+    return str(httpx.post(f"{up.prefect}/flow_runs/", json={"flow_id": flow, "state": state}).json()["id"])
+
+
+def start_task_run(up: Running, flow_run: str) -> str:
+    state = {"type": "RUNNING", "name": "Running"}
+    task = {"flow_run_id": flow_run, "task_key": "train", "dynamic_key": "0", "name": "train", "state": state}
+    return str(httpx.post(f"{up.prefect}/task_runs/", json=task).json()["id"])

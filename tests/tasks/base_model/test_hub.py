@@ -1,0 +1,116 @@
+"""The real Hub client against a local server that speaks its protocol."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.hub_read import HubServer, Repository, hub_server
+from tests.tasks.base_model.tiny_model import write_model
+
+ROOT = Path(__file__).parents[3]
+FIRST, SECOND = "a" * 40, "b" * 40
+# HF_ENDPOINT is read when the client is imported, so each look-up is a process of its own.
+RESOLVE = """
+import json, sys
+from pathlib import Path
+from infra.errors import StillhouseError
+from tasks.base_model.config import BaseModelConfig
+from tasks.base_model.resolve import resolve_base_model
+try:
+    pinned = resolve_base_model(BaseModelConfig(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+    print(json.dumps({"folder": str(pinned.folder), "files": [path.name for path in pinned.files]}))
+except StillhouseError as error:
+    print(json.dumps({"error": type(error).__name__, "said": str(error)}))
+"""
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    first, second = write_model(tmp_path / "first", 0.5), write_model(tmp_path / "second", 0.25)
+    for folder in (first, second):
+        (folder / "pytorch_model.bin").write_bytes(b"never fetched")
+        (folder / "onnx").mkdir()
+        (folder / "onnx" / "config.json").write_text("{}")
+    with hub_server() as server:
+        refs = {"main": FIRST, "v2": SECOND}
+        server.repositories["org/tiny"] = Repository(refs, {FIRST: first, SECOND: second})
+        yield server
+
+
+def resolve(endpoint: str, downloads: Path, **config: str) -> dict[str, str]:
+    """What a process with this endpoint prints; progress bars and warnings go to its stderr."""
+    environment = os.environ | {
+        "HF_ENDPOINT": endpoint,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(downloads / "hf"),
+        "NO_PROXY": "127.0.0.1",
+    }
+    command = [sys.executable, "-c", RESOLVE, json.dumps({"source": "org/tiny"} | config), str(downloads)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_branch_is_pinned_to_its_commit_and_safetensors_alone_are_fetched(hub, tmp_path):
+    found = resolve(hub.endpoint, tmp_path / "models")
+    folder = Path(found["folder"])
+    assert folder.name == FIRST and folder.is_relative_to(tmp_path / "models")
+    assert found["files"] == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(path.name for path in folder.iterdir()) == found["files"]
+    assert not [request for request in hub.requests if "pytorch_model" in request or "onnx/" in request]
+
+
+def test_a_branch_that_moved_gives_the_new_commit(hub, tmp_path):
+    before = resolve(hub.endpoint, tmp_path / "models")
+    hub.repositories["org/tiny"].refs["main"] = SECOND
+    after = resolve(hub.endpoint, tmp_path / "models")
+    assert Path(before["folder"]).name == FIRST and Path(after["folder"]).name == SECOND
+
+
+def test_a_commit_fetched_before_needs_no_network(hub, tmp_path):
+    assert Path(resolve(hub.endpoint, tmp_path / "models", revision="v2")["folder"]).name == SECOND
+    hub.requests.clear()
+    assert Path(resolve(hub.endpoint, tmp_path / "models", revision=SECOND)["folder"]).name == SECOND
+    assert hub.requests == []
+
+
+def test_a_busy_hub_is_tried_again(hub, tmp_path):
+    hub.busy = 2
+    assert Path(resolve(hub.endpoint, tmp_path / "models")["folder"]).name == FIRST
+
+
+def test_no_network_says_what_to_do(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
+    found = resolve(closed, tmp_path / "models")
+    assert found["error"] == "HubError"
+    for part in ("org/tiny at main", "expected a network", "as the revision", "local folder"):
+        assert part in found["said"]
+
+
+def test_a_model_or_revision_that_is_not_there_is_named(hub, tmp_path):
+    missing = resolve(hub.endpoint, tmp_path / "models", source="org/nothing")
+    assert missing["error"] == "HubError" and "no model 'org/nothing'" in missing["said"]
+    assert "STILLHOUSE_HUB_TOKEN" in missing["said"]
+    missing = resolve(hub.endpoint, tmp_path / "models", revision="v9")
+    assert missing["error"] == "HubError" and "no revision 'v9'" in missing["said"]
+
+
+def test_a_gated_model_says_how_to_get_in(hub, tmp_path):
+    hub.repositories["org/tiny"].gated = True
+    found = resolve(hub.endpoint, tmp_path / "models")
+    assert found["error"] == "HubError" and "gated" in found["said"] and "Accept its terms" in found["said"]
+
+
+def test_a_model_without_safetensors_is_refused_before_it_is_fetched(hub, tmp_path):
+    (tmp_path / "first" / "model.safetensors").unlink()
+    found = resolve(hub.endpoint, tmp_path / "models")
+    assert found["error"] == "ArtifactError" and "only as pytorch_model.bin" in found["said"]
+    assert not [request for request in hub.requests if "resolve" in request]

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import torch
+
+from infra.errors import ArtifactError
+from tasks.encoder.batching import encode, pad
+from tasks.encoder.checkpoint import CheckpointInfo, load_info
+from tasks.encoder.inference import answer_rows, answer_texts
+from tasks.encoder.loading import load_body, load_tokenizer
+from tasks.encoder.model import SentenceClassifier, mean_pool
+from tests.tasks.encoder.tiny_encoder import tiny_config, tiny_tokenizer, write_base, write_teacher
+
+TEXTS = ["what is my balance", "show me the flight please", "rain", "tell me about the hotel ticket in paris"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return write_teacher(tmp_path_factory.mktemp("teacher") / "checkpoint")
+
+
+@pytest.fixture
+def own_copy(tmp_path):
+    return write_teacher(tmp_path / "checkpoint")
+
+
+def test_saved_and_loaded_model_gives_the_same_logits(tmp_path, checkpoint):
+    model, tokenizer = SentenceClassifier.load(checkpoint), load_tokenizer(checkpoint)
+    model.save(tmp_path, tokenizer, load_info(checkpoint))
+    again = answer_texts(SentenceClassifier.load(tmp_path), load_tokenizer(tmp_path), TEXTS, 32)
+    np.testing.assert_array_equal(answer_texts(model, tokenizer, TEXTS, 32).logits, again.logits)
+
+
+def test_same_model_is_saved_as_the_same_bytes(tmp_path):
+    first, second = write_teacher(tmp_path / "a"), write_teacher(tmp_path / "b")
+    names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+    assert not any(str(tmp_path).encode() in (first / name).read_bytes() for name in names)
+
+
+def test_sentence_transformers_opens_a_checkpoint_and_gives_its_logits(checkpoint):
+    from sentence_transformers import SentenceTransformer
+
+    logits = SentenceTransformer(str(checkpoint), device="cpu").encode(TEXTS)
+    ours = answer_texts(SentenceClassifier.load(checkpoint), load_tokenizer(checkpoint), TEXTS, 32).logits
+    np.testing.assert_allclose(logits, ours, atol=1e-5)
+
+
+def test_transformers_opens_the_body_of_a_checkpoint(checkpoint):
+    from transformers import AutoModel
+
+    ids, mask = pad(encode(load_tokenizer(checkpoint), TEXTS, 32), 0)
+    model = SentenceClassifier.load(checkpoint)
+    body = AutoModel.from_pretrained(checkpoint, trust_remote_code=False).eval()
+    with torch.inference_mode():
+        tokens = body(input_ids=ids, attention_mask=mask).last_hidden_state
+        torch.testing.assert_close(tokens, model.body(input_ids=ids, attention_mask=mask).last_hidden_state)
+    assert body.config.id2label[0] == "balance"
+
+
+def test_pooling_and_normalisation_follow_the_plain_formula():
+    torch.manual_seed(0)
+    model = SentenceClassifier.from_config(tiny_config(), 3).eval()
+    ids, mask = torch.tensor([[2, 9, 10, 3], [2, 9, 3, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    with torch.inference_mode():
+        tokens, output = (
+            model.body(input_ids=ids, attention_mask=mask).last_hidden_state.numpy(),
+            model(ids, mask),
+        )
+    for i, length in enumerate((4, 3)):
+        mean = tokens[i, :length].mean(axis=0)
+        np.testing.assert_allclose(output.vectors[i], mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_padding_does_not_move_a_vector(checkpoint):
+    model, tokenizer = SentenceClassifier.load(checkpoint), load_tokenizer(checkpoint)
+    alone = answer_texts(model, tokenizer, TEXTS[2:3], 32)
+    beside = answer_texts(model, tokenizer, TEXTS, 32)
+    np.testing.assert_allclose(alone.vectors[0], beside.vectors[2], atol=1e-5)
+
+
+def test_a_row_of_padding_alone_stays_finite():
+    assert torch.isfinite(mean_pool(torch.ones(1, 2, 4), torch.zeros(1, 2, dtype=torch.int64))).all()
+
+
+def test_head_of_a_base_model_is_undecided(tmp_path):
+    model = SentenceClassifier.from_base(write_base(tmp_path), 5).eval()
+    logits = answer_rows(model, [[2, 9, 3]], 0).logits
+    assert logits.shape == (1, 5)
+    assert (logits == 0).all()
+
+
+def test_answers_come_in_the_order_of_the_texts_whatever_the_batch(checkpoint):
+    model, rows = SentenceClassifier.load(checkpoint), [[2, 9, 3], [2, 3], [2, 9, 10, 11, 3]]
+    one, all_together = answer_rows(model, rows, 0, batch_size=1), answer_rows(model, rows, 0, batch_size=8)
+    np.testing.assert_allclose(one.logits, all_together.logits, atol=1e-5)
+
+
+def test_long_texts_are_cut_and_no_texts_are_no_rows():
+    tokenizer = tiny_tokenizer()
+    assert [len(row) for row in encode(tokenizer, ["the " * 50, "the"], 8)] == [8, 3]
+    assert encode(tokenizer, [], 8) == []
+
+
+def test_info_names_the_out_of_scope_id():
+    assert CheckpointInfo(labels=("a", "oos"), out_of_scope="oos", max_length=8).out_of_scope_id == 1
+    assert CheckpointInfo(labels=("a", "b"), out_of_scope=None, max_length=8).out_of_scope_id is None
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "classifier.json", "3_Dense/model.safetensors"]
+)
+def test_a_missing_file_is_an_error_that_names_the_folder(own_copy, name):
+    (own_copy / name).unlink()
+    with pytest.raises(ArtifactError, match=str(own_copy)):
+        SentenceClassifier.load(own_copy)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "classifier.json", "3_Dense/model.safetensors"]
+)
+def test_a_truncated_file_is_an_error_with_a_remedy(own_copy, name):
+    content = (own_copy / name).read_bytes()
+    (own_copy / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ArtifactError, match="again"):
+        SentenceClassifier.load(own_copy)
+
+
+def test_a_body_that_lacks_weights_is_refused_instead_of_filled_with_random_ones(own_copy):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(own_copy / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, own_copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ArtifactError, match="lacks 1 weights"):
+        load_body(own_copy)
+
+
+def test_a_head_of_another_size_is_refused(own_copy):
+    info = CheckpointInfo(labels=("a", "b"), out_of_scope=None, max_length=32)
+    (own_copy / "classifier.json").write_text(info.model_dump_json())
+    with pytest.raises(ArtifactError, match="expected 2 rows"):
+        SentenceClassifier.load(own_copy)
+
+
+def test_a_folder_without_a_tokenizer_is_an_error(tmp_path):
+    with pytest.raises(ArtifactError, match="no tokenizer that can be read"):
+        load_tokenizer(tmp_path)

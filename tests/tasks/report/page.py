@@ -1,0 +1,229 @@
+"""The inputs of a page with figures like a real run's: 151 labels, seven models, plots, curves, a lineage."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from tasks.report.inputs import (
+    CurationView,
+    ExampleView,
+    ExtractView,
+    LineageNode,
+    ReportInputs,
+    StepView,
+    TokenizerView,
+)
+from tasks.report.summary import RunSummary, StageSummary
+from tasks.results.comparison import compare
+from tasks.results.values import ClassScores, Confusion, EvaluationReport, GateVerdict, ReleaseRecord, Verdict
+from tests.tasks.deploy.reports import benchmark, evaluation
+
+MARKUP = "<script>alert('from the data')</script>"
+CHAIN = {
+    "warehouse": (),
+    "base model": (),
+    "extract": ("warehouse",),
+    "curate": ("extract",),
+    "train_teacher": ("base model", "curate"),
+    "build_tokenizer": ("base model", "curate"),
+    "teacher_outputs": ("train_teacher", "curate"),
+    "distill": ("train_teacher", "teacher_outputs", "build_tokenizer", "curate"),
+    "export_onnx": ("distill", "curate"),
+    "quantize": ("export_onnx",),
+    "check_parity": ("distill", "export_onnx", "curate"),
+    "package": ("quantize",),
+    "fit_baseline": ("curate",),
+    "predict tfidf": ("fit_baseline", "curate"),
+    "predict teacher": ("train_teacher", "curate"),
+    "predict student": ("distill", "curate"),
+    "predict onnx": ("export_onnx", "curate"),
+    "predict onnx_int8": ("quantize", "curate"),
+    "predict released": ("package", "curate"),
+    "evaluate": ("predict tfidf", "predict teacher", "predict student", "predict onnx", "predict onnx_int8", "predict released", "curate"),
+    "benchmark": ("fit_baseline", "train_teacher", "distill", "export_onnx", "quantize", "package", "curate"),
+    "gate": ("evaluate", "benchmark", "predict teacher", "predict released", "curate"),
+}  # fmt: skip
+SOURCES = {"warehouse": "SourceRef", "base model": "CheckpointRef"}
+
+
+def fake_digest(name: str) -> str:
+    """A digest that differs from name to name."""
+    import hashlib
+
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def big_evaluation() -> EvaluationReport:
+    """151 labels, one of them with markup for a name."""
+    rng = np.random.default_rng(0)
+    labels = (MARKUP, *(f"intent_{i:03d}" for i in range(149)), "oos")
+    f1 = np.clip(rng.beta(14, 1.2, len(labels)), 0.4, 1)
+    per_class = tuple(
+        ClassScores(label=name, precision=min(1.0, f + 0.02), recall=max(0.0, f - 0.02), f1=float(f), support=1000 if name == "oos" else 30)
+        for name, f in zip(labels, f1, strict=True)
+    )  # fmt: skip
+    confusions = tuple(Confusion(actual="oos", predicted=f"intent_{i:03d}", count=24 - i) for i in range(12))
+    plain = evaluation(5_500)
+    return plain.model_copy(update={"labels": labels, "per_class": per_class, "confusions": confusions})
+
+
+def verdict(outcome: Verdict = "pass") -> GateVerdict:
+    """The gate's evidence for an outcome."""
+    low, point, high = {
+        "pass": (-0.0258, -0.0191, -0.0124),
+        "fail": (-0.0511, -0.0437, -0.0362),
+        "needs_more_rows": (-0.0402, -0.0255, -0.0111),
+    }[outcome]
+    return GateVerdict(
+        verdict=outcome,
+        reasons=(
+            "Smaller: 4.90 MB against the teacher's 91.40 MB (18.7x).",
+            "Faster: 0.38 ms at p50 against the teacher's 8.10 ms (21.3x).",
+            f"{100 * point:+.2f} points of accuracy against the teacher, margin -3.00.",
+            "Beats the TF-IDF baseline: 0.913 against 0.868 (+4.50 points).",
+        ),
+        candidate="released",
+        reference="teacher",
+        margin=0.03,
+        confidence=0.95,
+        accuracy_difference=point,
+        interval=(low, high),
+        mcnemar_p=3.2e-8,
+        rows=5_500,
+        rows_needed=9_200 if outcome == "needs_more_rows" else None,
+        size_ratio=18.7,
+        latency_ratio=21.3,
+        beats_baseline=True,
+    )
+
+
+def run_summary(outcome: Verdict = "pass") -> RunSummary:
+    """A run of all stages, some of them cached."""
+    stages = [name for name in CHAIN if name not in SOURCES]
+    seconds = {"train_teacher": 165.2, "distill": 189.7, "benchmark": 62.0, "teacher_outputs": 21.4}
+    path = "/work/.stillhouse/hub/models/stillhouse/clinc150-intents/snapshots/0c0ffee0" if outcome == "pass" else None
+    return RunSummary(
+        flow="end_to_end",
+        verdict=outcome,
+        release=path,
+        seconds=498.3,
+        stages=tuple(
+            StageSummary(
+                name=name.split()[0],
+                state="cached" if i < 2 else "computed",
+                seconds=seconds.get(name, 1.0 + i / 3),
+                key=fake_digest(f"key of {name}"),
+                digest=fake_digest(name),
+            )
+            for i, name in enumerate(stages)
+        ),
+        rows=compare(evaluation(5_500), benchmark()),
+        gate=verdict(outcome),
+        record=ReleaseRecord(
+            name="stillhouse/clinc150-intents",
+            verdict=outcome,
+            revision="0c0ffee0" * 5 if path else None,
+            path=path,
+            registered_name="stillhouse-clinc150-intents",
+            registered_version="3",
+            aliases=("challenger", "champion") if path else ("challenger",),
+            package_digest=fake_digest("package"),
+            model_sha256=fake_digest("model"),
+        ),
+        machine={"cpu": "Intel(R) Xeon(R) Processor", "cores": "2", "memory_gib": "8", "python": "3.11.7", "torch": "2.13.0"},
+        mlflow_run_id="f" * 32,
+    )
+
+
+def page_inputs(folder: Path, outcome: Verdict = "pass") -> ReportInputs:
+    """Everything that a page can show; plots are drawn into `folder`."""
+    rng = np.random.default_rng(0)
+    steps = np.arange(1, 401)
+    loss = 3.2 * np.exp(-steps / 90) + 0.18 + rng.normal(0, 0.05, len(steps))
+    return ReportInputs(
+        title="An assistant's intents, CLINC150",
+        summary=run_summary(outcome),
+        evaluation=big_evaluation(),
+        benchmark=benchmark(),
+        plots=draw_plots(folder),
+        curation=curation(),
+        tokenizer=TokenizerView(
+            mode="trim", split="validation", texts=3_100,
+            before={"vocabulary_size": 30_522, "unknown_rate": 0.0, "fertility": 1.061, "continued_words": 0.031},
+            after={"vocabulary_size": 8_000, "unknown_rate": 0.0, "fertility": 1.083, "continued_words": 0.044},
+            coverage=0.983, unchanged_texts=0.902,
+        ),
+        extract=ExtractView(
+            sql="SELECT q.text,\n       IF(i.domain IN UNNEST(@domains), q.intent, 'oos') AS label\nFROM `assistant.queries` AS q\nJOIN `assistant.intents` AS i USING (intent)",
+            sql_executed='SELECT q.text, CASE WHEN ... END AS label FROM "assistant"."queries" AS q',
+            dialect="bigquery", rows=16_200,
+        ),
+        curves={
+            "train_teacher": {
+                "loss": list(zip(steps.tolist(), loss.tolist(), strict=True)),
+                "validation_accuracy": [(133, 0.915), (266, 0.931), (400, 0.936)],
+            },
+            "distill": {
+                "loss": list(zip(steps.tolist(), (2 * loss).tolist(), strict=True)),
+                "validation_accuracy": [(50 * i, 0.93 - 0.25 * 0.55**i) for i in range(1, 9)],
+                "learning_rate": [(i, 8e-4 * min(i / 40, (400 - i) / 360 + 0.01)) for i in range(1, 401)],
+            },
+        },
+        lineage=lineage(),
+        config="distill:\n  temperature: 2.0\n  layers: 2\ngate:\n  margin: 0.03\n",
+        links={"MLflow run": "http://127.0.0.1:5000/#/experiments/1/runs/" + "f" * 32},
+    )  # fmt: skip
+
+
+def curation() -> CurationView:
+    """Steps like those of CLINC150, with an example that holds markup."""
+    example = ExampleView(row=17, text=f"transfer {MARKUP} please", label="transfer", note="like row 4 (train, transfer)")
+    names = {
+        "usable": ("rows without a text or a label are dropped", 0),
+        "length": ("texts under 2 or over 2,000 characters are dropped", 2),
+        "exact_duplicates": ("of texts that are the same but for case and blanks, the first stays", 41),
+        "conflicting_labels": ("texts that come with two labels are dropped", 8),
+        "near_duplicates": ("of texts with nearly the same words (MinHash), the first stays", 120),
+        "leakage": ("training rows that are nearly the same as a test row are dropped", 66),
+    }
+    steps, rows = [], 16_200
+    for name, (reason, gone) in names.items():
+        steps.append(StepView(name=name, reason=reason, rows_in=rows, rows_out=rows - gone, changed=0, examples=(example,) if gone else ()))
+        rows -= gone
+    steps.append(StepView(name="redact", reason="secrets and e-mail addresses are replaced by a placeholder", rows_in=rows, rows_out=rows, changed=3, examples=()))
+    return CurationView(
+        rows_in=16_200, rows_out=rows, splits={"train": rows - 8_600, "validation": 3_100, "test": 5_500}, steps=tuple(steps),
+        warnings=("4 texts come with two labels: look at how they were labelled.",),
+    )  # fmt: skip
+
+
+def lineage() -> tuple[LineageNode, ...]:
+    """The whole chain, its first two stages cached."""
+    return tuple(
+        LineageNode(
+            id=name,
+            name=name,
+            kind=SOURCES.get(name, "ReportRef"),
+            digest=fake_digest(name),
+            state="source" if name in SOURCES else "cached" if name in ("extract", "curate") else "computed",
+            inputs=inputs,
+        )
+        for name, inputs in CHAIN.items()
+    )
+
+
+def draw_plots(folder: Path) -> tuple[Path, ...]:
+    """Two images, as the evaluate stage would leave them."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rng = np.random.default_rng(1)
+    paths = []
+    for name, draw in (("reliability", lambda a: a.plot([0, 1], [0, 1])), ("confidence", lambda a: a.hist(rng.beta(9, 2, 900)))):
+        figure, axes = pyplot.subplots(figsize=(5, 3.4))
+        draw(axes)
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=110)
+        pyplot.close(figure)
+    return tuple(paths)
