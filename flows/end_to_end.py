@@ -18,7 +18,7 @@ from tasks.dataset.task import curate, publish_dataset
 from tasks.deploy.task import gate, package, release
 from tasks.distill.task import distill, teacher_outputs
 from tasks.evaluate.task import evaluate, predict
-from tasks.extract.task import extract, pin_sources
+from tasks.extract.task import extract, pin_sources, plan_extract
 from tasks.planning.task import plan_run
 from tasks.report.task import read_summary, report_run
 from tasks.results.values import ReleaseRecord
@@ -33,6 +33,7 @@ def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
     """Extract, curate, train a teacher, distil a student, compress, measure, judge, release."""
     with open_run("end_to_end", config) as run:
         sources = pin_sources(config.extract)
+        plan_extract(config.extract, sources)
         rows = extract(config.extract, sources)
         dataset = curate(config.dataset, rows)
         published = publish_dataset(config.publish, dataset, rows)
@@ -46,7 +47,7 @@ def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
 
         onnx = export_onnx(sized.compress, student, dataset)
         onnx_int8 = quantize(sized.compress, onnx, dataset)
-        parity = check_parity(sized.compress, student, onnx, onnx_int8, dataset)
+        parity = check_parity(sized.compress.parity, student, onnx, onnx_int8, dataset)
         released = package(sized.release, onnx_int8)
         tfidf = fit_baseline(sized.baseline, dataset)
 

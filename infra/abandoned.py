@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from infra.processes import Child
+from infra.processes import Child, end_processes
 from infra.settings import Settings
 from infra.tracking import Tracker
 
@@ -30,6 +30,7 @@ class Marker(BaseModel):
     flow: str
     flow_run_id: UUID | None
     mlflow_run_id: str | None
+    children: tuple[Child, ...] = ()
 
 
 def live_runs(settings: Settings) -> list[Marker]:
@@ -43,7 +44,10 @@ def dead_runs(settings: Settings) -> list[Marker]:
 
 
 def end_dead_runs(settings: Settings) -> int:
-    """Mark dead runs as Crashed in Prefect and KILLED in MLflow; returns how many there were."""
+    """Mark dead runs as Crashed in Prefect and KILLED in MLflow, and end the processes that they left behind.
+
+    Returns how many there were. A killed run leaves Prefect's temporary server, which nobody uses any more.
+    """
     from prefect.client.orchestration import get_client
 
     dead = [(path, marker) for path, marker in _markers(settings) if not _alive(marker)]
@@ -51,9 +55,10 @@ def end_dead_runs(settings: Settings) -> int:
         return 0
     with get_client(sync_client=True) as client:
         for path, marker in dead:
+            end_processes(child.pid for child in marker.children if child.lives())
             if marker.flow_run_id is not None:
                 _crash(client, marker.flow_run_id)
-            Tracker(settings, f"stillhouse/{marker.flow}").end(marker.mlflow_run_id, "KILLED")
+            Tracker(settings, f"stillhouse/{marker.flow}").end_killed(marker.mlflow_run_id)
             path.unlink(missing_ok=True)
     return len(dead)
 

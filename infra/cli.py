@@ -30,6 +30,7 @@ from infra.tracking import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
+PIPED_WIDTH = 250
 MARKS = {"ok": "[green]ok   [/green]", "note": "[yellow]note [/yellow]", "fault": "[red]fault[/red]"}
 
 console = Console(soft_wrap=True, highlight=False)
@@ -97,7 +98,8 @@ class Lineage(BaseModel):
         from infra.lineage import find_record, lineage_tree
 
         store = Store(get_settings())
-        console.print(lineage_tree(store, find_record(store, self.target)))
+        tree = lineage_tree(store, find_record(store, self.target))
+        Console(highlight=False, width=None if console.is_terminal else PIPED_WIDTH).print(tree)
 
 
 class Gc(BaseModel):
@@ -184,7 +186,7 @@ class Cli(BaseSettings):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (2: not understood). A user's mistake is one message."""
     try:
-        CliApp.run(Cli, cli_args=list(sys.argv[1:] if arguments is None else arguments))
+        CliApp.run(Cli, cli_args=list(sys.argv[1:] if arguments is None else arguments) or ["--help"])
     except ValidationError as error:
         for wrong in error.errors():
             command, *option = (str(part).replace("_", "-") for part in wrong["loc"])

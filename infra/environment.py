@@ -27,7 +27,7 @@ def running_services(settings: Settings) -> Services | None:
     """Servers started by `infra.cli up`, None when there are none or their process is dead."""
     try:
         services = Services(**json.loads(settings.services_file.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
     return services if psutil.pid_exists(services.pid) else None
 

@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlparse
@@ -62,11 +63,11 @@ class Hub(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class LocalHub:
     """A Hub that is a folder. A push killed anywhere leaves the repository as it was or as it will be."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    root: Path
 
     def push(self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None) -> Revision:
         """See `Hub.push`. Raises HubError (bad name, empty folder) and StoreError (the disk refuses)."""

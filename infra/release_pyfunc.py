@@ -11,7 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import onnxruntime
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from tokenizers import Tokenizer
 
@@ -29,10 +29,11 @@ class ReleasedClassifier(PythonModel):
             str(folder / "onnx" / "model_quantized.onnx"), providers=["CPUExecutionProvider"]
         )
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # see below
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Label and softmax probability of each text.
 
-        It has no type hints: MLflow would make a schema of them, which refuses either lists or frames.
+        It has no type hints, though MLflow asks for them: the schema that it makes of `list[str]` takes the
+        first column of a frame for the text, whatever its name.
 
         Args:
             context: not used; the folder is read once, in `load_context`.

@@ -1,6 +1,5 @@
 """One flow run: its options, store, tracking and what became of each stage. Opened by the flow, seen by the stages."""
 
-import json
 import logging
 import os
 import socket
@@ -10,14 +9,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
+from uuid import UUID
 
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
+from infra.abandoned import Marker, end_dead_runs
 from infra.environment import open_home
 from infra.errors import ConfigError
 from infra.fingerprint import canonical
+from infra.processes import Child
 from infra.settings import Settings, get_settings
 from infra.store import Store, disk_errors, write_atomically
 from infra.tracking import Tracker
@@ -78,7 +80,7 @@ class FlowRun:
 
     def say(self, line: str) -> None:
         """A line for the person at the terminal, and for Prefect's log."""
-        self.console.print(line)
+        self.console.print(line, soft_wrap=True)
         logger.info(line)
 
     def finished(self, outcome: StageOutcome) -> None:
@@ -134,15 +136,23 @@ def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
 @contextmanager
 def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     run.flow_run_id = _prefect_flow_run_id()
+    if killed := end_dead_runs(run.settings):
+        run.say(f"  {killed} earlier run(s) had been killed; they are marked as such")
     tags = {"prefect.flow_run_id": run.flow_run_id or ""}
     run.mlflow_run_id = run.tracker.start(run.name, config=canonical(config), tags=tags)
     marker = run.settings.runs / f"{run.flow_run_id or os.getpid()}.json"
     with disk_errors(marker):
         marker.parent.mkdir(parents=True, exist_ok=True)
-        started = psutil.Process().create_time()
-        owner = {"pid": os.getpid(), "pid_started": started, "host": socket.gethostname(), "flow_run_id": run.flow_run_id,
-                 "mlflow_run_id": run.mlflow_run_id, "flow": run.name}  # fmt: skip
-        write_atomically(marker, json.dumps(owner))
+        owner = Marker(
+            pid=os.getpid(),
+            pid_started=psutil.Process().create_time(),
+            host=socket.gethostname(),
+            flow=run.name,
+            flow_run_id=None if run.flow_run_id is None else UUID(run.flow_run_id),
+            mlflow_run_id=run.mlflow_run_id,
+            children=tuple(Child.of(child.pid) for child in psutil.Process().children()),
+        )
+        write_atomically(marker, owner.model_dump_json())
     status = "FAILED"
     try:
         yield

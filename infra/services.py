@@ -103,15 +103,15 @@ def stop_services(settings: Settings) -> bool:
     services = running_services(settings)
     if services is None:
         return end_orphans(settings) > 0
-    process = psutil.Process(services.pid)
-    process.terminate()
-    try:
-        process.wait(timeout=3 * STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        raise ServiceError(
-            f"process {services.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
-            f"{settings.home / 'logs'}, or end it with `kill -9 {services.pid}` and run `down` once more."
-        ) from None
+    psutil.Process(services.pid).terminate()
+    deadline = time.monotonic() + 3 * STOP_SECONDS
+    while settings.services_file.exists():  # `up` removes it last.
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"process {services.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
+                f"{settings.home / 'logs'}, or end it with `kill -9 {services.pid}` and run `down` once more."
+            )
+        time.sleep(0.1)
     return True
 
 

@@ -82,6 +82,19 @@ class Tracker:
         if run_id is not None:
             self._try("close a run", lambda client: client.set_terminated(run_id, status))
 
+    def end_killed(self, run_id: str | None) -> None:
+        """Close a run whose process is gone, and those of its stages that are still open, as KILLED."""
+        if run_id is None:
+            return
+
+        def close(client: "MlflowClient") -> None:
+            still_open = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
+            children = client.search_runs([self._experiment_id], still_open)
+            for killed in (*(child.info.run_id for child in children), run_id):
+                client.set_terminated(killed, "KILLED")
+
+        self._try("close a killed run", close)
+
     def replay(self, record: Record, parent: str | None, points: Iterable[Point]) -> str | None:
         """Show a cached stage as a child run with the original's metrics and where they came from."""
         tags = {"cache.hit": "true", "cache.source_run_id": record.mlflow_run_id or "", "digest": record.digest}

@@ -16,8 +16,8 @@ def open_warehouse(uri: str, tables: Mapping[str, Path], spill: Path | None = No
     kind = uri.split(":", 1)[0]
     if kind == "bigquery":
         raise ConfigError(
-            f"STILLHOUSE_WAREHOUSE={uri}: BigQuery is not in this version, only duckdb. Export the tables as parquet and "
-            "give them with --extract.table; the same .sql file runs on them."
+            f"STILLHOUSE_WAREHOUSE={uri}: BigQuery is not in this version, only duckdb. Export the tables as "
+            "parquet and give them with --extract.table; the same .sql file runs on them."
         )
     if uri not in ("duckdb", "duckdb:", "duckdb://"):
         raise ConfigError(

@@ -44,7 +44,7 @@ class Statement:
 
     def columns(self, schema: Schema) -> dict[str, set[str]]:
         """Columns of each table that the query reads: every one of them where that cannot be told."""
-        types = {table: dict(schema[table]) for table in self.tables}
+        types: dict[str, object] = {table: dict(schema[table]) for table in self.tables}
         try:
             tree = qualify(self.tree.copy(), schema=types, dialect="bigquery")
         except OptimizeError:
@@ -63,9 +63,9 @@ class Statement:
 def read_statement(query: Query, known: Collection[str]) -> Statement:
     """Check a query against BigQuery's grammar and the tables that exist.
 
-    A table is found by its own name, whatever project and data set stand before it, so that the file which reads
-    `project.data_set.queries` in BigQuery reads the embedded table `queries`. Raises WarehouseError with line and column
-    for a syntax error, an unknown table, a parameter without a value, and for what cannot run here.
+    A table is found by its own name, whatever project and data set stand before it: the file which reads
+    `project.data_set.queries` in BigQuery reads the embedded table `queries`. Raises WarehouseError with line and
+    column for a syntax error, an unknown table, a parameter without a value, and for what cannot run here.
     """
     tree = _parse(query)
     for node in tree.walk():
@@ -119,7 +119,10 @@ def _unsupported(node: exp.Expr) -> str | None:
     """Why the embedded warehouse cannot run this part of a query, with the remedy; None where it can."""
     if isinstance(node, exp.Table):
         if node.args.get("sample"):
-            return "TABLESAMPLE gives other rows each time. Sample by MOD(ABS(FARM_FINGERPRINT(column)), 100) < @sample_percent."
+            return (
+                "TABLESAMPLE gives other rows each time. Sample by MOD(ABS(FARM_FINGERPRINT(column)), 100) "
+                "< @sample_percent."
+            )
         if "*" in node.name:
             return f"wildcard table `{node.name}` {_UNION}"
         if node.args.get("version"):
@@ -138,8 +141,8 @@ def _check_parameters(query: Query, tree: exp.Query) -> None:
     if missing := sorted(asked - set(query.parameters)):
         first = missing[0]
         raise WarehouseError(
-            f"{query.name} uses @{', @'.join(missing)} without a value. Give --extract.parameters.{first}, or a default at "
-            f"the head of the file (-- @param {first} STRING = ...)."
+            f"{query.name} uses @{', @'.join(missing)} without a value. Give --extract.parameters.{first}, "
+            f"or a default at the head of the file (-- @param {first} STRING = ...)."
         )
     if unknown := sorted(set(query.parameters) - asked):
         names = ", ".join("@" + name for name in sorted(asked)) or "none"

@@ -9,15 +9,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import farmhash
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb.func import PythonUDFType
 
-from infra.errors import ConfigError, StoreError, WarehouseError
+from infra.errors import ConfigError, StillhouseError, StoreError, WarehouseError
 from infra.fingerprint import file_digest
-from infra.warehouse.dialect import Statement, read_statement
+from infra.warehouse.dialect import Schema, Statement, read_statement
 from infra.warehouse.messages import choices, error_at, offset_of_name
 from infra.warehouse.protocol import Query, QueryPlan, TableInfo, check_cap
 
@@ -48,13 +50,11 @@ class DuckDBWarehouse:
     def dry_run(self, query: Query) -> QueryPlan:
         """Rows, counted (here that costs nothing), and uncompressed bytes of the columns that are read."""
         statement = self._checked(query)
-        with self._connection() as connection, _explained(statement, self._schema):
-            counted = f"SELECT count(*) FROM ({statement.duckdb()})"
-            (rows,) = connection.execute(counted, _bound(query)).fetchall()[0]
+        ((rows,),) = self._fetch(statement, f"SELECT count(*) FROM ({statement.duckdb()})")
         return QueryPlan(rows=rows, bytes=self._bytes(statement))
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
-        """The rows in the query's order, at most BATCH_ROWS a batch. What it cannot run is refused at the call."""
+        """The rows in the query's order, at most BATCH_ROWS a batch. A bad query is refused at the call."""
         return self._batches(self._checked(query))
 
     def tables(self, query: Query) -> list[TableInfo]:
@@ -72,15 +72,37 @@ class DuckDBWarehouse:
     def _checked(self, query: Query) -> Statement:
         """The statement, once DuckDB has accepted it and it is within its cap. Nothing has been run by then."""
         statement = read_statement(query, self._files)
-        with self._connection() as connection, _explained(statement, self._schema):
-            connection.execute(f"EXPLAIN {statement.duckdb()}", _bound(query))
+        self._fetch(statement, f"EXPLAIN {statement.duckdb()}")
         check_cap(query, self._bytes(statement))
         return statement
 
+    # An error is explained and raised in a frame that has no connection: Prefect keeps errors, with the frames they
+    # passed, to the end of the process, and DuckDB complains of what is still open then.
+
+    def _fetch(self, statement: Statement, sql: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._run(statement, sql)
+        except duckdb.Error as error:
+            explained = _explain(error, statement, self._schema)
+        raise explained
+
+    def _run(self, statement: Statement, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection() as connection:
+            return connection.execute(sql, _bound(statement.query)).fetchall()
+
     def _batches(self, statement: Statement) -> Iterator[pa.RecordBatch]:
-        with self._connection() as connection, _explained(statement, self._schema):
-            result = connection.sql(statement.duckdb(), params=_bound(statement.query))
-            yield from result.to_arrow_reader(BATCH_ROWS)
+        try:
+            yield from self._run_streaming(statement)
+            return
+        except duckdb.Error as error:
+            explained = _explain(error, statement, self._schema)
+        raise explained
+
+    def _run_streaming(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        with self._connection() as connection:
+            yield from connection.sql(statement.duckdb(), params=_bound(statement.query)).to_arrow_reader(
+                BATCH_ROWS
+            )
 
     def _bytes(self, statement: Statement) -> int:
         read = statement.columns(self._schema)
@@ -90,11 +112,13 @@ class DuckDBWarehouse:
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with tempfile.TemporaryDirectory(prefix="warehouse-", dir=self._spill) as spill:
-            settings = {"threads": 1, "memory_limit": f"{self._memory_mb}MB", "temp_directory": spill}
-            connection = duckdb.connect(":memory:", config=settings)
+            connection = duckdb.connect(
+                ":memory:",
+                config={"threads": 1, "memory_limit": f"{self._memory_mb}MB", "temp_directory": spill},
+            )
             try:
                 connection.create_function(
-                    "farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type="arrow"
+                    "farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type=PythonUDFType.ARROW
                 )
                 for name, path in self._files.items():
                     connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({_quoted(path)})')
@@ -108,35 +132,32 @@ class DuckDBWarehouse:
                 connection.close()
 
 
-@contextmanager
-def _explained(statement: Statement, schema: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
-    """DuckDB's errors in the words of who wrote the query, at the place in their text."""
-    query = statement.query
-    try:
-        yield
-    except duckdb.Error as error:
-        message = str(error)
-        if found := _NO_COLUMN.search(message):
-            known = {column for table in statement.tables for column in schema[table]}
-            what = f"no column `{found[1]}`: {choices(found[1], known, 'column')}. Correct the name."
-            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
-        if found := _NO_ALIAS.search(message):
-            what = f"nothing in FROM or JOIN is called `{found[1]}`. Correct the name before the dot."
-            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
-        if found := _NO_FUNCTION.search(message):
-            what = f"function {found[1].upper()} has no counterpart in the embedded warehouse. Say it with others."
-            raise error_at(query, offset_of_name(query.sql, found[1]), what) from None
-        if "No space left" in message:
-            raise StoreError(
-                f"the disk is full while {query.name} sorts or joins: free space, then run again."
-            ) from None
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise WarehouseError(
-                f"{query.name} needs more memory than the warehouse may use: expected a query that streams. "
-                "Select fewer columns, or drop ORDER BY, DISTINCT and ARRAY_AGG over long texts."
-            ) from None
-        what = message.split("\n\nLINE")[0].strip().replace("\n", " ").split("Error: ", 1)[-1].rstrip(".")
-        raise WarehouseError(f"{query.name} cannot be run: {what}. Correct the query.") from None
+def _explain(error: duckdb.Error, statement: Statement, schema: Schema) -> StillhouseError:
+    """DuckDB's error in the words of who wrote the query, at the place in their text."""
+    query, message = statement.query, str(error)
+    if found := _NO_COLUMN.search(message):
+        known = {column for table in statement.tables for column in schema[table]}
+        what = f"no column `{found[1]}`: {choices(found[1], known, 'column')}. Correct the name."
+        return error_at(query, offset_of_name(query.sql, found[1]), what)
+    if found := _NO_ALIAS.search(message):
+        what = f"nothing in FROM or JOIN is called `{found[1]}`. Correct the name before the dot."
+        return error_at(query, offset_of_name(query.sql, found[1]), what)
+    if found := _NO_FUNCTION.search(message):
+        what = (
+            f"function {found[1].upper()} has no counterpart in the embedded warehouse. Say it with others."
+        )
+        return error_at(query, offset_of_name(query.sql, found[1]), what)
+    if "No space left" in message:
+        return StoreError(
+            f"the disk is full while {query.name} sorts or joins: expected room. Free space and run again."
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WarehouseError(
+            f"{query.name} needs more memory than the warehouse may use: expected a query that streams. "
+            "Select fewer columns, or drop ORDER BY, DISTINCT and ARRAY_AGG over long texts."
+        )
+    what = message.split("\n\nLINE")[0].strip().replace("\n", " ").split("Error: ", 1)[-1].rstrip(".")
+    return WarehouseError(f"{query.name} cannot be run: {what}. Correct the query.")
 
 
 def _farm_fingerprint(texts: pa.Array) -> pa.Array:

@@ -71,6 +71,7 @@ def check_cap(query: Query, size: int) -> None:
     """Raise CostCapError when a query that reads `size` bytes is above its own cap."""
     if size > query.max_bytes:
         raise CostCapError(
-            f"{query.name} would read {size / GIGABYTE:,.3f} GB ({size:,} bytes): the cap is {query.max_bytes:,} bytes, so "
-            "nothing was run. Select fewer columns or rows, or raise --extract.max-bytes."
+            f"{query.name} would read {size / GIGABYTE:,.3f} GB ({size:,} bytes): the cap is "
+            f"{query.max_bytes:,} bytes, so nothing was run. Select fewer columns or rows, or raise "
+            "--extract.max-bytes."
         )

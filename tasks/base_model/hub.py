@@ -26,7 +26,7 @@ ATTEMPTS, LONGEST_WAIT = 4, 8
 COMMIT = re.compile(r"[0-9a-f]{40}")
 TRANSIENT = (429, 500, 502, 503, 504)
 FAULTS = (HfHubHTTPError, httpx2.HTTPError, LocalEntryNotFoundError, HFValidationError, ConnectionError)
-GIVE_FOLDER = "or give a local folder with the model's files as the source"
+GIVE_FOLDER = "or give a local folder with the model's files as `--base.source`"
 
 
 def fetch_model(repo_id: str, revision: str | None, downloads: Path, token: str | None) -> Path:
@@ -100,16 +100,19 @@ def _hub_error(repo_id: str, revision: str | None, error: Exception) -> HubError
         )
     if isinstance(error, RevisionNotFoundError):
         return HubError(
-            f"{repo_id} has no revision {revision!r}: expected a branch, tag or commit. Correct the revision."
+            f"{repo_id} has no revision {revision!r}: expected a branch, tag or commit. "
+            "Correct `--base.revision`."
         )
     if isinstance(error, RepositoryNotFoundError | HFValidationError):
         return HubError(
             f"there is no model {repo_id!r} that this machine may read: expected a Hub id (`org/name`) or a "
-            f"local folder. Correct the source, set STILLHOUSE_HUB_TOKEN for a private model, {GIVE_FOLDER}."
+            f"local folder. Correct `--base.source`, set STILLHOUSE_HUB_TOKEN for a private model, "
+            f"{GIVE_FOLDER}."
         )
     return HubError(
         f"the Hub could not be read for {wanted} ({type(error).__name__}: {_first_line(error)}): expected a "
-        "network or a commit that was fetched before. Connect, name that commit (40 digits) as the revision, "
+        "network or a commit that was fetched before. Connect, name that commit (40 digits) as "
+        "`--base.revision`, "
         f"{GIVE_FOLDER}."
     )
 

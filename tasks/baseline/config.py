@@ -8,17 +8,26 @@ class BaselineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    words: tuple[int, int] = Field((1, 2), description="shortest and longest run of words that is a term, at least 1")
+    words: tuple[int, int] = Field(
+        (1, 2), description="shortest and longest run of words that is a term, at least 1"
+    )
     characters: tuple[int, int] = Field(
         (2, 5), description="shortest and longest piece of a word that is a term, in characters, at least 1"
     )
     minimum_rows: int = Field(1, ge=1, description="training rows that a term must stand in")
-    maximum_terms: int = Field(100_000, ge=100, description="commonest terms kept, of words and of characters each")
+    maximum_terms: int = Field(
+        100_000, ge=100, description="commonest terms kept, of words and of characters each"
+    )
     text_characters: int = Field(1_000, ge=1, description="characters that a text is cut to")
-    inverse_regularization: float = Field(30.0, gt=0, description="C of the logistic regression; higher fits closer")
+    inverse_regularization: float = Field(
+        30.0, gt=0, description="C of the logistic regression; higher fits closer"
+    )
     tolerance: float = Field(0.1, gt=0, lt=1, description="stopping tolerance of liblinear's dual solver")
     expected_share: float | None = Field(
-        None, ge=0, le=1, description="share of out-of-scope texts in traffic; unset: the weighted share in validation"
+        None,
+        ge=0,
+        le=1,
+        description="share of out-of-scope texts in traffic; unset: the weighted share in validation",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="order in which the solver visits the rows")
 
@@ -26,5 +35,7 @@ class BaselineConfig(BaseModel):
     def _ranges_are_in_order(self) -> "BaselineConfig":
         for name, (low, high) in (("words", self.words), ("characters", self.characters)):
             if not 1 <= low <= high:
-                raise ValueError(f"{name} is {low}, {high}: expected two lengths, 1 or more, the shorter first")
+                raise ValueError(
+                    f"{name} is {low}, {high}: expected two lengths, 1 or more, the shorter first"
+                )
         return self

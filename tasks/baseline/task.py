@@ -7,7 +7,7 @@ from tasks.baseline.config import BaselineConfig
 
 @stage(version=1, output=BaselineRef)
 def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> Metrics:
-    """TF-IDF of words and characters with logistic regression and the same out-of-scope rule as every model."""
+    """TF-IDF of words and characters with logistic regression, with every model's out-of-scope rule."""
     from tasks.baseline import tfidf
 
     return tfidf.fit_baseline(config, run.path(dataset), run.output_dir)

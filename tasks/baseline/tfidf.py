@@ -1,8 +1,9 @@
-"""Baseline: what a user would pick instead, in its strong form, with the same out-of-scope rule as every model.
+"""Baseline: what a user would pick instead, in its strong form, with the out-of-scope rule of every model.
 
-TF-IDF of words and of characters within words, then logistic regression, one class against the rest. That is
-liblinear's dual coordinate descent (Yu, Huang & Lin 2011): on CLINC150 it takes 8 seconds of one core where the
-multinomial fit by L-BFGS takes 40, and tells what is out of scope better (0.869 against 0.862 on the whole test).
+TF-IDF of words and of characters within words, then logistic regression, one class against the rest. The
+solver is liblinear's dual coordinate descent (Yu, Huang & Lin 2011): on CLINC150 it takes 8 seconds of one
+core where the multinomial fit by L-BFGS takes 40, and it tells better what is out of scope (0.869 against
+0.862 on the whole test).
 """
 
 from pathlib import Path
@@ -25,10 +26,14 @@ NEVER = -20.0  # logit of a class without training rows: a probability of 2e-9
 def fit_baseline(config: BaselineConfig, dataset: Path, output_dir: Path) -> dict[str, float]:
     """Fit on the training split, choose the rule on validation, write the baseline to `output_dir`.
 
-    Returns accuracies after the rule and the number of terms. Raises DataError when the training split has rows
-    of fewer than two classes, or no terms.
+    Returns the number of terms and the accuracy on validation. Raises DataError when the training split has
+    rows of fewer than two classes, or no terms.
     """
-    info, train, validation = load_info(dataset), load_split(dataset, "train"), load_split(dataset, "validation")
+    info, train, validation = (
+        load_info(dataset),
+        load_split(dataset, "train"),
+        load_split(dataset, "validation"),
+    )
     model = fit_classifier(config, train, len(info.labels))
     logits = model.logits(validation.texts)
     rule = choose_rule(logits, validation.labels, info, config.expected_share, validation.weights)
@@ -47,15 +52,16 @@ def fit_classifier(config: BaselineConfig, train: Split, classes: int) -> TfidfC
     present = np.unique(train.labels)
     if len(present) < 2:
         raise DataError(
-            f"the training split has rows of {len(present)} class: expected two or more. Check the label column and curate."
+            f"the training split has rows of {len(present)} class: expected two or more. "
+            "Check the label column and curate."
         )
     features = build_features(_terms(config))
     try:
         vectors = features.fit_transform(cut(train.texts, config.text_characters))
     except ValueError as error:  # scikit-learn's "empty vocabulary"
         raise DataError(
-            f"no term stands in {config.minimum_rows} of {len(train)} training rows ({error}): expected some. "
-            "Lower baseline.minimum_rows, or check the text column."
+            f"no term stands in {config.minimum_rows} of {len(train)} training rows ({error}): expected "
+            "some. Lower baseline.minimum_rows, or check the text column."
         ) from error
     weight, bias = _one_against_rest(config, vectors, train.labels, classes)
     return TfidfClassifier(features, weight, bias, config.text_characters)
@@ -81,7 +87,9 @@ def _one_against_rest(
     return weight, bias
 
 
-def _ruled_accuracy(logits: np.ndarray, split: Split, rule: OutOfScopeRule | None, info: DatasetInfo) -> float:
+def _ruled_accuracy(
+    logits: np.ndarray, split: Split, rule: OutOfScopeRule | None, info: DatasetInfo
+) -> float:
     answers = apply_rule(logits, rule, info.out_of_scope_id).argmax(axis=1)
     return float((answers == split.labels).mean())
 

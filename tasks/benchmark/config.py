@@ -11,11 +11,20 @@ class BenchmarkConfig(BaseModel):
     query: str | None = Field(
         None, min_length=1, description="the text that is timed; unset: the test text of median length"
     )
-    warmups: int = Field(10, ge=1, le=1_000, description="calls before the timed ones of each round, not counted")
+    warmups: int = Field(
+        10, ge=1, le=1_000, description="calls before the timed ones of each round, not counted"
+    )
     timed: int = Field(100, ge=10, le=10_000, description="timed calls a round, one query each")
     rounds: int = Field(3, ge=1, le=20, description="rounds; in each the runtimes take their turns")
-    batch_size: int = Field(32, ge=1, le=1_024, description="texts answered at once when throughput is measured")
-    throughput_rows: int = Field(
-        256, ge=1, le=100_000, description="test texts for throughput, evenly over their lengths; 256 take BERT-base 8 s"
+    batch_size: int = Field(
+        32, ge=1, le=1_024, description="texts answered at once when throughput is measured"
     )
-    tried: int = Field(10, ge=1, le=1_000, description="timed calls for each number of threads that is tried first")
+    throughput_rows: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        description="test texts for throughput, evenly over their lengths; 256 take BERT-base 8 s",
+    )
+    tried: int = Field(
+        10, ge=1, le=1_000, description="timed calls for each number of threads that is tried first"
+    )

@@ -14,7 +14,7 @@ import pyarrow as pa
 from infra.errors import DataError
 from tasks.dataset.config import CurateConfig
 from tasks.dataset.duplicates import conflicts, exact_duplicates, leakage, near_duplicates
-from tasks.dataset.filters import count_words, normalise, presence_filters, row_filters
+from tasks.dataset.filters import count_words, presence_filters, row_filters
 from tasks.dataset.labels import (
     drop_labels,
     find_out_of_scope,
@@ -25,11 +25,11 @@ from tasks.dataset.labels import (
     rare_labels,
 )
 from tasks.dataset.ledger import Ledger
-from tasks.dataset.near import comparison_key
 from tasks.dataset.redact import redact_texts
 from tasks.dataset.report import REPORT_FILE, CurationReport, LabelMerge
 from tasks.dataset.rows import in_split, read_rows, replace, write_dataset
 from tasks.dataset.split import given_splits, make_splits, missing_splits
+from tasks.dataset.text import comparison_key, normalise
 from tasks.labelled_text.dataset import SPLITS, DatasetInfo
 
 SHOWN = 10

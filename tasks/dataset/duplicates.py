@@ -13,9 +13,7 @@ from tasks.dataset.ledger import Filter, Judgement
 from tasks.dataset.near import NearIndex, Signed
 from tasks.dataset.rows import codes, in_split
 
-# A text joins its cluster by its first matches; one that has this many is left out of the index, so that a
-# million rows of one template cost a million steps and not their square.
-ENOUGH_MATCHES = 16
+ENOUGH_MATCHES = 16  # links that tie a text to its cluster; more of them say nothing new
 
 
 def conflicts() -> Filter:
@@ -96,10 +94,8 @@ def near_clusters(rows: pa.Table, threshold: float) -> np.ndarray:
     index = NearIndex(threshold)
     edges: list[tuple[int, int]] = []
     for i, text in _signed(index, rows, np.arange(rows.num_rows), "clusters"):
-        twins = list(islice(index.matches(text), ENOUGH_MATCHES))
-        edges += [(i, j) for j in twins]
-        if len(twins) < ENOUGH_MATCHES:
-            index.add(i, text)
+        edges += [(i, j) for j in islice(index.matches(text), ENOUGH_MATCHES)]
+        index.add(i, text)
     edges += _group_edges(rows)
     left, right = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array(

@@ -9,18 +9,12 @@ import pyarrow.compute as pc
 
 from tasks.dataset.config import CurateConfig
 from tasks.dataset.ledger import Filter, Judgement
+from tasks.dataset.text import normalise
 
-# RE2 classes. U+FEFF is a byte order mark that lost its place.
-BLANKS = r"[\s\p{Z}\p{Cc}\x{FEFF}]+"
+# RE2 classes.
 LETTERS = r"[\p{L}\p{M}\p{N}]"
 UNREADABLE = r"[\x{FFFD}\p{Co}]"
 WORDS = r"[^\s\p{Z}]+"
-
-
-def normalise(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Unicode NFC; runs of blanks and control characters become one space, none at the ends. Null stays."""
-    composed = pc.utf8_normalize(texts, "NFC")
-    return pc.utf8_trim(pc.replace_substring_regex(composed, BLANKS, " "), " ")
 
 
 def count_words(texts: pa.ChunkedArray) -> np.ndarray:

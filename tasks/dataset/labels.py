@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from infra.errors import ConfigError
 from tasks.dataset.config import AUTO
-from tasks.dataset.filters import normalise
 from tasks.dataset.ledger import Filter, Judgement
 from tasks.dataset.report import LabelMerge
 from tasks.dataset.rows import in_split
+from tasks.dataset.text import normalise
 
 OUT_OF_SCOPE_NAMES = frozenset({"oos", "outofscope"})
 SHOWN = 10

@@ -6,32 +6,29 @@ Ullman, "Mining of Massive Datasets", section 3.4.
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rensa import RMinHash, RMinHashLSH
 
 GRAM = 5
 SEED = 1  # of the hash functions; which pairs are found does not depend on it but for the misses below
 MISSES = 1e-6  # chance that a pair right at the threshold shares no band
 MOST_BANDS = 32
+CROWD = 32  # texts that share a band with a new one, from which on the new one is not indexed
 CHUNK = 4096
-TRAILING = r"[\s.?!…]+$"
-
-
-def comparison_key(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What counts as the same text: case, compatibility forms, blanks and a last full stop do not matter."""
-    lower = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
-    lower = pc.utf8_trim(pc.replace_substring_regex(lower, r"[\s\p{Z}]+", " "), " ")
-    bare = pc.replace_substring_regex(lower, TRAILING, "")
-    return pc.if_else(pc.equal(bare, ""), lower, bare)
 
 
 def grams(key: str) -> set[str]:
     """Character 5-grams; a shorter text is one gram."""
     return {key[i : i + GRAM] for i in range(max(1, len(key) - GRAM + 1))}
+
+
+@lru_cache(maxsize=4096)
+def _candidate(key: str) -> set[str]:
+    """Grams of a text that is proposed again and again, as those of a template are."""
+    return grams(key)
 
 
 def jaccard(left: set[str], right: set[str]) -> float:
@@ -62,7 +59,12 @@ class Signed(NamedTuple):
 
 
 class NearIndex:
-    """Texts by number, and which of them are near-same to a new one."""
+    """Texts by number, and which of them are near-same to a new one.
+
+    Equal keys are always found. Near-same ones are too, but for one pair in a million, as long as a text is
+    like fewer than `CROWD` others: of a million rows of one template only the first `CROWD` are compared
+    with the rest, so that they cost a million steps and not their square.
+    """
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -70,7 +72,8 @@ class NearIndex:
         self.hashes = bands * width
         self.index = RMinHashLSH(threshold=threshold, num_perm=self.hashes, num_bands=bands)
         # Grams of a million texts would fill the memory: keys are kept, and a candidate's grams made anew.
-        self.known: dict[int, tuple[str, int]] = {}
+        self.keys: dict[int, str] = {}
+        self.numbers: dict[str, list[int]] = {}
 
     def sign(self, keys: Iterable[str]) -> Iterator[Signed]:
         """Comparison keys made ready, a few thousand at a time."""
@@ -81,14 +84,16 @@ class NearIndex:
 
     def add(self, number: int, text: Signed) -> None:
         """Put a text in the index."""
-        self.known[number] = (text.key, len(text.grams))
-        self.index.insert(number, text.minhash)
+        equal = self.numbers.setdefault(text.key, [])
+        if not equal and len(self.index.query(text.minhash)) < CROWD:
+            self.keys[number] = text.key
+            self.index.insert(number, text.minhash)
+        equal.append(number)
 
     def matches(self, text: Signed) -> Iterator[int]:
-        """Numbers of near-same texts, smallest first."""
+        """Numbers of the texts with an equal key, then of near-same ones; smallest first in each."""
+        yield from self.numbers.get(text.key, ())
         for number in sorted(self.index.query(text.minhash)):
-            key, size = self.known[number]
-            # The similarity is at most the ratio of the sizes, which costs nothing to look at first.
-            small, large = sorted((len(text.grams), size))
-            if small >= self.threshold * large and jaccard(text.grams, grams(key)) >= self.threshold:
-                yield number
+            key = self.keys[number]
+            if key != text.key and jaccard(text.grams, _candidate(key)) >= self.threshold:
+                yield from self.numbers[key]

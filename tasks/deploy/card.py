@@ -1,5 +1,6 @@
 """The card of a release (`README.md`): YAML for the Hub, and text on how good it is and how to use it."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class CardFacts:
     parity: Mapping[str, float]
     dataset: DatasetInfo
     published: PublishedDataset
+    attributions: tuple[str, ...]
     base_model: str
     package_digest: str
 
@@ -86,6 +88,12 @@ def card_text(facts: CardFacts, plots: tuple[str, ...]) -> str:
         plots=plots,
         use=(TEMPLATES / "use_release.txt").read_text(encoding="utf-8"),
     )
+
+
+def read_attributions(extract: Path) -> tuple[str, ...]:
+    """What the licences of an extract's tables want said wherever they are used, each once."""
+    tables = json.loads((extract / "extract.json").read_text(encoding="utf-8"))["sources"]
+    return tuple(dict.fromkeys(table["attribution"] for table in tables if table.get("attribution")))
 
 
 def hub_id(base_model: str) -> str | None:

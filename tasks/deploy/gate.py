@@ -124,7 +124,8 @@ def accuracy_reason(
     low, high = interval
     evidence = (
         f"{points(counts.difference)} of accuracy against the {REFERENCE} on {counts.rows:,} rows, "
-        f"{config.confidence:.0%} interval {low * 100:+.2f} to {high * 100:+.2f}, margin {-config.margin * 100:+.2f}."
+        f"{config.confidence:.0%} interval {low * 100:+.2f} to {high * 100:+.2f}, "
+        f"margin {-config.margin * 100:+.2f}."
     )
     verdict = judge_accuracy(interval, config.margin)
     if verdict == "pass":

@@ -4,19 +4,16 @@ import shutil
 from pathlib import Path
 
 from tasks.deploy.card import CardFacts, write_card
+from tasks.deploy.package import FILES
 
 PLOTS = "plots"
-IMAGES = (".png", ".svg")
 
 
 def assemble_release(package: Path, facts: CardFacts, plots: tuple[Path, ...], target: Path) -> Path:
     """Write the files of a release into `target`; the same inputs give the same bytes."""
-    for source in sorted(
-        path for path in package.rglob("*") if path.is_file() and path.name != "record.json"
-    ):
-        copy = target / source.relative_to(package)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, copy)
+    for name in FILES.values():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(package / name, target / name)
     (target / PLOTS).mkdir(parents=True, exist_ok=True)
     names = []
     for plot in plots:
@@ -24,13 +21,3 @@ def assemble_release(package: Path, facts: CardFacts, plots: tuple[Path, ...], t
         names.append(f"{PLOTS}/{plot.name}")
     write_card(facts, tuple(names), target / "README.md")
     return target
-
-
-def find_plots(*folders: Path) -> tuple[Path, ...]:
-    """Images in report artifacts, by name; where two have one name, the first folder's is taken."""
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in IMAGES:
-                found.setdefault(path.name, path)
-    return tuple(found[name] for name in sorted(found))

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import infra
-from infra.artifact import DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
+from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
 from infra.hub import Revision, open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.deploy.config import GateConfig, ReleaseConfig
+from tasks.results.pictures import find_plots
 from tasks.results.values import (
     BenchmarkReport,
     EvaluationReport,
@@ -88,7 +89,7 @@ def release(
     """
     from tasks.deploy.card import CardFacts
     from tasks.deploy.package import read_package
-    from tasks.deploy.release import assemble_release, find_plots
+    from tasks.deploy.release import assemble_release
     from tasks.labelled_text.dataset import load_info
 
     facts = CardFacts(
@@ -100,6 +101,7 @@ def release(
         parity=_metrics(run, parity),
         dataset=load_info(run.path(dataset)),
         published=published,
+        attributions=_attributions(run, config, dataset),
         base_model=base_model,
         package_digest=package.digest,
     )
@@ -141,6 +143,17 @@ def _tags(facts: "CardFacts", pushed: Revision | None) -> Mapping[str, str]:
         "dataset_revision": facts.published.revision,
         "hub_revision": pushed.revision if pushed else "",
     }
+
+
+def _attributions(run: ActionRun, config: ReleaseConfig, dataset: DatasetRef) -> tuple[str, ...]:
+    """What the config says of the sources, and what their licences want said: it travels with the rows."""
+    from tasks.deploy.card import read_attributions
+
+    record = run.record(dataset)
+    inputs = record.inputs.values() if record else ()
+    extracts = [run.path(ArtifactRef(uri=item.uri, digest=item.digest)) for item in inputs]
+    own = [sentence for extract in extracts for sentence in read_attributions(extract)]
+    return tuple(dict.fromkeys(sentence for sentence in (config.attribution, *own) if sentence))
 
 
 def _metrics(run: ActionRun, ref: ReportRef) -> Mapping[str, float]:

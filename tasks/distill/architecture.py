@@ -21,6 +21,7 @@ class Architecture:
     down: str = "output.dense"
     depth: str = "num_hidden_layers"
     width: str = "intermediate_size"
+    dropouts: tuple[str, ...] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
     positions_follow_padding: bool = False  # RoBERTa's kin count positions from the padding id + 1
 
     def first_position(self, pad_id: int) -> int:
@@ -30,7 +31,14 @@ class Architecture:
 
 BERT = Architecture()
 ROBERTA = Architecture(positions_follow_padding=True)
-DISTILBERT = Architecture("transformer.layer", "ffn.lin1", "ffn.lin2", "n_layers", "hidden_dim")
+DISTILBERT = Architecture(
+    layers="transformer.layer",
+    up="ffn.lin1",
+    down="ffn.lin2",
+    depth="n_layers",
+    width="hidden_dim",
+    dropouts=("dropout", "attention_dropout"),
+)
 ARCHITECTURES = {
     "bert": BERT,
     "distilbert": DISTILBERT,

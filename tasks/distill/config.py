@@ -1,8 +1,8 @@
 """What is asked of the teacher_outputs and distill stages: augmented text, the student and its loss."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.training.config import LoopConfig
+from tasks.training.config import LoopConfig, MixedPrecision
 
 
 class AugmentConfig(BaseModel):
@@ -28,6 +28,17 @@ class AugmentConfig(BaseModel):
     )
     word_rate: float = Field(0.2, gt=0, lt=1, description="chance of each word to be left out or replaced")
     seed: int = Field(0, ge=0, lt=2**31, description="which texts are made")
+    mixed_precision: MixedPrecision = Field(
+        "auto", description="of the teacher's answers; auto: bf16 where CPU or GPU computes in it"
+    )
+
+    @model_validator(mode="after")
+    def _some_kind(self) -> "AugmentConfig":
+        if self.dropped + self.substituted + self.joined == 0:
+            raise ValueError(
+                "dropped, substituted and joined are all 0: expected one above 0, or copies 0 for no text"
+            )
+        return self
 
 
 class DistillConfig(LoopConfig):
@@ -56,6 +67,9 @@ class DistillConfig(LoopConfig):
     )
     temperature: float = Field(
         2.0, gt=0, le=100, description="both softmaxes are softened by it in the KL term"
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="the student's dropout; the augmented text regularises enough"
     )
     freeze_embeddings: bool = Field(
         True, description="keep the teacher's embeddings as they are: quicker, and no worse"

@@ -45,6 +45,7 @@ def student_from_teacher(
     old_first, first = names.first_position(shape.pad_token_id), names.first_position(pad_id)
     _check_shape(config, shape, names, old_first)
     smaller = copy.deepcopy(shape)
+    smaller.update(dict.fromkeys(names.dropouts, config.dropout))
     sizes = {names.depth: config.layers, names.width: config.intermediate_size, "vocab_size": len(word_rows)}
     smaller.update(sizes | {"max_position_embeddings": config.max_length + first, "pad_token_id": pad_id})
     student = SentenceClassifier.from_config(smaller, teacher.head.out_features)

@@ -12,7 +12,7 @@ class PredictConfig(BaseModel):
         None,
         ge=0,
         le=1,
-        description="share of out-of-scope texts in traffic, for a model whose rule is not chosen yet (PyTorch); "
+        description="share of out-of-scope texts in traffic, for a model without a rule yet (PyTorch); "
         "unset: the weighted share in validation",
     )
     batch_size: int = Field(
@@ -29,7 +29,9 @@ class EvaluateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bins: int = Field(15, ge=2, le=100, description="equal-width bins of confidence in the expected calibration error")
+    bins: int = Field(
+        15, ge=2, le=100, description="equal-width bins of confidence in the expected calibration error"
+    )
     confusions: int = Field(20, ge=1, le=1000, description="commonest confusions kept in the report")
     classes_drawn: int = Field(
         25, ge=2, le=60, description="rows of the confusion plot at most: the classes with the most mistakes"

@@ -39,15 +39,19 @@ def evaluate(
     if len(present) < 2:
         found = ", ".join(repr(info.labels[i]) for i in present) or "none"
         raise DataError(
-            f"the {len(test)} test rows are of {len(present)} class ({found}): expected two or more, for accuracy on one "
-            "class says nothing. Give the test split rows of every class."
+            f"the {len(test)} test rows are of {len(present)} class ({found}): expected two or more, for "
+            "accuracy on one class says nothing. Give the test split rows of every class."
         )
-    models = {name: read_answers(folder, test.labels, len(info.labels)) for name, folder in predictions.items()}
+    models = {
+        name: read_answers(folder, test.labels, len(info.labels)) for name, folder in predictions.items()
+    }
     report = EvaluationReport(
         test_rows=len(test),
         labels=info.labels,
         out_of_scope=info.out_of_scope,
-        models=tuple(score_model(name, model, info.out_of_scope_id, config.bins) for name, model in models.items()),
+        models=tuple(
+            score_model(name, model, info.out_of_scope_id, config.bins) for name, model in models.items()
+        ),
         per_class=class_scores(models[RELEASED], info.labels),
         confusions=top_confusions(models[RELEASED], info.labels, config.confusions),
     )
@@ -62,15 +66,19 @@ def read_answers(folder: Path, labels: np.ndarray, classes: int) -> Answers:
     try:
         logits = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} cannot be read ({error}): expected logits. Run predict again.") from error
+        raise ArtifactError(
+            f"{path} cannot be read ({error}): expected logits. Run predict again."
+        ) from error
     if logits.shape != (len(labels), classes):
         raise ArtifactError(
-            f"{path} has shape {logits.shape}: expected {(len(labels), classes)}, a row for each test text and a column "
-            "for each label of this data set. Run predict on it again."
+            f"{path} has shape {logits.shape}: expected {(len(labels), classes)}, a row for each test text "
+            "and a column for each label of this data set. Run predict on it again."
         )
     broken = int((~np.isfinite(logits)).any(axis=1).sum())
     if broken:
-        raise ArtifactError(f"{path} has NaN or infinity in {broken} rows: expected finite logits. Run predict again.")
+        raise ArtifactError(
+            f"{path} has NaN or infinity in {broken} rows: expected finite logits. Run predict again."
+        )
     return Answers(logits, labels)
 
 

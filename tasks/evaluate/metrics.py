@@ -1,8 +1,8 @@
 """How good answers are: pure functions of logits after the rule, and of the true labels.
 
-Accuracy is what the gate compares, for it is what a user sees. Macro F1 tells whether rare classes pay for it.
-Calibration error tells whether a confidence may be believed, and the out-of-scope AUROC tells how well the score
-separates what is served from what is not, whatever the threshold.
+Accuracy is what the gate compares, for it is what a user sees. Macro F1 tells whether rare classes pay for
+it. Calibration error tells whether a confidence may be believed, and the out-of-scope AUROC tells how well
+the score separates what is served from what is not, whatever the threshold.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Bins of confidence: edges [bins + 1], rows, mean confidence and accuracy [bins] (NaN where a bin is empty)."""
+    """Bins of confidence: `edges` [bins + 1], `rows`, mean `confidence`, `accuracy` [bins] (empty: NaN)."""
 
     edges: np.ndarray
     rows: np.ndarray
@@ -53,7 +53,7 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: mean over rows of |accuracy - confidence| of a row's bin (Guo et al. 2017, eq. 3)."""
+        """Expected calibration error: mean over rows of their bin's gap (Guo et al. 2017, eq. 3)."""
         filled = self.rows > 0
         gap = np.abs(self.accuracy[filled] - self.confidence[filled])
         return float(np.sum(self.rows[filled] * gap) / self.rows.sum())
@@ -73,29 +73,36 @@ def calibrate(answers: Answers, bins: int) -> Calibration:
 def scope_margin(logits: np.ndarray, out_of_scope: int) -> np.ndarray:
     """How far in scope each row is, float [n]: largest in-scope logit minus the out-of-scope one.
 
-    After the rule this is its score minus its threshold (tasks/out_of_scope/rule.py), so it ranks as the score does.
+    After the rule this is its score minus the threshold (tasks/out_of_scope/rule.py): it ranks as the score.
     """
     return np.delete(logits, out_of_scope, axis=1).max(axis=1) - logits[:, out_of_scope]
 
 
 def score_model(name: str, answers: Answers, out_of_scope: int | None, bins: int) -> ModelScores:
     """Every figure of one model. F1 is averaged over the classes that the split has rows of."""
-    present = np.unique(answers.labels)
-    outside = None if out_of_scope is None else answers.labels == out_of_scope
-    both = outside is not None and outside.any() and not outside.all()
+    labels, predicted = answers.labels, answers.predicted
+    macro = f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0)
     return ModelScores(
         name=name,
         accuracy=float(answers.right.mean()),
-        macro_f1=float(f1_score(answers.labels, answers.predicted, labels=present, average="macro", zero_division=0)),
-        micro_f1=float(f1_score(answers.labels, answers.predicted, average="micro", zero_division=0)),
+        macro_f1=float(macro),
+        micro_f1=float(f1_score(labels, predicted, average="micro", zero_division=0)),
         roc_auc=macro_auc(answers),
         expected_calibration_error=calibrate(answers, bins).error,
-        in_scope_accuracy=float(answers.right[~outside].mean()) if outside is not None and not outside.all() else None,
-        out_of_scope_recall=float(answers.right[outside].mean()) if outside is not None and outside.any() else None,
-        out_of_scope_auroc=(
-            float(roc_auc_score(~outside, scope_margin(answers.logits, out_of_scope))) if both else None
-        ),
+        **scope_scores(answers, out_of_scope),
     )
+
+
+def scope_scores(answers: Answers, out_of_scope: int | None) -> dict[str, float | None]:
+    """How what is served and what is not is answered; None for a figure that the split has no rows for."""
+    inside, outside, area = None, None, None
+    if out_of_scope is not None:
+        strange = answers.labels == out_of_scope
+        inside = None if strange.all() else float(answers.right[~strange].mean())
+        outside = float(answers.right[strange].mean()) if strange.any() else None
+        if inside is not None and outside is not None:
+            area = float(roc_auc_score(~strange, scope_margin(answers.logits, out_of_scope)))
+    return {"in_scope_accuracy": inside, "out_of_scope_recall": outside, "out_of_scope_auroc": area}
 
 
 def macro_auc(answers: Answers) -> float | None:
@@ -104,11 +111,13 @@ def macro_auc(answers: Answers) -> float | None:
     if len(present) < 2:
         return None
     probabilities = answers.probabilities
-    return float(np.mean([roc_auc_score(answers.labels == label, probabilities[:, label]) for label in present]))
+    return float(
+        np.mean([roc_auc_score(answers.labels == label, probabilities[:, label]) for label in present])
+    )
 
 
 def class_scores(answers: Answers, labels: tuple[str, ...]) -> tuple[ClassScores, ...]:
-    """Precision, recall and F1 of each class, in the order of the labels; zero where nothing was answered or there."""
+    """Precision, recall and F1 of each class, in the order of the labels; zero where they are undefined."""
     columns = precision_recall_fscore_support(
         answers.labels, answers.predicted, labels=np.arange(len(labels)), zero_division=0
     )
@@ -119,12 +128,13 @@ def class_scores(answers: Answers, labels: tuple[str, ...]) -> tuple[ClassScores
 
 
 def top_confusions(answers: Answers, labels: tuple[str, ...], most: int) -> tuple[Confusion, ...]:
-    """The commonest pairs (actual, answered) that differ, most first; of equal ones in the order of the labels."""
+    """The commonest pairs (actual, answered) that differ, most first; equal ones in the labels' order."""
     wrong = ~answers.right
     pairs, counts = np.unique(
         np.stack([answers.labels[wrong], answers.predicted[wrong]], axis=1), axis=0, return_counts=True
     )
     order = np.argsort(-counts, kind="stable")[:most]
     return tuple(
-        Confusion(actual=labels[pairs[i, 0]], predicted=labels[pairs[i, 1]], count=int(counts[i])) for i in order
+        Confusion(actual=labels[pairs[i, 0]], predicted=labels[pairs[i, 1]], count=int(counts[i]))
+        for i in order
     )

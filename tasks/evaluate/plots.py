@@ -1,17 +1,18 @@
-"""Plots of answers: what is mixed up, how well classes are told apart, whether a confidence may be believed."""
+"""Plots of answers: what is mixed up, how well classes are told apart, whether to believe a confidence."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import auc, roc_curve
 
 from tasks.evaluate.metrics import Answers, calibrate, scope_margin
 from tasks.results.style import COLOURS, INK, MUTED, NAMES, RIGHT, WRONG, canvas, light_grid
 
-RATES = np.logspace(-4, 0, 401)  # false positive rates at which curves of classes are averaged
+RATES = np.logspace(-3, 0, 301)  # false positive rates at which curves of classes are averaged
+RELEASED = "released"
 
 
 def plot_confusion(path: Path, answers: Answers, labels: tuple[str, ...], most: int) -> None:
@@ -26,23 +27,35 @@ def plot_confusion(path: Path, answers: Answers, labels: tuple[str, ...], most: 
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
         names = [_short(labels[i]) for i in shown]
         others = ["any other"] if columns > rows else []
-        axes.set_xticks(range(columns), names + others, rotation=55, ha="right", rotation_mode="anchor", fontsize=8)
+        axes.set_xticks(
+            range(columns), names + others, rotation=55, ha="right", rotation_mode="anchor", fontsize=8
+        )
         axes.set_yticks(range(rows), names, fontsize=8)
         axes.tick_params(length=0, colors=INK)
         axes.spines[:].set_visible(False)
         for row, column in np.argwhere(np.round(100 * shares) >= 1):
             share = shares[row, column]
             axes.text(
-                column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="white" if share > 0.5 else INK
+                column,
+                row,
+                f"{100 * share:.0f}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if share > 0.5 else INK,
             )
         axes.set_xlabel("answered")
         axes.set_ylabel("actual")
-        every = f"all {len(labels)} classes" if not others else f"the {rows} of {len(labels)} classes with the most mistakes"
+        every = (
+            f"all {len(labels)} classes"
+            if not others
+            else f"the {rows} of {len(labels)} classes with the most mistakes"
+        )
         axes.set_title(f"Released model, % of each actual class\n({every})", fontsize=10)
 
 
 def confusion_shares(answers: Answers, classes: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shares float [shown, shown (+ 1 for any other)] of each actual class's rows, and the ids shown, ascending.
+    """Shares float [shown, shown (+ 1 for any other)] of each actual class's rows, and the ids shown.
 
     A class without rows has a row of zeros.
     """
@@ -59,7 +72,7 @@ def confusion_shares(answers: Answers, classes: int, most: int) -> tuple[np.ndar
 
 
 def plot_roc(path: Path, models: Mapping[str, Answers], out_of_scope: int | None) -> None:
-    """ROC of `models`: each class against the rest (the rate of false alarms on a logarithmic axis), and in scope."""
+    """ROC of `models`: each class against the rest (logarithmic false positive rate), and in scope or not."""
     panels = 1 if out_of_scope is None else 2
     with canvas(path, 5.2 * panels, 4.4, panels) as panes:
         _draw_classes(panes[0], models)
@@ -68,20 +81,30 @@ def plot_roc(path: Path, models: Mapping[str, Answers], out_of_scope: int | None
 
 
 def _draw_classes(axes: Axes, models: Mapping[str, Answers]) -> None:
-    for name, answers in models.items():
-        for average, style in (("macro", "-"), ("micro", ":")):
-            hits, area = averaged_roc(answers, average)
-            label = f"{NAMES[name]}, {average} average, AUC {area:.4f}"
-            axes.plot(RATES, hits, style, color=COLOURS[name], linewidth=1.8, label=label)
+    lowest = 1.0
+    for name, average, style in [(name, "macro", "-") for name in models] + [(RELEASED, "micro", ":")]:
+        hits, area = averaged_roc(models[name], average)
+        label = f"{NAMES[name]}, {average} average, AUC {area:.4f}"
+        axes.plot(RATES, hits, style, color=COLOURS[name], linewidth=1.8, label=label)
+        lowest = min(lowest, hits[0])
     axes.set_xscale("log")
     axes.set_title("Each class against the rest")
     _finish_roc(axes)
+    axes.set_ylim(max(0.0, np.floor(10 * lowest - 3) / 10), 1.01)  # room for the legend under the curves
 
 
 def _draw_scope(axes: Axes, models: Mapping[str, Answers], out_of_scope: int) -> None:
     for name, answers in models.items():
-        alarms, hits, _ = roc_curve(answers.labels != out_of_scope, scope_margin(answers.logits, out_of_scope))
-        axes.plot(alarms, hits, color=COLOURS[name], linewidth=1.8, label=f"{NAMES[name]}, AUC {auc(alarms, hits):.4f}")
+        alarms, hits, _ = roc_curve(
+            answers.labels != out_of_scope, scope_margin(answers.logits, out_of_scope)
+        )
+        axes.plot(
+            alarms,
+            hits,
+            color=COLOURS[name],
+            linewidth=1.8,
+            label=f"{NAMES[name]}, AUC {auc(alarms, hits):.4f}",
+        )
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
     axes.set_title("In scope against out of scope")
     _finish_roc(axes)
@@ -106,31 +129,43 @@ def averaged_roc(answers: Answers, average: str) -> tuple[np.ndarray, float]:
     if average == "micro":
         alarms, hits, _ = roc_curve(truth.ravel(), probabilities.ravel())
         return np.interp(RATES, alarms, hits), float(auc(alarms, hits))
-    curves = [roc_curve(truth[:, i], probabilities[:, i], drop_intermediate=False)[:2] for i in range(len(present))]
+    curves = [
+        roc_curve(truth[:, i], probabilities[:, i], drop_intermediate=False)[:2] for i in range(len(present))
+    ]
     hits = np.mean([np.interp(RATES, alarms, rate) for alarms, rate in curves], axis=0)
     return hits, float(np.mean([auc(alarms, rate) for alarms, rate in curves]))
 
 
 def plot_reliability(path: Path, models: Mapping[str, Answers], bins: int) -> None:
     """Accuracy against confidence in bins, one panel a model; a bubble's area is its share of the rows."""
-    with canvas(path, 4.4 * len(models), 4.4, len(models)) as panes:
+    with canvas(path, 4.4 * len(models), 4.7, len(models)) as panes:
         for axes, (name, answers) in zip(panes, models.items(), strict=True):
             calibration = calibrate(answers, bins)
             filled = calibration.rows > 0
             confidence, accuracy = calibration.confidence[filled], calibration.accuracy[filled]
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
-            axes.text(0.04, 0.11, "as confident as right", rotation=45, fontsize=8, color=MUTED, rotation_mode="anchor")
+            axes.text(
+                0.58,
+                0.52,
+                "as confident as right",
+                rotation=45,
+                fontsize=8,
+                color=MUTED,
+                rotation_mode="anchor",
+            )
             axes.vlines(confidence, accuracy, confidence, color=COLOURS[name], alpha=0.35, linewidth=2)
             areas = 12 + 700 * calibration.rows[filled] / calibration.rows.sum()
-            axes.scatter(confidence, accuracy, s=areas, color=COLOURS[name], alpha=0.85, edgecolor="white", zorder=3)
+            axes.scatter(
+                confidence, accuracy, s=areas, color=COLOURS[name], alpha=0.85, edgecolor="white", zorder=3
+            )
             axes.set_title(f"{NAMES[name].capitalize()}: calibration error {calibration.error:.3f}")
             axes.set(xlim=(0, 1.06), ylim=(0, 1.06), xlabel="confidence", ylabel="accuracy", aspect="equal")
             light_grid(axes)
 
 
 def plot_confidence(path: Path, answers: Answers) -> None:
-    """Histogram of the released model's confidence, of right and of wrong answers, each as shares of its own."""
-    edges = np.linspace(0, 1, 26)
+    """Histogram of the released model's confidence in right and in wrong answers, each adding up to 100%."""
+    edges = np.linspace(0, 1, 26).tolist()
     with canvas(path, 6.4, 3.8) as (axes,):
         for chosen, word, colour in ((answers.right, "right", RIGHT), (~answers.right, "wrong", WRONG)):
             if not chosen.any():
@@ -139,8 +174,11 @@ def plot_confidence(path: Path, answers: Answers) -> None:
             weights = np.full(len(values), 1 / len(values))
             label = f"{word} answers ({len(values):,}), median {np.median(values):.2f}"
             axes.hist(values, edges, weights=weights, color=colour, alpha=0.30)
-            axes.hist(values, edges, weights=weights, color=colour, histtype="step", linewidth=1.8, label=label)
+            axes.hist(
+                values, edges, weights=weights, color=colour, histtype="step", linewidth=1.8, label=label
+            )
         axes.set(xlim=(0, 1), xlabel="confidence of the answer", ylabel="share of these answers")
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.legend(loc="upper left", fontsize=9, frameon=False)
         axes.set_title("Released model: does it know when it is wrong?")

@@ -1,9 +1,11 @@
 """Predict: logits of one model, whatever its runtime, over the validation and test splits, after the rule.
 
-Plain argmax of what is written is the model's answer. An ONNX model or a baseline carries its rule; for a PyTorch
-model it is chosen here, on validation.
+Plain argmax of what is written is the model's answer. An ONNX model or a baseline carries its rule; for a
+PyTorch model it is chosen here, on validation.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from infra.errors import ArtifactError
 from tasks.evaluate.config import PredictConfig
 from tasks.labelled_text.dataset import load_info, load_split
 from tasks.out_of_scope.rule import apply_rule, choose_rule
-from tasks.runtimes.runner import Runner, open_runner
+from tasks.runtimes.runner import Runner, kind_of, open_runner
 
 LOGITS_FILES = {"validation": "validation_logits.npy", "test": "test_logits.npy"}
 
@@ -21,11 +23,12 @@ LOGITS_FILES = {"validation": "validation_logits.npy", "test": "test_logits.npy"
 def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path) -> dict[str, float]:
     """Write `validation_logits.npy` and `test_logits.npy`, float32 [n, classes], to `output_dir`.
 
-    Returns the accuracy on both splits. Raises ArtifactError when `model` is no model, has other labels than the
-    data set, or answers with numbers that are not finite.
+    Returns the accuracy on both splits. Raises ArtifactError when `model` is no model, has other labels than
+    the data set, or answers with numbers that are not finite.
     """
     info = load_info(dataset)
-    runner = open_runner(model)
+    # One thread an answer and several answers at once beats several threads an answer, for texts are short.
+    runner = open_runner(model, threads=1 if kind_of(model) == "onnx" else None, spinning=False)
     if runner.labels != info.labels:
         raise ArtifactError(
             f"{model} answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "
@@ -42,28 +45,34 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
     for name, rows in logits.items():
         np.save(output_dir / LOGITS_FILES[name], rows, allow_pickle=False)
     return {
-        f"{name}_accuracy": float((rows.argmax(axis=1) == splits[name].labels).mean()) for name, rows in logits.items()
+        f"{name}_accuracy": float((rows.argmax(axis=1) == splits[name].labels).mean())
+        for name, rows in logits.items()
     }
 
 
 def answer(runner: Runner, texts: list[str], batch_size: int, model: Path) -> np.ndarray:
-    """Logits float32 [n, classes] in the order of `texts`, in batches of like length so that little is padding.
+    """Logits float32 [n, classes] in the order of `texts`, from batches of like length: little is padding.
 
     A model whose rows depend on their batch is asked one text at a time: that is how it is served.
     Raises ArtifactError when a logit is NaN or infinite.
     """
     size = batch_size if runner.rows_independent else 1
     order = np.argsort([len(text) for text in texts], kind="stable")
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
     logits = np.empty((len(texts), len(runner.labels)), dtype=np.float32)
-    with tqdm(total=len(texts), desc="predict", unit="row", leave=False, disable=None) as bar:
-        for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            logits[chosen] = runner.logits([texts[i] for i in chosen])
-            bar.update(len(chosen))
+    with (
+        ThreadPoolExecutor(1 if runner.rows_independent else os.cpu_count()) as pool,
+        tqdm(total=len(texts), desc="predict", unit="row", leave=False, disable=None) as bar,
+    ):
+        answers = pool.map(lambda batch: runner.logits([texts[i] for i in batch]), batches)
+        for batch, rows in zip(batches, answers, strict=True):
+            logits[batch] = rows
+            bar.update(len(batch))
     broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
     if len(broken):
         raise ArtifactError(
             f"{model} answers {len(broken)} of {len(texts)} texts with NaN or infinity, the first is "
-            f"{texts[broken[0]][:80]!r}: expected finite logits. Its weights are damaged or training diverged: train again."
+            f"{texts[broken[0]][:80]!r}: expected finite logits. Its weights are damaged or training "
+            "diverged: train again."
         )
     return logits

@@ -1,4 +1,7 @@
-"""Predict with every form of the model, and evaluate. (Domain imports are inside the stages: a hit never pays for them.)"""
+"""Predict with every form of the model, and evaluate.
+
+Domain imports are inside the stages: a hit never pays for torch, scikit-learn or matplotlib.
+"""
 
 from infra.artifact import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from infra.stage import Metrics, StageRun, stage

@@ -14,8 +14,8 @@ from tasks.extract.source import SPLIT_NAMES
 
 # By how plainly a name says it: of several, the first is taken, and the others are named beside it.
 TEXT_NAMES = (
-    "text", "sentence", "query", "utterance", "question", "message", "title", "summary", "subject", "headline", "review",
-    "comment", "description", "body", "content",
+    "text", "sentence", "query", "utterance", "question", "message", "title", "summary", "subject", "headline",
+    "review", "comment", "description", "body", "content",
 )  # fmt: skip
 LABEL_NAMES = (
     "label", "intent", "category", "class", "section", "topic", "target", "tag", "type", "sentiment", "department",
@@ -54,8 +54,8 @@ def choose_columns(
     known = {purpose: column or _by_name(found, purpose) for purpose, column in wanted.items()}
     if header and not all(column in found for column in known.values()) and (why := _looks_like_data(sample)):
         raise DataError(
-            f"{name}, line 1 looks like data: {why}. Expected a header with the columns' names, such as text,label. Add it as "
-            "the first line."
+            f"{name}, line 1 looks like data: {why}. Expected a header with the columns' names, such as "
+            "text,label. Add it as the first line."
         )
     text = known["text"] or _by_values(sample, "text", taken=known["label"])
     label = known["label"] or _by_values(sample, "label", taken=text)
@@ -94,8 +94,8 @@ def _by_values(sample: pa.RecordBatch, purpose: str, taken: str | None) -> str:
         return candidates[0]
     which = f"{', '.join(candidates)} could be" if candidates else "none plainly is"
     raise ConfigError(
-        f"which column is the {purpose} cannot be told from {', '.join(sample.schema.names)}: {which}. Name it: "
-        f"--extract.{purpose}-column COLUMN."
+        f"which column is the {purpose} cannot be told from {', '.join(sample.schema.names)}: {which}. Name "
+        f"it: --extract.{purpose}-column COLUMN."
     )
 
 

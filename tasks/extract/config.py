@@ -13,14 +13,15 @@ class ExtractConfig(BaseModel):
 
     query: Path | None = Field(
         None,
-        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name. Its result needs "
-        "a text and a label, and may have `split`, `group`, `weight` (how much commoner such a row is in real traffic) and `row`",
+        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name. Its "
+        "result needs a text and a label, and may have `split`, `group`, `weight` (how much commoner such a "
+        "row is in real traffic) and `row`",
         json_schema_extra={"key": "content"},
     )
     table: tuple[Path, ...] = Field(
         (),
-        description="your rows: CSV or TSV, JSON lines (each plain or .gz), parquet, a folder of them (files named train, "
-        "validation, test give the split), or a SQLite or DuckDB file, FILE::TABLE",
+        description="your rows: CSV or TSV, JSON lines (each plain or .gz), parquet, a folder of them (files named "
+        "train, validation, test give the split), or a SQLite or DuckDB file, FILE::TABLE",
         json_schema_extra={
             "key": "ignore"
         },  # Its content is in the key, through the digest of the pinned sources.

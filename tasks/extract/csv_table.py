@@ -47,8 +47,8 @@ class CsvTable:
         self.columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(header[1], start=1))
         if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
             raise DataError(
-                f"{path.name}, line 1: the header names {', '.join(map(repr, twice))} more than once: expected a name for each "
-                "column. Rename them, or add a header if the first line is a row."
+                f"{path.name}, line 1: the header names {', '.join(map(repr, twice))} more than once: "
+                "expected a name for each column. Rename them, or add a header if the first line is a row."
             )
 
     @property
@@ -64,7 +64,8 @@ class CsvTable:
         if seen.short:
             rows = numbers([*map(int, seen.first_short)], seen.short)
             said.append(
-                f"{self.path.name} has {seen.short:,} rows with fewer cells than the header (row {rows}); filled with null"
+                f"{self.path.name} has {seen.short:,} rows with fewer cells than the header (row {rows}); "
+                "filled with null"
             )
         return tuple(said)
 
@@ -78,8 +79,9 @@ class CsvTable:
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
         if seen.long:
             raise DataError(
-                f"{self.path.name} has {seen.long:,} rows with more cells than the header's {len(self.columns)}: "
-                f"{'; '.join(seen.first_long)}. A text that holds the delimiter needs quotes around it. Export the file again."
+                f"{self.path.name} has {seen.long:,} rows with more cells than the header's "
+                f"{len(self.columns)}: {'; '.join(seen.first_long)}. A text that holds the delimiter needs "
+                "quotes around it. Export the file again."
             )
 
     def _rows(self, seen: _Seen) -> Iterator[list[str | None]]:
@@ -110,7 +112,8 @@ class CsvTable:
                     line = reader.line_num + 1
             except csv.Error as error:
                 raise DataError(
-                    f"{self.path.name}, the row that begins on line {line}: {error}. Expected quotes around a text that holds the "
+                    f"{self.path.name}, the row that begins on line {line}: {error}. Expected quotes around "
+                    "a text that holds the "
                     'delimiter or a line break, closed again, with "" for a quote inside. Correct the row.'
                 ) from None
 

@@ -1,15 +1,19 @@
-"""Tables inside of SQLite and DuckDB files, read only."""
+"""Tables inside of SQLite and DuckDB files, read only.
+
+DuckDB is imported where a DuckDB file is opened: pinning, which each run does, looks in here for other files too.
+"""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Literal
 
 from infra.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 BATCH_ROWS = 10_000
 SQLITE_MAGIC, DUCKDB_MAGIC = b"SQLite format 3\0", b"DUCK"
@@ -24,7 +28,8 @@ def database_kind(path: Path) -> Literal["sqlite", "duckdb"]:
     if head[8:12] == DUCKDB_MAGIC:
         return "duckdb"
     raise DataError(
-        f"{path.name} is neither a SQLite nor a DuckDB file: expected one of these. Give a CSV or parquet file instead."
+        f"{path.name} is neither a SQLite nor a DuckDB file: expected one of these. Give a CSV or parquet "
+        "file instead."
     )
 
 
@@ -53,8 +58,11 @@ def sqlite_records(path: Path, table: str) -> Iterator[tuple[object, ...]]:
         yield from _sqlite_rows(path, database, f"SELECT * FROM {_name(table)}")
 
 
-def duckdb_batches(path: Path, table: str) -> Iterator[pa.RecordBatch]:
+def duckdb_batches(path: Path, table: str) -> "Iterator[pa.RecordBatch]":
     """Rows of a DuckDB table in their order, as Arrow. Always gives at least one batch, empty if need be."""
+    import duckdb
+    import pyarrow as pa
+
     with closing(_open_duckdb(path)) as connection:
         try:
             reader = connection.sql(f"SELECT * FROM {_name(table)}").to_arrow_reader(BATCH_ROWS)
@@ -70,8 +78,8 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
     log = path.with_name(path.name + "-wal")
     if log.is_file() and log.stat().st_size:
         raise DataError(
-            f"{path.name} has changes that lie beside it in {log.name}: expected a closed database. Close the program that "
-            "writes to it, then run again."
+            f"{path.name} has changes that lie beside it in {log.name}: expected a closed database. Close "
+            "the program that writes to it, then run again."
         )
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
@@ -85,11 +93,14 @@ def _sqlite_rows(path: Path, database: sqlite3.Connection, query: str) -> Iterat
         ) from None
 
 
-def _open_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
+def _open_duckdb(path: Path) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
     try:
         # One thread keeps the rows in their order, and nothing of the file may load an extension or open another file.
-        settings = {"threads": 1, "enable_external_access": False}
-        return duckdb.connect(str(path), read_only=True, config=settings)
+        return duckdb.connect(
+            str(path), read_only=True, config={"threads": 1, "enable_external_access": False}
+        )
     except duckdb.Error as error:
         raise DataError(
             f"{path.name} cannot be opened: {error}. Close the program that holds it, or export as parquet."

@@ -72,18 +72,18 @@ def detect_encoding(path: Path) -> Encoding:
     lines = numbers(survey.first_broken, survey.broken)
     if survey.proper >= survey.broken:
         raise DataError(
-            f"{path.name} mixes encodings: {survey.proper} lines are UTF-8, and line {lines} not. Expected one encoding "
-            "in a file. Correct these lines or save the file as UTF-8."
+            f"{path.name} mixes encodings: {survey.proper} lines are UTF-8, and line {lines} not. Expected "
+            "one encoding in a file. Correct these lines or save the file as UTF-8."
         )
-    name = _guess(bytes(survey.sample))
-    if name is None:
+    guess = _guess(bytes(survey.sample))
+    if guess is None:
         raise DataError(
             f"{path.name}, line {lines}: the bytes are in no encoding that is known. Save the file as UTF-8."
         )
-    _check_all(path, name)
+    _check_all(path, guess)
     return Encoding(
-        name,
-        f"{path.name} is not UTF-8 (line {lines}): decoded as {name}; save it as UTF-8 if letters look wrong",
+        guess,
+        f"{path.name} is not UTF-8 (line {lines}): decoded as {guess}; save it as UTF-8 if letters look wrong",
     )
 
 
@@ -162,13 +162,13 @@ def _check_all(path: Path, encoding: str) -> None:
             except UnicodeDecodeError as error:
                 wrong = error.object[error.start : error.end]
                 raise DataError(
-                    f"{path.name}, line {number} cannot be decoded: the file looks like {encoding}, but for {wrong!r} here. "
-                    "Save the file as UTF-8."
+                    f"{path.name}, line {number} cannot be decoded: the file looks like {encoding}, but for "
+                    f"{wrong!r} here. Save the file as UTF-8."
                 ) from None
 
 
 def _is_text(text: str) -> bool:
     return all(
-        character >= " " and not "\x7f" <= character <= "\x9f" or character in "\t\r\n\f"
+        (character >= " " and not "\x7f" <= character <= "\x9f") or character in "\t\r\n\f"
         for character in text
     )

@@ -18,7 +18,7 @@ from tasks.extract.values import RECORD_FILE, ExtractRecord
 
 @dataclass(frozen=True)
 class QueryResult:
-    """What a warehouse gives for a query: rows, how many and bytes read as planned, the SQL it ran, the tables it read."""
+    """What a warehouse gives for a query: rows, how many and bytes as planned, the SQL it ran, the tables it read."""
 
     batches: Iterator[pa.RecordBatch]
     rows: int | None
@@ -38,7 +38,7 @@ def extract_own_table(config: ExtractConfig, sources: SourceTables, output: Path
     record = ExtractRecord(
         query=None,
         sql=table.sql,
-        sql_executed=None,
+        sql_executed=table.sql,
         dialect=config.dialect,
         parameters={},
         columns=table.columns.named(),
@@ -62,7 +62,10 @@ def extract_query(
     Raises DataError when the result has no rows or not the columns that are needed.
     """
     first = next(result.batches, None)
-    empty = f"{asked.name} gives no rows. Expected rows with a text and a label. Look at its WHERE, JOIN and parameters."
+    empty = (
+        f"{asked.name} gives no rows. Expected rows with a text and a label. Look at its WHERE, JOIN and "
+        "parameters."
+    )
     if first is None:
         raise DataError(empty)
     columns = result_columns(config, first.schema.names)

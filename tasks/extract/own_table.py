@@ -59,8 +59,8 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
     """
     if sources.bytes > config.max_bytes:
         raise CostCapError(
-            f"the files have {sources.bytes:,} bytes: the cap is {config.max_bytes:,}, so nothing was read. Give fewer, or "
-            "raise --extract.max-bytes."
+            f"the files have {sources.bytes:,} bytes: the cap is {config.max_bytes:,}, so nothing was read. "
+            "Give fewer, or raise --extract.max-bytes."
         )
     splits, said = _splits_by_file(config, sources.files)
     readers = tuple(open_table(file) for file in sources.files)
@@ -69,8 +69,9 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
     for file, reader in zip(sources.files, readers, strict=True):
         if missing := [column for column in columns.named().values() if column not in reader.columns]:
             raise ConfigError(
-                f"{file.name} has no column {missing[0]!r} as {name} has: it has {', '.join(reader.columns)}. Expected the same "
-                "columns in files that are one table. Give one file (FILE::TABLE in a database), or a query over them."
+                f"{file.name} has no column {missing[0]!r} as {name} has: it has "
+                f"{', '.join(reader.columns)}. Expected the same columns in files that are one table. Give "
+                "one file (FILE::TABLE in a database), or a query over them."
             )
     if any(splits) and config.split_column is None:
         columns = replace(columns, split=None)  # The files' names say it.
@@ -94,8 +95,8 @@ def _splits_by_file(
         return nothing, ()
     if unnamed := [file.name for file, split in zip(files, named, strict=True) if split is None]:
         raise ConfigError(
-            f"some files are named after a split and {', '.join(unnamed)} not: expected all or none. Rename them, or give the "
-            "files to be used one by one."
+            f"some files are named after a split and {', '.join(unnamed)} not: expected all or none. Rename "
+            "them, or give the files to be used one by one."
         )
     said = ", ".join(f"{file.name} is {split}" for file, split in zip(files, named, strict=True))
     return tuple(named), (f"the files' names give the split: {said}",)

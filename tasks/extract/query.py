@@ -51,8 +51,8 @@ def load_query(path: Path, given: Mapping[str, Parameter]) -> AskedQuery:
         parts = _PARTS.match(declaration[1])
         if parts is None:
             raise ConfigError(
-                f"{path.name}: {declaration[0].strip()!r} cannot be read. Expected -- @param NAME TYPE = DEFAULT with TYPE one of "
-                "STRING, INT64, FLOAT64, BOOL, ARRAY<STRING>. Correct the line."
+                f"{path.name}: {declaration[0].strip()!r} cannot be read. Expected -- @param NAME TYPE = "
+                "DEFAULT with TYPE one of STRING, INT64, FLOAT64, BOOL, ARRAY<STRING>. Correct the line."
             )
         name, kind, default = parts.groups()
         if name in given:

@@ -1,4 +1,4 @@
-"""Tables whose cells are Python values (JSON lines, SQLite): a first reading finds columns and types, a second gives the rows."""
+"""Tables of Python values (JSON lines, SQLite): one reading finds columns and types, the next gives the rows."""
 
 import json
 from collections.abc import Callable, Iterator

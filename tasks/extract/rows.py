@@ -19,8 +19,8 @@ ROWS_PER_FILE = 100_000
 def standard_rows(
     batches: Iterator[pa.RecordBatch], columns: Columns, name: str, split: str | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches with `text, label` (string, null kept), `split, group` (string) and `weight` (float64) where there are such
-    columns, and `row` (int64): that column, or the row's number in `name`, from 1.
+    """Batches with `text, label` (string, null kept), `split, group` (string) and `weight` (float64) where there are
+    such columns, and `row` (int64): that column, or the row's number in `name`, from 1.
 
     `split` stands for every row when files give it. Raises DataError naming rows whose split or weight cannot be used.
     """
@@ -50,7 +50,7 @@ def standard_rows(
 
 
 def write_rows(batches: Iterator[pa.RecordBatch], folder: Path, total: int | None) -> int:
-    """Write `rows-00000.parquet, ...` of ROWS_PER_FILE rows and give the number of rows. One batch is held at a time."""
+    """Write `rows-00000.parquet, ...` of ROWS_PER_FILE rows each, a batch at a time, and give the number of rows."""
     rows, writer = 0, None
     with tqdm(total=total, desc="extract", unit=" rows", unit_scale=True, disable=None) as bar:
         try:

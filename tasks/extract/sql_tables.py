@@ -22,7 +22,7 @@ _TYPES = (
 
 
 def sql_tables(sources: SourceTables, folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """SQL name -> parquet file for each source, and what is to be said of them; other formats are converted in `folder`.
+    """SQL name -> parquet file for each source, and what is to be said of them; the rest is converted in `folder`.
 
     Raises ConfigError when two sources have one name, DataError for a file that cannot be read.
     """

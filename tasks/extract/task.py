@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from infra.artifact import DatasetRef, SourceRef
 from infra.errors import ConfigError, DataError
 from infra.run import current_run
@@ -69,7 +71,7 @@ def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics
         )
         metrics = extract_query(config, asked, result, pinned, run.output_dir)
     for note in ExtractRecord.model_validate_json((run.output_dir / RECORD_FILE).read_bytes()).notes:
-        current_run().say(f"  extract: {note}")
+        current_run().say(f"  extract: {escape(note)}")
     return metrics
 
 

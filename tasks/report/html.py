@@ -1,4 +1,4 @@
-"""The HTML report of a run: one file with everything in it, which asks nothing of the network and runs no script."""
+"""The HTML report of a run: one file that asks nothing of the network and runs no script."""
 
 import base64
 from pathlib import Path
@@ -38,7 +38,7 @@ def render_report(inputs: ReportInputs, path: Path) -> Path:
         evaluation=inputs.evaluation,
         benchmark=inputs.benchmark,
         verdict=VERDICTS[summary.verdict],
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704  # our own file
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # our own file
         tradeoff=draw_tradeoff(summary.rows),
         interval=draw_interval(summary.gate) if summary.gate else None,
         curves={stage: draw_curves(history) for stage, history in inputs.curves.items()},
@@ -53,9 +53,11 @@ def render_report(inputs: ReportInputs, path: Path) -> Path:
 
 
 def data_uri(path: Path) -> str:
-    """An image file as a `data:` address. Raises ArtifactError for another kind of file."""
+    """An image file as a `data:` address. Raises ArtifactError for a file of another kind."""
     if path.suffix not in MEDIA:
-        raise ArtifactError(f"{path} cannot be shown: expected one of {', '.join(MEDIA)}. Save the plot as PNG or SVG.")
+        raise ArtifactError(
+            f"{path} cannot be shown: expected one of {', '.join(MEDIA)}. Save the plot as PNG or SVG."
+        )
     return f"data:{MEDIA[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 

@@ -61,13 +61,23 @@ class TokenizerView(View):
     unchanged_texts: float | None = None
 
 
+class SourceView(View):
+    """A file that rows came from."""
+
+    name: str
+    digest: str
+    attribution: str | None = None
+
+
 class ExtractView(View):
-    """`extract.json` of an extract: the SQL as asked and as run."""
+    """`extract.json` of an extract: the SQL as asked and as run, and whose data it read."""
 
     sql: str
-    sql_executed: str
+    sql_executed: str | None
     dialect: str
     rows: int
+    sources: tuple[SourceView, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class LineageNode(Value):
@@ -103,10 +113,10 @@ Shown = TypeVar("Shown", bound=View)
 
 
 def read_view(path: Path, kind: type[Shown]) -> Shown:
-    """Read a stage's JSON as far as the report shows it; raises ArtifactError when it is not what it should be."""
+    """Read a stage's JSON as far as the report shows it; raises ArtifactError when it is something else."""
     try:
         return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         raise ArtifactError(
-            f"{path} cannot be shown in the report ({error}): expected a {kind.__name__}. Run its stage again."
+            f"{path} cannot be shown ({error}): expected a {kind.__name__}. Run its stage again."
         ) from error

@@ -32,7 +32,9 @@ class RunSummary(Value):
     stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
     rows: tuple[ComparisonRow, ...]
     gate: GateVerdict | None = Field(None, description="the evidence behind the verdict")
-    record: ReleaseRecord | None = Field(None, description="names, revision and registered version of the candidate")
+    record: ReleaseRecord | None = Field(
+        None, description="names, revision and registered version of the candidate"
+    )
     machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
     mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
     report: str | None = Field(None, description="the HTML report")

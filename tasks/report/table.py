@@ -44,7 +44,7 @@ COLUMNS = (
 
 
 def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str, str], ...] = ()) -> None:
-    """Print the table, the verdict and where things lie; `places` are (what, address) pairs, such as the UIs'."""
+    """Print the table, the verdict and where things lie; `places` are more (what, address) pairs."""
     console.print()
     console.print(comparison_table(summary.rows, console.width))
     console.print(Text(HEADLINES[summary.verdict], style=STYLES[summary.verdict]))
@@ -53,11 +53,18 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
     console.print()
     cached = sum(stage.state == "cached" for stage in summary.stages)
     took = f"{summary.seconds:.0f} s, {cached} of {len(summary.stages)} stages cached"
-    lines = [("release", summary.release or "none"), ("report", summary.report or "none"), ("took", took), *places]
+    lines = [
+        ("release", summary.release or "none"),
+        ("report", summary.report or "none"),
+        ("took", took),
+        *places,
+    ]
     width = max(len(what) for what, _ in lines)
     for what, where in lines:
         # Paths are not wrapped, so that they can be copied whole.
-        console.print(Text(f"  {what:<{width}}  ", style="dim").append(where, style="not dim"), soft_wrap=True)
+        console.print(
+            Text(f"  {what:<{width}}  ", style="dim").append(where, style="not dim"), soft_wrap=True
+        )
 
 
 def comparison_table(rows: tuple[ComparisonRow, ...], width: int = WIDE) -> Table:

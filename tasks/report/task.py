@@ -3,7 +3,8 @@
 (Domain imports are inside: a dry run pays for none.)
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -11,8 +12,7 @@ from pydantic import BaseModel
 
 from infra.artifact import ArtifactRef
 from infra.environment import running_services
-from infra.fingerprint import canonical
-from infra.record import Record, hardware
+from infra.record import InputRecord, hardware
 from infra.run import FlowRun
 from infra.showcase import show_in_prefect
 from infra.stage import ActionRun, action, read_history
@@ -24,13 +24,17 @@ from tasks.results.pictures import find_plots
 from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, ReleaseRecord, read_report
 
 SUMMARY, PAGE = "summary.json", "report.html"
+SOURCES = {"SourceRef": "tables", "CheckpointRef": "base model"}
 
 
 @action()
-def report_run(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef], record: ReleaseRecord) -> ReleaseRecord:
+def report_run(
+    run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef], record: ReleaseRecord
+) -> ReleaseRecord:
     """Write the page and the JSON, print the table; the record comes back with where they lie.
 
-    `made` names what the run made: rows, dataset, tokenizer, teacher, student, released, evaluation, benchmark, verdict.
+    `made` names what the run made: rows, dataset, tokenizer, teacher, student, released, evaluation,
+    benchmark, verdict.
     """
     from rich.console import Console
 
@@ -48,9 +52,12 @@ def report_run(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef
         curation=read_view(run.path(made["dataset"]) / "curation.json", CurationView),
         tokenizer=read_view(run.path(made["tokenizer"]) / "measurements.json", TokenizerView),
         extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView),
-        curves={ref.uri.split(":")[1].split("/")[0]: _curves(run.path(ref)) for ref in (made["teacher"], made["student"])},
-        lineage=_lineage(run, made["released"]),
-        config=yaml.safe_dump(canonical(config), sort_keys=False, allow_unicode=True),
+        curves={
+            ref.uri.split(":")[1].split("/")[0]: _curves(run.path(ref))
+            for ref in (made["teacher"], made["student"])
+        },
+        lineage=_lineage(run, (made["released"], made["verdict"])),
+        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         links=_places(run.flow),
     )
     render_report(inputs, folder / PAGE)
@@ -70,7 +77,9 @@ def read_summary(record: ReleaseRecord) -> RunSummary:
     return RunSummary.model_validate_json(Path(str(record.summary)).read_bytes())
 
 
-def _summary(run: ActionRun, made: Mapping[str, ArtifactRef], record: ReleaseRecord, page: Path) -> RunSummary:
+def _summary(
+    run: ActionRun, made: Mapping[str, ArtifactRef], record: ReleaseRecord, page: Path
+) -> RunSummary:
     evaluation = read_report(run.path(made["evaluation"]), EvaluationReport)
     benchmark = read_report(run.path(made["benchmark"]), BenchmarkReport)
     return RunSummary(
@@ -105,24 +114,36 @@ def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
-def _lineage(run: ActionRun, last: ArtifactRef) -> list[LineageNode]:
-    """Every artifact that the last one was made from, itself first."""
+def _lineage(run: ActionRun, last: Sequence[ArtifactRef]) -> list[LineageNode]:
+    """Every artifact that the last ones were made from, themselves first."""
     states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
     nodes: dict[str, LineageNode] = {}
-    waiting = [last]
+    waiting = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in last]
     while waiting:
-        ref = waiting.pop()
-        if ref.uri in nodes:
+        item = waiting.pop()
+        if item.uri in nodes:
             continue
-        record: Record | None = run.record(ref)
-        inputs = {} if record is None else record.inputs
-        nodes[ref.uri] = LineageNode(
-            id=ref.uri,
-            name=record.stage if record else "source",
-            kind=record.kind if record else type(ref).__name__,
-            digest=ref.digest,
-            state=states.get(ref.digest, "cached") if record else "source",
-            inputs=tuple(item.uri for item in inputs.values()),
+        record = run.record(ArtifactRef(uri=item.uri, digest=item.digest))
+        inputs = tuple(record.inputs.values()) if record else ()
+        nodes[item.uri] = LineageNode(
+            id=item.uri,
+            name=record.stage if record else SOURCES.get(item.kind, "source"),
+            kind=record.kind if record else item.kind,
+            digest=item.digest,
+            state=states.get(item.digest, "cached") if record else "source",
+            inputs=tuple(dict.fromkeys(given.uri for given in inputs)),
         )
-        waiting += [ArtifactRef(uri=item.uri, digest=item.digest) for item in inputs.values()]
-    return list(nodes.values())
+        waiting += inputs
+    return _told_apart(list(nodes.values()))
+
+
+def _told_apart(nodes: list[LineageNode]) -> list[LineageNode]:
+    """A stage that ran on several inputs is named with the first of them: `predict: distill`."""
+    names = {node.id: node.name for node in nodes}
+    often = {name for name, count in Counter(names.values()).items() if count > 1}
+    return [
+        node.model_copy(update={"name": f"{node.name}: {names[node.inputs[0]]}"})
+        if node.name in often and node.inputs
+        else node
+        for node in nodes
+    ]

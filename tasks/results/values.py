@@ -83,6 +83,9 @@ class Timing(Value):
     name: str = Field(description="yardstick, tfidf, teacher, student, onnx, onnx_int8 or released")
     runtime: str = Field(description="library and version, such as onnxruntime 1.31.1")
     threads: int
+    spinning: bool | None = Field(
+        None, description="whether idle threads spin before they sleep; null where it cannot be set"
+    )
     size_bytes: int = Field(
         description="every file that inference needs: graph or weights, tokenizer, config"
     )
@@ -103,6 +106,10 @@ class BenchmarkReport(Value):
     cpu: str
     cpu_flags: tuple[str, ...] = Field(description="vector extensions that matter here, such as avx512_vnni")
     cores: int
+    idle_cpu_share: float = Field(
+        0.0,
+        description="largest share of a core that a waiting runtime used; near 0: none disturbs another",
+    )
     models: tuple[Timing, ...]
 
     def timing(self, name: str) -> Timing:
@@ -159,6 +166,9 @@ class ReleaseRecord(Value):
     )
     package_digest: str = Field(description="digest of the package artifact: model, config and tokenizer")
     model_sha256: str = Field(description="sha256 of onnx/model_quantized.onnx")
+    summary: str | None = Field(
+        None, description="JSON of the run that made it; null until the report is written"
+    )
 
 
 Report = TypeVar("Report", bound=Value)

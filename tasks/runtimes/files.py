@@ -26,8 +26,8 @@ def inference_files(folder: Path) -> list[Path]:
     beside = sorted((folder / graph).parent.glob("*.onnx.data*"))
     if beside:
         raise ArtifactError(
-            f"{folder} keeps weights in {[path.name for path in beside]}: expected one self-contained ONNX file. "
-            "Export again."
+            f"{folder} keeps weights in {[path.name for path in beside]}: expected one self-contained "
+            "ONNX file. Export again."
         )
     return _present(folder, (graph, "config.json", "tokenizer.json"))
 

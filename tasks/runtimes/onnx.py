@@ -39,26 +39,30 @@ class OnnxRunner:
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
-    """Class names of `config.json` in the order of the logits; raises ArtifactError when it does not say them."""
+    """Class names of `config.json` in the order of the logits; raises ArtifactError when it has none."""
     try:
         names = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"]
         return tuple(names[str(i)] for i in range(len(names)))
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(
-            f"{folder}/config.json does not name the labels ({type(error).__name__}: {error}): expected id2label. "
-            "Export the model again."
+            f"{folder}/config.json does not name the labels ({type(error).__name__}: {error}): expected "
+            "id2label. Export the model again."
         ) from error
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError when it does not."""
+    """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError if it does not."""
     path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises a bare Exception
-        raise ArtifactError(f"{path} cannot be read ({error}): expected a fast tokenizer. Export the model again.") from error
+        raise ArtifactError(
+            f"{path} cannot be read ({error}): expected a fast tokenizer. Export the model again."
+        ) from error
     if tokenizer.padding is None or tokenizer.truncation is None:
-        raise ArtifactError(f"{path} sets no padding or no truncation: expected both. Export the model again.")
+        raise ArtifactError(
+            f"{path} sets no padding or no truncation: expected both. Export the model again."
+        )
     return tokenizer
 
 
@@ -73,4 +77,6 @@ def open_session(folder: Path, threads: int | None, spinning: bool) -> onnxrunti
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except DAMAGED as error:
-        raise ArtifactError(f"ONNX Runtime does not take {path} ({error}). Export the model again.") from error
+        raise ArtifactError(
+            f"ONNX Runtime does not take {path} ({error}). Export the model again."
+        ) from error

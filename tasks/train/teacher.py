@@ -67,6 +67,7 @@ def train_teacher(
     with autocast(config.mixed_precision, model.head.weight.device):
         vectors = answer_rows(model, rows, tokenizer.pad_token_id).vectors
     probe(model.head, vectors, train.labels, config.probe_c)
+    model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
     probed = validate(model)
     metrics = {"probe_accuracy": probed.metrics["validation_accuracy"]}
     log(metrics, 0)

@@ -164,8 +164,8 @@ class _Run(Generic[Model]):
         self.losses.clear()
         if not math.isfinite(loss):
             raise ConfigError(
-                f"the training loss is {loss} at step {self.progress.step}: expected a number. Give a lower learning rate "
-                f"than {self.config.learning_rate}, or mixed_precision no."
+                f"the training loss is {loss} at step {self.progress.step}: expected a number. Give a "
+                f"lower learning rate than {self.config.learning_rate}, or mixed_precision no."
             )
         self._emit({"train_loss": loss})
 

@@ -38,7 +38,7 @@ def set_rate(optimiser: Optimizer, factor: float) -> None:
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, torch.Tensor]:
-    """Moments and step counts by name `{parameter number}.{key}`."""
+    """Moments and step counts by name `{parameter number}.{key}`: the optimiser's own tensors, not copies."""
     state = optimiser.state_dict()["state"]
     return {f"{number}.{key}": value for number, values in state.items() for key, value in values.items()}
 

@@ -1,5 +1,7 @@
 """In which precision the forward pass computes; weights, gradients and optimiser stay in float32."""
 
+from functools import cache
+
 import cpuinfo
 import torch
 
@@ -8,6 +10,7 @@ from tasks.training.config import MixedPrecision
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # without these a CPU emulates bfloat16, slower than float32
 
 
+@cache  # looking at the CPU takes a second
 def computes_in_bf16(device: torch.device) -> bool:
     """Whether `device` has bfloat16 arithmetic of its own."""
     if device.type == "cuda":

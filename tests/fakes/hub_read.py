@@ -1,6 +1,6 @@
 """A server that speaks the reading half of the Hub's protocol: model info, file tree, resolve with ETag.
 
-Repositories are folders: `repositories["org/name"] = {"refs": {"main": commit}, "commits": {commit: folder}}`.
+A repository is a folder for each commit, and branches that name commits.
 """
 
 import hashlib
@@ -64,17 +64,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "RepoNotFound")
         if repository.gated:
             return self._error(403, "GatedRepo")
-        action, revision, rest = self._wanted(parts[4:] if api else parts[2:])
+        # /api/models/<name>[/revision/<revision> or /tree/<revision>], /<name>/resolve/<revision>/<path>
+        action, revision, *rest = (parts[4:] if api else parts[2:]) or ["revision", "main"]
         commit = repository.commit(revision)
         if commit is None:
             return self._error(404, "RevisionNotFound")
         if action == "resolve":
-            return self._file(repository.commits[commit], rest, commit)
+            return self._file(repository.commits[commit], "/".join(rest), commit)
         return self._json(_tree(repository, commit) if action == "tree" else _info(repository, name, commit))
-
-    def _wanted(self, rest: list[str]) -> tuple[str, str, str]:
-        action, revision, *path = [*rest, "info", "main"] if not rest else rest
-        return action, revision, "/".join(path)
 
     def _file(self, folder: Path, name: str, commit: str) -> None:
         path = folder / name

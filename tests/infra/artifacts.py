@@ -1,4 +1,4 @@
-"""Artifacts written straight into a store, with real files and records: a history without running any stage."""
+"""Artifacts written straight into a store, with real files and records: a history without running it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ def make_artifact(
     kind: str = "DatasetRef",
     finished: str = "2020-01-01T00:00:00+00:00",
 ) -> Record:
-    """Write `files` (name to content) as the artifact of a stage made from `inputs`, and return its record."""
+    """Write `files` (name to content) as a stage's artifact made from `inputs`, and return its record."""
     key = combined_digest((name, content) for name, content in [("stage", stage), *files.items()])
     with store.writing(stage, key) as (output, _):
         for name, content in files.items():
@@ -24,11 +24,11 @@ def make_artifact(
             (output / name).write_text(content)
         measured = measure_files(output)
         record = Record(
-            stage=stage, version=1, key=key, kind=kind, config={}, seed=0, files=measured, metrics={}, libraries={},
+            stage=stage, version=1, key=key, kind=kind, config={}, seed=0, files=measured, metrics={},
             digest=combined_digest((name, file.sha256) for name, file in measured.items()),
             inputs={name: _input(value) for name, value in (inputs or {}).items()},
-            started=finished, finished=finished, seconds=1.5, mlflow_run_id="run-of-" + stage, code_revision=None,
-            hardware={},
+            started=finished, finished=finished, seconds=1.5, mlflow_run_id="run-of-" + stage,
+            code_revision=None, libraries={}, hardware={},
         )  # fmt: skip
         store.commit(record)
     return record

@@ -124,6 +124,6 @@ def test_nothing_is_freed_while_a_flow_runs(store: Store) -> None:
               "flow": "end_to_end", "flow_run_id": None, "mlflow_run_id": None}  # fmt: skip
     store.settings.runs.mkdir(parents=True)
     (store.settings.runs / "run.json").write_text(json.dumps(marker))
-    with pytest.raises(StoreError, match="end_to_end.*Nothing was freed"):
+    with pytest.raises(StoreError, match=r"end_to_end.*Nothing was freed"):
         free(store.settings, find_garbage(store.settings, 0.0))
     assert len(list(store.records())) == 5

@@ -117,7 +117,7 @@ def test_a_prefix_of_two_artifacts_is_refused_by_naming_both(store: Store) -> No
     twin = shared.model_copy(update={"stage": "other", "digest": shared.digest[:8] + "0" * 56})
     store.folder("other", twin.key).mkdir(parents=True)
     store.commit(twin)
-    with pytest.raises(ArtifactError, match="curate .*other|other .*curate"):
+    with pytest.raises(ArtifactError, match=r"curate .*other|other .*curate"):
         find_record(store, shared.digest[:8])
 
 

@@ -1,5 +1,7 @@
 """A release logged to MLflow, loaded from its registry and asked."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -15,10 +17,13 @@ CODE = Path(infra.__path__[0]) / "release_pyfunc.py"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> mlflow.pyfunc.PyFuncModel:
+def model(
+    tmp_path_factory: pytest.TempPathFactory, tracking_database: Path
+) -> Iterator[mlflow.pyfunc.PyFuncModel]:
     """The tiny release, registered in a tracking store of its own and loaded by its alias."""
     home = tmp_path_factory.mktemp("mlflow")
     package_model(make_onnx_artifact(home / "model"), home / "release")
+    shutil.copy(tracking_database, home / "mlflow.db")
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     client = MlflowClient()

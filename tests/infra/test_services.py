@@ -1,4 +1,4 @@
-"""`infra.cli up` for real: Prefect's server and MLflow's on ports of their own, as a person starts and stops them."""
+"""`infra.cli up` for real: Prefect's and MLflow's servers on ports of their own, as a person runs them."""
 
 import json
 import os
@@ -144,6 +144,7 @@ def test_a_killed_run_becomes_crashed_and_a_live_one_stays(up: Running) -> None:
     task = start_task_run(up, killed)
     tracked = Tracker(up.settings, "stillhouse/test")
     mlflow_run = tracked.start("killed")
+    stage = tracked.start("train", parent=mlflow_run)
     write_marker(up.settings, NO_PROCESS, killed, mlflow_run)
     write_marker(up.settings, os.getpid(), alive, None)
     assert [str(run.flow_run_id) for run in dead_runs(up.settings)] == [killed]
@@ -155,8 +156,9 @@ def test_a_killed_run_becomes_crashed_and_a_live_one_stays(up: Running) -> None:
     assert httpx.get(f"{up.prefect}/flow_runs/{killed}").json()["state_type"] == "CRASHED"
     assert httpx.get(f"{up.prefect}/task_runs/{task}").json()["state_type"] == "CRASHED"
     assert httpx.get(f"{up.prefect}/flow_runs/{alive}").json()["state_type"] == "RUNNING"
-    told = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": mlflow_run}).json()
-    assert told["run"]["info"]["status"] == "KILLED"
+    for run in (mlflow_run, stage):
+        told = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run}).json()
+        assert told["run"]["info"]["status"] == "KILLED"
     assert [str(run.flow_run_id) for run in live_runs(up.settings)] == [alive]
 
 
@@ -211,7 +213,8 @@ def test_the_servers_of_a_live_up_are_no_orphans(tmp_path: Path) -> None:
 
 
 def test_a_process_that_ignores_the_request_is_made_to_end(tmp_path: Path) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    deaf = f"{ignore}; print(1, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

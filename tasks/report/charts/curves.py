@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tasks.report.charts.scale import Axis, Tick
 
 WIDTH, HEIGHT = 260, 150
-LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 24
 MOST_POINTS = 240  # a line this wide shows no more
 
 

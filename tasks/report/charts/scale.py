@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 STEPS = (1, 2, 2.5, 5, 10)
 DECADE = (1, 2, 5)
+SMALL = 1e-3  # figures that all lie below it are read better with an exponent
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,18 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        """Pixel of a value, to a tenth: figures drawn twice have the same bytes."""
+        """Pixel of a value, to a tenth."""
         low, high, at = (math.log10(x) if self.logarithmic else x for x in (self.low, self.high, value))
         return round(self.start + (at - low) / (high - low) * (self.end - self.start), 1)
 
     def ticks(self, count: int = 5) -> tuple[Tick, ...]:
-        """About `count` ticks at round values inside the axis (1, 2 and 5 of each decade when logarithmic)."""
-        values = self._decades() if self.logarithmic else self._rounds(count)
-        return tuple(Tick(self.place(value), f"{value:.10g}") for value in values)
+        """About `count` ticks at round values inside the axis (1, 2, 5 of each decade when logarithmic)."""
+        if self.logarithmic:
+            return tuple(Tick(self.place(value), f"{value:.10g}") for value in self._decades())
+        values = self._rounds(count)
+        places = max(len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in values) if values else 0
+        form = ".0e" if self.high < SMALL else f".{places}f"
+        return tuple(Tick(self.place(value), format(value, form) if value else "0") for value in values)
 
     def _decades(self) -> list[float]:
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))

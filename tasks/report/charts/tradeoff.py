@@ -8,6 +8,7 @@ from tasks.results.comparison import YARDSTICK, ComparisonRow
 
 WIDTH, HEIGHT = 860, 430
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 52
+RELEASED = "released"
 LETTER, LINE = 7.2, 17  # pixels that a letter of a label takes, and a line
 
 
@@ -46,7 +47,13 @@ def draw_tradeoff(rows: tuple[ComparisonRow, ...]) -> Tradeoff | None:
     scored = [(row, row.accuracy) for row in rows if row.accuracy is not None]
     if not scored:
         return None
-    x = Axis(min(row.p50_ms for row in rows) / 1.6, max(row.p50_ms for row in rows) * 1.6, LEFT, WIDTH - RIGHT, True)
+    x = Axis(
+        min(row.p50_ms for row in rows) / 1.6,
+        max(row.p50_ms for row in rows) * 1.6,
+        LEFT,
+        WIDTH - RIGHT,
+        True,
+    )
     low, high = min(accuracy for _, accuracy in scored), max(accuracy for _, accuracy in scored)
     room = max(0.25 * (high - low), 0.005)
     y = Axis(low - room, high + room, HEIGHT - BOTTOM, TOP)
@@ -55,25 +62,31 @@ def draw_tradeoff(rows: tuple[ComparisonRow, ...]) -> Tradeoff | None:
         (row, x.place(row.p50_ms), y.place(accuracy), round(5 + 25 * math.sqrt(row.size_mb / largest), 1))
         for row, accuracy in scored
     ]
-    line = next((row for row in rows if row.name == YARDSTICK), None)
+    yardstick = next((row for row in rows if row.name == YARDSTICK), None)
     return Tradeoff(
         WIDTH, HEIGHT, LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM,
         bubbles=_labelled(circles),
         x_ticks=x.ticks(),
         y_ticks=y.ticks(),
-        yardstick=Tick(x.place(line.p50_ms), f"BERT-base {line.p50_ms:.0f} ms, {line.size_mb:.0f} MB") if line else None,
+        yardstick=_line(x, yardstick) if yardstick else None,
     )  # fmt: skip
 
 
+def _line(x: Axis, row: ComparisonRow) -> Tick:
+    return Tick(x.place(row.p50_ms), f"BERT-base {row.p50_ms:.0f} ms, {row.size_mb:.0f} MB")
+
+
 def _labelled(circles: list[tuple[ComparisonRow, float, float, float]]) -> tuple[Bubble, ...]:
-    """Give each circle a label beside it, where no other label or circle's middle is yet."""
-    taken = [(x - 8, y - 8, x + 8, y + 8) for _, x, y, _ in circles]
+    """Give each circle a label beside it, where no other label or circle is yet."""
+    taken = [(x - 0.8 * r, y - 0.8 * r, x + 0.8 * r, y + 0.8 * r) for _, x, y, r in circles]
     bubbles = []
     for row, x, y, radius in sorted(circles, key=lambda circle: (circle[2], circle[1])):
         label_x, label_y, anchor = _free_place(row.name, x, y, radius, taken)
         title = f"{row.name}: {row.accuracy:.4f}, {row.p50_ms:.2f} ms, {row.size_mb:.2f} MB"
         bubbles.append(Bubble(row.name, title, x, y, radius, label_x, label_y, anchor))
-    return tuple(sorted(bubbles, key=lambda bubble: -bubble.radius))  # small ones are drawn last, on top
+    return tuple(
+        sorted(bubbles, key=lambda bubble: (bubble.name == RELEASED, -bubble.radius))
+    )  # on top: last
 
 
 def _free_place(
@@ -90,7 +103,7 @@ def _free_place(
     for label_x, label_y, anchor in places:
         start = label_x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         box = (start, label_y - 11, start + wide, label_y + 5)
-        inside = LEFT < box[0] and box[2] < WIDTH - RIGHT and TOP < box[1] and box[3] < HEIGHT - BOTTOM
+        inside = box[0] > LEFT and box[2] < WIDTH - RIGHT and box[1] > TOP and box[3] < HEIGHT - BOTTOM
         if inside and not any(_overlap(box, other) for other in taken):
             taken.append(box)
             return round(label_x, 1), round(label_y, 1), anchor

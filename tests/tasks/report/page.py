@@ -1,5 +1,6 @@
 """The inputs of a page with figures like a real run's: 151 labels, seven models, plots, curves, a lineage."""
 
+import hashlib
 from pathlib import Path
 
 import matplotlib
@@ -15,12 +16,13 @@ from tasks.report.inputs import (
     TokenizerView,
 )
 from tasks.report.summary import RunSummary, StageSummary
-from tasks.results.comparison import compare
+from tasks.results.comparison import ROWS, compare
 from tasks.results.values import ClassScores, Confusion, EvaluationReport, GateVerdict, ReleaseRecord, Verdict
 from tests.tasks.deploy.reports import benchmark, evaluation
 
 MARKUP = "<script>alert('from the data')</script>"
-CHAIN = {
+PREDICTIONS = tuple(f"predict: {name}" for name in ROWS if name != "yardstick")
+CHAIN: dict[str, tuple[str, ...]] = {
     "warehouse": (),
     "base model": (),
     "extract": ("warehouse",),
@@ -34,23 +36,25 @@ CHAIN = {
     "check_parity": ("distill", "export_onnx", "curate"),
     "package": ("quantize",),
     "fit_baseline": ("curate",),
-    "predict tfidf": ("fit_baseline", "curate"),
-    "predict teacher": ("train_teacher", "curate"),
-    "predict student": ("distill", "curate"),
-    "predict onnx": ("export_onnx", "curate"),
-    "predict onnx_int8": ("quantize", "curate"),
-    "predict released": ("package", "curate"),
-    "evaluate": ("predict tfidf", "predict teacher", "predict student", "predict onnx", "predict onnx_int8", "predict released", "curate"),
+    "predict: tfidf": ("fit_baseline", "curate"),
+    "predict: teacher": ("train_teacher", "curate"),
+    "predict: student": ("distill", "curate"),
+    "predict: onnx": ("export_onnx", "curate"),
+    "predict: onnx_int8": ("quantize", "curate"),
+    "predict: released": ("package", "curate"),
+    "evaluate": (*PREDICTIONS, "curate"),
     "benchmark": ("fit_baseline", "train_teacher", "distill", "export_onnx", "quantize", "package", "curate"),
-    "gate": ("evaluate", "benchmark", "predict teacher", "predict released", "curate"),
-}  # fmt: skip
+    "gate": ("evaluate", "benchmark", "predict: teacher", "predict: released", "curate"),
+}
+SQL = """SELECT q.text,
+       IF(i.domain IN UNNEST(@domains), q.intent, 'oos') AS label
+FROM `assistant.queries` AS q
+JOIN `assistant.intents` AS i USING (intent)"""
 SOURCES = {"warehouse": "SourceRef", "base model": "CheckpointRef"}
 
 
 def fake_digest(name: str) -> str:
     """A digest that differs from name to name."""
-    import hashlib
-
     return hashlib.sha256(name.encode()).hexdigest()
 
 
@@ -60,9 +64,9 @@ def big_evaluation() -> EvaluationReport:
     labels = (MARKUP, *(f"intent_{i:03d}" for i in range(149)), "oos")
     f1 = np.clip(rng.beta(14, 1.2, len(labels)), 0.4, 1)
     per_class = tuple(
-        ClassScores(label=name, precision=min(1.0, f + 0.02), recall=max(0.0, f - 0.02), f1=float(f), support=1000 if name == "oos" else 30)
-        for name, f in zip(labels, f1, strict=True)
-    )  # fmt: skip
+        ClassScores(label=name, precision=min(1.0, f + 0.02), recall=f - 0.02, f1=f, support=30)
+        for name, f in zip(labels, f1.tolist(), strict=True)
+    )
     confusions = tuple(Confusion(actual="oos", predicted=f"intent_{i:03d}", count=24 - i) for i in range(12))
     plain = evaluation(5_500)
     return plain.model_copy(update={"labels": labels, "per_class": per_class, "confusions": confusions})
@@ -102,7 +106,11 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
     """A run of all stages, some of them cached."""
     stages = [name for name in CHAIN if name not in SOURCES]
     seconds = {"train_teacher": 165.2, "distill": 189.7, "benchmark": 62.0, "teacher_outputs": 21.4}
-    path = "/work/.stillhouse/hub/models/stillhouse/clinc150-intents/snapshots/0c0ffee0" if outcome == "pass" else None
+    path = (
+        "/work/.stillhouse/hub/models/stillhouse/clinc150-intents/snapshots/0c0ffee0"
+        if outcome == "pass"
+        else None
+    )
     return RunSummary(
         flow="end_to_end",
         verdict=outcome,
@@ -110,7 +118,7 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
         seconds=498.3,
         stages=tuple(
             StageSummary(
-                name=name.split()[0],
+                name=name.split(":")[0],
                 state="cached" if i < 2 else "computed",
                 seconds=seconds.get(name, 1.0 + i / 3),
                 key=fake_digest(f"key of {name}"),
@@ -131,7 +139,13 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
             package_digest=fake_digest("package"),
             model_sha256=fake_digest("model"),
         ),
-        machine={"cpu": "Intel(R) Xeon(R) Processor", "cores": "2", "memory_gib": "8", "python": "3.11.7", "torch": "2.13.0"},
+        machine={
+            "cpu": "Intel(R) Xeon(R) Processor",
+            "cores": "2",
+            "memory_gib": "8",
+            "python": "3.11.7",
+            "torch": "2.13.0",
+        },
         mlflow_run_id="f" * 32,
     )
 
@@ -150,12 +164,12 @@ def page_inputs(folder: Path, outcome: Verdict = "pass") -> ReportInputs:
         curation=curation(),
         tokenizer=TokenizerView(
             mode="trim", split="validation", texts=3_100,
-            before={"vocabulary_size": 30_522, "unknown_rate": 0.0, "fertility": 1.061, "continued_words": 0.031},
-            after={"vocabulary_size": 8_000, "unknown_rate": 0.0, "fertility": 1.083, "continued_words": 0.044},
+            before={"vocabulary_size": 30_522, "unknown_rate": 0.0, "fertility": 1.061},
+            after={"vocabulary_size": 8_000, "unknown_rate": 0.0, "fertility": 1.083},
             coverage=0.983, unchanged_texts=0.902,
         ),
         extract=ExtractView(
-            sql="SELECT q.text,\n       IF(i.domain IN UNNEST(@domains), q.intent, 'oos') AS label\nFROM `assistant.queries` AS q\nJOIN `assistant.intents` AS i USING (intent)",
+            sql=SQL,
             sql_executed='SELECT q.text, CASE WHEN ... END AS label FROM "assistant"."queries" AS q',
             dialect="bigquery", rows=16_200,
         ),
@@ -178,7 +192,9 @@ def page_inputs(folder: Path, outcome: Verdict = "pass") -> ReportInputs:
 
 def curation() -> CurationView:
     """Steps like those of CLINC150, with an example that holds markup."""
-    example = ExampleView(row=17, text=f"transfer {MARKUP} please", label="transfer", note="like row 4 (train, transfer)")
+    example = ExampleView(
+        row=17, text=f"transfer {MARKUP} please", label="transfer", note="like row 4 (train, transfer)"
+    )
     names = {
         "usable": ("rows without a text or a label are dropped", 0),
         "length": ("texts under 2 or over 2,000 characters are dropped", 2),
@@ -189,13 +205,34 @@ def curation() -> CurationView:
     }
     steps, rows = [], 16_200
     for name, (reason, gone) in names.items():
-        steps.append(StepView(name=name, reason=reason, rows_in=rows, rows_out=rows - gone, changed=0, examples=(example,) if gone else ()))
+        steps.append(
+            StepView(
+                name=name,
+                reason=reason,
+                rows_in=rows,
+                rows_out=rows - gone,
+                changed=0,
+                examples=(example,) if gone else (),
+            )
+        )
         rows -= gone
-    steps.append(StepView(name="redact", reason="secrets and e-mail addresses are replaced by a placeholder", rows_in=rows, rows_out=rows, changed=3, examples=()))
+    steps.append(
+        StepView(
+            name="redact",
+            reason="secrets and e-mail addresses are replaced by a placeholder",
+            rows_in=rows,
+            rows_out=rows,
+            changed=3,
+            examples=(),
+        )
+    )
     return CurationView(
-        rows_in=16_200, rows_out=rows, splits={"train": rows - 8_600, "validation": 3_100, "test": 5_500}, steps=tuple(steps),
+        rows_in=16_200,
+        rows_out=rows,
+        splits={"train": rows - 8_600, "validation": 3_100, "test": 5_500},
+        steps=tuple(steps),
         warnings=("4 texts come with two labels: look at how they were labelled.",),
-    )  # fmt: skip
+    )
 
 
 def lineage() -> tuple[LineageNode, ...]:
@@ -220,7 +257,10 @@ def draw_plots(folder: Path) -> tuple[Path, ...]:
 
     rng = np.random.default_rng(1)
     paths = []
-    for name, draw in (("reliability", lambda a: a.plot([0, 1], [0, 1])), ("confidence", lambda a: a.hist(rng.beta(9, 2, 900)))):
+    for name, draw in (
+        ("reliability", lambda a: a.plot([0, 1], [0, 1])),
+        ("confidence", lambda a: a.hist(rng.beta(9, 2, 900))),
+    ):
         figure, axes = pyplot.subplots(figsize=(5, 3.4))
         draw(axes)
         paths.append(folder / f"{name}.png")

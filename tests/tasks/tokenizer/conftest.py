@@ -7,7 +7,7 @@ import pytest
 from tasks.base_model.resolve import packaged_model
 from tasks.tokenizer.files import read_tokenizer
 from tasks.tokenizer.wordpiece import WordPiece
-from tests.tasks.tokenizer.tables import read_clinc, write_dataset
+from tests.tasks.tokenizer.tables import write_dataset
 
 TRAIN = [
     "what is the pin number for my account",
@@ -31,9 +31,3 @@ def base(base_folder: Path) -> WordPiece:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("tables") / "few", TRAIN, HELD_OUT, shards=2)
-
-
-@pytest.fixture(scope="session")
-def clinc(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tables") / "clinc"
-    return write_dataset(folder, read_clinc(shared_data, "train"), read_clinc(shared_data, "validation"))

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,9 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.tokenizer.build import build
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.tokenizer.measure import TokenizerMeasurements
-from tests.tasks.tokenizer.tables import read_clinc, write_dataset
+from tests.tasks.tokenizer.tables import write_dataset
 
+ROOT = Path(__file__).parents[3]
 TEXTS = [
     "What's my PIN number?",
     "Zürich – naïve café (3,000 €)",
@@ -93,24 +96,6 @@ def test_measurements_are_written_as_reported(base_folder, dataset, tmp_path):
     assert figures["fertility"] > figures["fertility_before"]
 
 
-@pytest.mark.parametrize(("size", "unchanged", "fertility"), [(4_000, 0.67, 1.16), (8_000, 0.79, 1.09)])
-def test_clinc_test_split_has_nothing_unknown(
-    clinc, shared_data, base, base_folder, tmp_path, size, unchanged, fertility
-):
-    config = TokenizerConfig(vocabulary_size=size)
-    built(config, base_folder, clinc, tmp_path / "out")
-    tokenizer = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
-    kept = np.load(tmp_path / "out" / "kept_ids.npy")
-    texts = read_clinc(shared_data, "test")
-    after = tokenizer.encode_batch(texts, add_special_tokens=False)
-    before = base.tokenizer.encode_batch(texts, add_special_tokens=False)
-    assert not any("[UNK]" in encoding.tokens for encoding in after)
-    same = [kept[new.ids].tolist() == old.ids for new, old in zip(after, before, strict=True)]
-    assert sum(same) / len(texts) >= unchanged
-    growth = sum(len(e.ids) for e in after) / sum(len(e.ids) for e in before)
-    assert growth <= fertility
-
-
 def test_an_old_folder_with_a_vocabulary_file_alone_is_understood(base, base_folder, dataset, tmp_path):
     old = tmp_path / "old"
     old.mkdir()
@@ -168,3 +153,12 @@ def test_sizes_and_modes_outside_their_bounds_are_refused():
     for wrong in ({"vocabulary_size": 3}, {"mode": "cut"}, {"minimum_frequency": 0}, {"vocab": 8_000}):
         with pytest.raises(ValidationError):
             TokenizerConfig(**wrong)
+
+
+def test_the_table_of_sizes_has_a_line_for_each_and_for_the_whole(base_folder, dataset):
+    command = [sys.executable, "-m", "tasks.tokenizer.sizes", str(base_folder), str(dataset), "2000"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| 2,000", "| 2,000", "| 30,522"]
+    assert lines[-1].endswith("| 100.0% | 100.0% |")
+    failed = subprocess.run([*command[:-1], "20"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2 and failed.stderr.startswith("tokenizer.vocabulary_size is 20")

@@ -1,13 +1,15 @@
 """Which tokens a trimmed vocabulary keeps, and in what order."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from infra.errors import ConfigError
 from tasks.tokenizer.trim import TextCounts, choose_tokens, count_texts, script_of
-from tasks.tokenizer.wordpiece import WordPiece
+from tasks.tokenizer.wordpiece import WordPiece, with_tokens
+from tests.tasks.tokenizer.tables import read_clinc
 
 
 def tokens_of(base: WordPiece, kept: np.ndarray) -> list[str]:
@@ -99,3 +101,23 @@ def test_the_same_counts_give_the_same_tokens_whatever_the_batches(base):
 )
 def test_scripts_are_read_off_unicode_names(character, script):
     assert script_of(character) == script
+
+
+@pytest.fixture(scope="module")
+def clinc(base: WordPiece, shared_data: Path) -> tuple[TextCounts, list[str], list[list[int]]]:
+    """Counts of CLINC150's training split; the texts of its test split and their base ids."""
+    texts = read_clinc(shared_data, "test")
+    before = base.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return count_texts(base, [read_clinc(shared_data, "train")]), texts, [encoding.ids for encoding in before]
+
+
+@pytest.mark.parametrize(("size", "unchanged", "longer"), [(4_000, 0.67, 1.12), (8_000, 0.80, 1.05)])
+def test_clinc_test_split_has_nothing_unknown_and_few_texts_change(base, clinc, size, unchanged, longer):
+    counts, texts, before = clinc
+    kept = choose_tokens(base, counts, size)
+    tokenizer = with_tokens(base, kept)
+    after = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    assert not any(tokenizer.token_to_id("[UNK]") in ids for ids in after)
+    same = [kept[new].tolist() == old for new, old in zip(after, before, strict=True)]
+    assert sum(same) / len(texts) >= unchanged
+    assert sum(map(len, after)) / sum(map(len, before)) <= longer

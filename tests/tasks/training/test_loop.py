@@ -1,33 +1,19 @@
-import multiprocessing
-import signal
-from pathlib import Path
-
 import pytest
 import torch
 
 from infra.errors import ConfigError, DataError
 from tasks.training.checkpoint import load_checkpoint
 from tasks.training.loop import Lesson, Validated, fit
+from tests.tasks.training.killing import dies, run_in_a_process
 from tests.tasks.training.lesson import CONFIG, make_lesson, make_model, run, run_until, silent
 
 STEPS_PER_EPOCH = 6
 
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.tasks.training.lesson"])  # torch is imported once for all of them
-
-
-def train_in_a_process(work_dir: Path, out_file: Path, kill_at: int | None = None) -> int | None:
-    process = PROCESSES.Process(target=run_until, args=(work_dir, out_file, kill_at))
-    process.start()
-    process.join(timeout=120)
-    return process.exitcode
-
-
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    assert train_in_a_process(folder / "work", folder / "out") == 0
+    assert run_in_a_process(run_until, folder / "work", folder / "out", None) == 0
     return (folder / "out").read_bytes()
 
 
@@ -47,8 +33,8 @@ def scripted(*scores: float) -> Lesson:
 )
 def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(tmp_path, unbroken, kills):
     for step in kills:
-        assert train_in_a_process(tmp_path / "work", tmp_path / "out", step) == -signal.SIGKILL
-    assert train_in_a_process(tmp_path / "work", tmp_path / "out") == 0
+        assert dies(run_until, tmp_path / "work", tmp_path / "out", step)
+    assert run_in_a_process(run_until, tmp_path / "work", tmp_path / "out", None) == 0
     assert (tmp_path / "out").read_bytes() == unbroken
 
 

@@ -86,7 +86,8 @@ def test_a_restored_optimiser_takes_the_same_next_step():
     first.head.weight.grad = torch.ones_like(first.head.weight)
     optimisers[0].step()
     second.load_state_dict(first.state_dict())
-    restore_optimiser(optimisers[1], optimiser_tensors(optimisers[0]))
+    taken = {name: value.clone() for name, value in optimiser_tensors(optimisers[0]).items()}
+    restore_optimiser(optimisers[1], taken)
     for model, optimiser in zip((first, second), optimisers, strict=True):
         model.head.weight.grad = torch.full_like(model.head.weight, 0.5)
         optimiser.step()

@@ -1,0 +1,140 @@
+"""Benchmark: size, latency of one query and throughput of every form of the model, side by side in one run.
+
+Each runtime has a process of its own, for threads that wait by spinning spoil their neighbours' figures. All
+are loaded first and idle; then one is asked at a time, in rounds, so that a slow minute of the machine meets
+all of them alike. A latency is the time from the query's string to its scores, tokenizer included. p50, p95
+and p99 are taken over the timed calls of all rounds together.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from infra.errors import DataError
+from tasks.benchmark.config import BenchmarkConfig
+from tasks.benchmark.machine import cpu_facts, usable_cores
+from tasks.benchmark.process import Worker, idle_share, workers
+from tasks.benchmark.protocol import YARDSTICK, Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune
+from tasks.labelled_text.dataset import load_info, load_split
+from tasks.results.values import BenchmarkReport, Timing, write_report
+from tasks.runtimes.runner import kind_of
+
+TEACHER = "teacher"  # lends its tokenizer to the yardstick
+IDLE_S = 0.5  # how long the waiting workers are watched
+
+
+def benchmark(
+    config: BenchmarkConfig, models: Mapping[str, Path], dataset: Path, output_dir: Path
+) -> dict[str, float]:
+    """Measure `models` (name of a row to its folder; `teacher` is among them) and the yardstick.
+
+    Writes `report.json` to `output_dir`; returns flat figures, such as `released_p50_ms`. Raises DataError
+    when the test split is empty, ArtifactError for a model that cannot be loaded, ServiceError when a worker
+    dies.
+    """
+    texts = load_split(dataset, "test").texts
+    if not texts:
+        raise DataError(
+            "the test split has no rows: expected texts to measure with. Give it some and curate again."
+        )
+    for folder in models.values():
+        kind_of(folder)  # a folder without a model is refused before processes start
+    query = config.query or median_text(texts)
+    folders = {YARDSTICK: models[TEACHER].resolve()} | {name: path.resolve() for name, path in models.items()}
+    cores, classes = usable_cores(), len(load_info(dataset).labels)
+    with workers(tuple(folders)) as started:
+        opened = open_all(started, folders, classes, cores)
+        settings = {
+            name: worker.ask(Tune(query=query, calls=config.tried), Setting)
+            for name, worker in started.items()
+        }
+        idle = idle_share(list(started.values()), IDLE_S)
+        times = time_rounds(config, started, query)
+        batches = length_batches(texts, config.throughput_rows, config.batch_size)
+        rates = {name: worker.ask(Throughput(batches=batches), Rate) for name, worker in started.items()}
+    cpu, flags = cpu_facts()
+    report = BenchmarkReport(
+        query=query,
+        warmups=config.warmups,
+        timed=config.timed,
+        rounds=config.rounds,
+        batch_size=config.batch_size,
+        cpu=cpu,
+        cpu_flags=flags,
+        cores=cores,
+        idle_cpu_share=idle,
+        models=tuple(
+            summarise(name, opened[name], settings[name], times[name], rates[name].rows_per_s)
+            for name in folders
+        ),
+    )
+    write_report(output_dir, report)
+    return flat_metrics(report)
+
+
+def open_all(
+    started: Mapping[str, Worker], folders: Mapping[str, Path], classes: int, cores: int
+) -> dict[str, Opened]:
+    """Load every model, all at once: importing torch three times takes the longest."""
+    for name, worker in started.items():
+        worker.send(Open(name=name, folder=folders[name], classes=classes, cores=cores))
+    return {name: worker.receive(Opened) for name, worker in started.items()}
+
+
+def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: str) -> dict[str, list[int]]:
+    """Nanoseconds of every timed call of each worker. Each round begins with another worker."""
+    names = list(started)
+    times: dict[str, list[int]] = {name: [] for name in names}
+    request = Latency(query=query, warmups=config.warmups, timed=config.timed)
+    with tqdm(
+        total=config.rounds * len(names), desc="benchmark", unit="turn", leave=False, disable=None
+    ) as bar:
+        for turn in range(config.rounds):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                times[name].extend(started[name].ask(request, Timed).nanoseconds)
+                bar.update()
+    return times
+
+
+def median_text(texts: list[str]) -> str:
+    """The text of median length in characters; of equal ones the first in the alphabet."""
+    return sorted(texts, key=lambda text: (len(text), text))[len(texts) // 2]
+
+
+def length_batches(texts: list[str], rows: int, batch_size: int) -> tuple[tuple[str, ...], ...]:
+    """Batches of `rows` texts spread evenly over the lengths of all, each batch of like length."""
+    ordered = sorted(texts, key=lambda text: (len(text), text))
+    chosen = np.linspace(0, len(ordered) - 1, min(rows, len(ordered))).round().astype(int)
+    sample = [ordered[i] for i in chosen]
+    return tuple(tuple(sample[start : start + batch_size]) for start in range(0, len(sample), batch_size))
+
+
+def summarise(
+    name: str, opened: Opened, setting: Setting, nanoseconds: list[int], rows_per_s: float
+) -> Timing:
+    """One row of the report."""
+    p50, p95, p99 = (float(value) for value in np.percentile(np.array(nanoseconds) / 1e6, [50, 95, 99]))
+    return Timing(
+        name=name,
+        runtime=opened.runtime,
+        threads=setting.threads,
+        spinning=setting.spinning,
+        size_bytes=opened.size_bytes,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        rows_per_s=rows_per_s,
+    )
+
+
+def flat_metrics(report: BenchmarkReport) -> dict[str, float]:
+    """`<model>_<figure>` of every model."""
+    figures = ("size_bytes", "p50_ms", "p95_ms", "p99_ms", "rows_per_s")
+    return {
+        f"{model.name}_{figure}": float(getattr(model, figure))
+        for model in report.models
+        for figure in figures
+    }

@@ -1,0 +1,51 @@
+"""What is asked of export, quantization and the parity check between them and PyTorch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ParityConfig(BaseModel):
+    """How closely an exported model must answer as the checkpoint it was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(
+        512, ge=8, le=100_000, description="texts of the test split compared, spread evenly over it"
+    )
+    batch_size: int = Field(
+        32, ge=2, le=1024, description="texts of a batch; every text is also compared alone"
+    )
+    onnx_agreement: float = Field(
+        0.995, ge=0, le=1, description="smallest share of equal answers of the float32 graph and PyTorch"
+    )
+    onnx_difference: float = Field(
+        1e-3, gt=0, description="largest difference of a float32 logit from PyTorch's, in units of the logits"
+    )
+    int8_agreement: float = Field(
+        0.97, ge=0, le=1, description="smallest share of equal answers of the int8 graph and PyTorch"
+    )
+    int8_difference: float = Field(
+        0.25,
+        gt=0,
+        description="largest difference of an int8 logit from PyTorch's, as a share of the range of that text's logits",
+    )
+
+
+class CompressConfig(BaseModel):
+    """From a checkpoint to one self-contained int8 ONNX file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expected_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of out-of-scope texts in traffic that the rule in the graph is chosen for; "
+        "unset: the weighted share in validation",
+    )
+    quantize_embeddings: bool = Field(
+        True,
+        description="embeddings as int8 too: four times smaller, and most of a small model is embeddings",
+    )
+    parity: ParityConfig = Field(
+        ParityConfig(), description="bounds of the parity check", json_schema_extra={"key": "ignore"}
+    )

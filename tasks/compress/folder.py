@@ -1,0 +1,128 @@
+"""The files of an ONNX artifact: `model.onnx`, `tokenizer.json` and `config.json`, all that inference needs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto
+from pydantic import JsonValue
+from tokenizers import Tokenizer
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from infra.errors import ArtifactError, StoreError
+from tasks.compress.graph import check
+from tasks.compress.rule_nodes import set_rule
+from tasks.labelled_text.dataset import load_info, load_split
+from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
+from tasks.runtimes.onnx import OnnxRunner
+
+MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE = "model.onnx", "tokenizer.json", "config.json"
+LARGEST_FILE = 2**31 - 1  # bytes of one protobuf message
+Config = dict[str, JsonValue]
+
+
+def write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
+    """Write `tokenizer.json` that cuts to `max_length` tokens and pads a batch to its longest row by itself."""
+    plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    plain.enable_truncation(max_length)
+    plain.enable_padding(pad_id=tokenizer.pad_token_id, pad_token=tokenizer.pad_token)
+    plain.save(str(folder / TOKENIZER_FILE), pretty=False)
+
+
+def write_model(folder: Path, model: ModelProto, config: Config, rule: OutOfScopeRule | None) -> None:
+    """Write `model.onnx` and `config.json` that says which rule the graph holds.
+
+    Raises ArtifactError for a model too large for one file, StoreError when the disk does not take it.
+    """
+    if model.ByteSize() > LARGEST_FILE:
+        raise ArtifactError(
+            f"the graph is {model.ByteSize() / 1e9:.1f} GB: expected less than 2 GB, the most that one ONNX file "
+            "holds. Distil a smaller student."
+        )
+    config = config | {"out_of_scope": None if rule is None else rule.model_dump(mode="json")}
+    try:
+        (folder / MODEL_FILE).write_bytes(check(model))
+        (folder / CONFIG_FILE).write_text(
+            json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise StoreError(
+            f"{folder} could not be written ({error}). Free some space, then run again."
+        ) from error
+
+
+def read_model(folder: Path) -> tuple[ModelProto, Config]:
+    """The graph without its rule, and the configuration; raises ArtifactError when either is missing or damaged."""
+    try:
+        model = onnx.load(folder / MODEL_FILE)
+    except (OSError, DecodeError) as error:
+        raise ArtifactError(
+            f"{folder / MODEL_FILE} cannot be read ({type(error).__name__}: {error}): expected an ONNX graph. "
+            "Export the model again."
+        ) from error
+    set_rule(model, None, None)
+    return model, read_config(folder)
+
+
+def read_config(folder: Path) -> Config:
+    """`config.json` of an ONNX artifact; raises ArtifactError when it is missing or damaged."""
+    path = folder / CONFIG_FILE
+    try:
+        config: Config = json.loads(path.read_text(encoding="utf-8"))
+        config["out_of_scope"], config["id2label"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({type(error).__name__}: {error}): expected id2label and out_of_scope of a "
+            "classifier. Export the model again."
+        ) from error
+    return config
+
+
+def read_rule(folder: Path) -> OutOfScopeRule | None:
+    """The rule that the graph in `folder` holds, as its `config.json` says."""
+    rule = read_config(folder)["out_of_scope"]
+    return None if rule is None else OutOfScopeRule.model_validate(rule)
+
+
+def write_ruled(
+    folder: Path, model: ModelProto, config: Config, dataset: Path, expected_share: float | None
+) -> dict[str, float]:
+    """Write the model with the out-of-scope rule that suits its own logits on validation.
+
+    Quantization moves the logits, so each graph has a threshold of its own. `tokenizer.json` must be in `folder`.
+    Returns the size, and the accuracy on validation with the rule.
+    """
+    write_model(folder, model, config, None)
+    info, validation = load_info(dataset), load_split(dataset, "validation")
+    runner = OnnxRunner(folder, threads=1)
+    if runner.labels != info.labels:
+        raise ArtifactError(
+            f"the checkpoint answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "
+            f"{len(info.labels)} from {info.labels[0]!r} on: expected the same ones. Train on this data set."
+        )
+    logits = answer_alone(runner, validation.texts, folder)
+    rule = choose_rule(logits, validation.labels, info, expected_share, validation.weights)
+    set_rule(model, rule, info.out_of_scope_id)
+    write_model(folder, model, config, rule)
+    answers = apply_rule(logits, rule, info.out_of_scope_id).argmax(axis=1)
+    size = sum((folder / name).stat().st_size for name in (MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE))
+    return {"validation_accuracy": float((answers == validation.labels).mean()), "size_mb": size / 1e6}
+
+
+def answer_alone(runner: OnnxRunner, texts: list[str], folder: Path) -> np.ndarray:
+    """Logits float32 [n, classes] of each text by itself, as it is served: an int8 row depends on its batch.
+
+    Raises ArtifactError when a logit is NaN or infinite.
+    """
+    logits = np.concatenate(
+        [runner.logits([text]) for text in tqdm(texts, "validate", leave=False, disable=None)]
+    )
+    if not np.isfinite(logits).all():
+        raise ArtifactError(
+            f"{folder} answers with NaN or infinity: expected finite logits. The checkpoint's weights are damaged or "
+            "its training diverged: train again."
+        )
+    return logits

@@ -1,0 +1,146 @@
+"""Check parity: the exported graphs answer as PyTorch does, alone and in batches, short and long, or a ParityError.
+
+Texts go in, not token ids, so the exported tokenizer is checked with the graph. The rule of each graph is applied to
+PyTorch's logits too: what is compared is the export, not two thresholds.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from tqdm import tqdm
+
+from infra.errors import ParityError
+from tasks.compress.config import ParityConfig
+from tasks.compress.folder import read_rule
+from tasks.encoder.checkpoint import load_info
+from tasks.labelled_text.dataset import load_split
+from tasks.out_of_scope.rule import apply_rule
+from tasks.results.values import Value, write_report
+from tasks.runtimes.onnx import OnnxRunner
+from tasks.runtimes.pytorch import PytorchRunner
+from tasks.runtimes.runner import Runner
+
+Graph = Literal["onnx", "onnx_int8"]
+SHOWN_CHARACTERS = 80
+
+
+class Parity(Value):
+    """One graph against PyTorch at one batch size."""
+
+    name: Graph
+    batch_size: int
+    texts: int
+    agreement: float = Field(description="share of equal answers")
+    difference: float = Field(description="largest difference of a logit")
+    relative_difference: float = Field(
+        description="the same as a share of the range of that text's logits, the largest"
+    )
+    worst_text: str = Field(description="the text with the largest difference, its beginning")
+
+
+class ParityReport(Value):
+    """`report.json` of the parity check."""
+
+    longest_tokens: int = Field(description="tokens that the longest texts were cut to")
+    onnx_agreement_bound: float
+    onnx_difference_bound: float
+    int8_agreement_bound: float
+    int8_relative_difference_bound: float
+    checks: tuple[Parity, ...]
+
+
+def check_parity(
+    config: ParityConfig, checkpoint: Path, onnx: Path, onnx_int8: Path, dataset: Path, output_dir: Path
+) -> dict[str, float]:
+    """Compare both graphs with the checkpoint and write `report.json`, a ParityReport.
+
+    Returns agreement and largest difference of each graph, the worse of both batch sizes. Raises ParityError with the
+    worst text and the figures when a bound of `config` is passed.
+    """
+    info = load_info(checkpoint)
+    texts = choose_texts(load_split(dataset, "test").texts, config.rows, info.max_length)
+    reference = answer(PytorchRunner(checkpoint), texts, config.batch_size)
+    checks = []
+    folders: dict[Graph, Path] = {"onnx": onnx, "onnx_int8": onnx_int8}
+    for name, folder in folders.items():
+        expected = apply_rule(reference, read_rule(folder), info.out_of_scope_id)
+        runner = OnnxRunner(folder, threads=1)
+        for size in (1, config.batch_size):
+            checks.append(compare(name, size, texts, expected, answer(runner, texts, size)))
+    for check in checks:
+        require(check, config)
+    report = ParityReport(
+        longest_tokens=info.max_length,
+        onnx_agreement_bound=config.onnx_agreement,
+        onnx_difference_bound=config.onnx_difference,
+        int8_agreement_bound=config.int8_agreement,
+        int8_relative_difference_bound=config.int8_difference,
+        checks=tuple(checks),
+    )
+    write_report(output_dir, report)
+    return {
+        f"{name}_{figure}": float(worst(getattr(check, figure) for check in checks if check.name == name))
+        for name in folders
+        for figure, worst in (("agreement", min), ("difference", max), ("relative_difference", max))
+    }
+
+
+def choose_texts(texts: Sequence[str], rows: int, max_length: int) -> list[str]:
+    """At most `rows` texts spread evenly over `texts`, then the edges: no word, one, the longest, one cut short."""
+    chosen = [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, rows).astype(int))]
+    words = " ".join(texts[: 2 * max_length]).split()
+    endless = " ".join(words * (2 * max_length // len(words) + 1))
+    return [*chosen, "", words[0], max(texts, key=len), endless]
+
+
+def answer(runner: Runner, texts: Sequence[str], batch_size: int) -> np.ndarray:
+    """Logits float32 [n, classes] of `texts` in batches as they come, so that short texts are padded to long ones."""
+    starts = tqdm(range(0, len(texts), batch_size), f"compare, batch {batch_size}", leave=False, disable=None)
+    return np.concatenate([runner.logits(texts[start : start + batch_size]) for start in starts])
+
+
+def compare(
+    name: Graph,
+    batch_size: int,
+    texts: Sequence[str],
+    expected: np.ndarray,
+    found: np.ndarray,
+) -> Parity:
+    """Figures of `found` against `expected`, both float32 [n, classes]. NaN counts as an infinite difference."""
+    difference = np.nan_to_num(np.abs(found - expected), nan=np.inf).max(axis=1)
+    worst = int(difference.argmax())
+    return Parity(
+        name=name,
+        batch_size=batch_size,
+        texts=len(texts),
+        agreement=float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+        difference=float(difference[worst]),
+        relative_difference=float((difference / np.maximum(np.ptp(expected, axis=1), 1e-6)).max()),
+        worst_text=texts[worst][:SHOWN_CHARACTERS],
+    )
+
+
+def require(check: Parity, config: ParityConfig) -> None:
+    """Raise ParityError when a figure passes its bound."""
+    if check.name == "onnx":
+        agreement, difference, bound = config.onnx_agreement, check.difference, config.onnx_difference
+        remedy = (
+            "The export is wrong: look at what changed in torch, transformers or onnxruntime (make check)."
+        )
+    else:
+        agreement, difference, bound = (
+            config.int8_agreement,
+            check.relative_difference,
+            config.int8_difference,
+        )
+        remedy = "Quantize without embeddings, or allow more by the bounds under compress.parity."
+    if check.agreement >= agreement and difference <= bound:
+        return
+    raise ParityError(
+        f"{check.name} at batch {check.batch_size} gives PyTorch's answer on {check.agreement:.4f} of {check.texts} "
+        f"texts (expected at least {agreement}), and its largest difference is {difference:.3g} (expected at most "
+        f"{bound}), at {check.worst_text!r}. {remedy}"
+    )

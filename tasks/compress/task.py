@@ -1,0 +1,42 @@
+"""Compress: export to ONNX, quantize to int8, and prove that both answer as PyTorch does.
+
+Domain imports are inside the stages: a cached run never pays for importing torch.
+"""
+
+from infra.artifact import CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
+from infra.stage import Metrics, StageRun, stage
+from tasks.compress.config import CompressConfig, ParityConfig
+
+
+@stage(version=1, output=OnnxModelRef)
+def export_onnx(
+    run: StageRun, config: CompressConfig, student: CheckpointRef, dataset: DatasetRef
+) -> Metrics:
+    """The student as one float32 ONNX file with the out-of-scope rule inside."""
+    from tasks.compress import export
+
+    return export.export_onnx(config, run.path(student), run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=OnnxModelRef)
+def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset: DatasetRef) -> Metrics:
+    """The same in dynamic int8."""
+    from tasks.compress.quantize import quantize_onnx
+
+    return quantize_onnx(config, run.path(model), run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=ReportRef)
+def check_parity(
+    run: StageRun,
+    config: ParityConfig,
+    student: CheckpointRef,
+    onnx: OnnxModelRef,
+    onnx_int8: OnnxModelRef,
+    dataset: DatasetRef,
+) -> Metrics:
+    """Both graphs against PyTorch; raises ParityError."""
+    from tasks.compress import parity
+
+    inputs = run.path(student), run.path(onnx), run.path(onnx_int8), run.path(dataset)
+    return parity.check_parity(config, *inputs, run.output_dir)

@@ -1,0 +1,162 @@
+"""The local Hub: revisions by content, references, and a push that is killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.errors import ConfigError, HubError, StoreError
+from infra.hub import LocalHub, open_hub
+
+REPO = "local/intents"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> LocalHub:
+    return LocalHub(tmp_path / "hub")
+
+
+def folder_of(path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        place = path / name.replace("__", "/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    return path
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_pushed_files_are_found_under_main_and_under_the_stable_path(hub: LocalHub, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "a", README="card", data__train="rows")
+    pushed = hub.push("dataset", REPO, source, "first")
+    assert re.fullmatch(r"[0-9a-f]{40}", pushed.revision)
+    assert hub.resolve("dataset", REPO) == Path(pushed.path)
+    stable = hub.root / "datasets" / "local" / "intents" / "main"
+    assert files_in(stable) == files_in(source) == files_in(Path(pushed.path))
+
+
+def test_the_same_bytes_are_the_same_revision(hub: LocalHub, tmp_path: Path) -> None:
+    first = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "first")
+    before = Path(first.path).stat().st_mtime_ns
+    again = hub.push("model", REPO, folder_of(tmp_path / "b", card="x"), "again")
+    assert again.revision == first.revision
+    assert Path(first.path).stat().st_mtime_ns == before
+    assert [item.message for item in hub.revisions("model", REPO)] == ["first"]
+
+
+def test_main_moves_and_older_revisions_and_tags_stay(hub: LocalHub, tmp_path: Path) -> None:
+    old = hub.push("model", REPO, folder_of(tmp_path / "a", card="old"), "old", tag="v1")
+    new = hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "new")
+    assert [item.revision for item in hub.revisions("model", REPO)] == [new.revision, old.revision]
+    assert files_in(hub.resolve("model", REPO)) == {"card": "new"}
+    assert files_in(hub.resolve("model", REPO, "v1")) == {"card": "old"}
+    assert files_in(hub.resolve("model", REPO, old.revision[:8])) == {"card": "old"}
+    back = hub.push("model", REPO, folder_of(tmp_path / "c", card="old"), "back")
+    assert back.revision == old.revision
+    assert files_in(hub.root / "models" / "local" / "intents" / "main") == {"card": "old"}
+
+
+def test_models_and_datasets_are_apart(hub: LocalHub, tmp_path: Path) -> None:
+    hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "model")
+    assert hub.revisions("dataset", REPO) == ()
+    with pytest.raises(HubError, match="dataset local/intents has no revision 'main'"):
+        hub.resolve("dataset", REPO)
+
+
+@pytest.mark.parametrize("repo", ["intents", "a/b/c", "../b", "a/..", "", "a/.hidden", "a b/c"])
+def test_a_name_that_is_no_repository_is_refused(hub: LocalHub, tmp_path: Path, repo: str) -> None:
+    with pytest.raises(HubError, match="expected owner/name"):
+        hub.push("model", repo, folder_of(tmp_path / "a", card="x"), "")
+    assert not hub.root.exists()
+
+
+@pytest.mark.parametrize("tag", ["main", "../x", "a/b", ""])
+def test_a_tag_that_is_no_name_is_refused(hub: LocalHub, tmp_path: Path, tag: str) -> None:
+    with pytest.raises(HubError, match="tag"):
+        hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "", tag=tag)
+
+
+def test_a_revision_cannot_name_a_file_outside(hub: LocalHub, tmp_path: Path) -> None:
+    hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "")
+    with pytest.raises(HubError, match="no revision"):
+        hub.resolve("model", REPO, "../../main")
+
+
+def test_an_empty_folder_is_not_published(hub: LocalHub, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(HubError, match="has no files"):
+        hub.push("model", REPO, tmp_path / "empty", "")
+
+
+def test_a_damaged_snapshot_is_replaced_by_the_next_push(hub: LocalHub, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "a", card="x")
+    pushed = hub.push("model", REPO, source, "")
+    (Path(pushed.path) / "card").write_text("y")
+    assert files_in(Path(hub.push("model", REPO, source, "").path)) == {"card": "x"}
+
+
+def test_what_a_killed_push_left_is_swept_away(hub: LocalHub, tmp_path: Path) -> None:
+    pushed = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "")
+    snapshots = Path(pushed.path).parent
+    folder_of(snapshots / ".partial-0123", card="half")
+    hub.push("model", REPO, folder_of(tmp_path / "b", card="z"), "")
+    assert not list(snapshots.glob(".partial-*"))
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.06])
+def test_a_push_killed_anywhere_leaves_the_old_state_or_the_new(
+    hub: LocalHub, tmp_path: Path, delay: float
+) -> None:
+    old = folder_of(tmp_path / "old", card="old")
+    new = folder_of(tmp_path / "new", **{f"part{i}": str(i) * 20_000 for i in range(400)})
+    hub.push("model", REPO, old, "old")
+    code = (
+        "import sys; from pathlib import Path; from infra.hub import LocalHub\n"
+        "hub = LocalHub(Path(sys.argv[1])); print('ready', flush=True)\n"
+        f"hub.push('model', {REPO!r}, Path(sys.argv[2]), 'new')"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, hub.root, new], stdout=subprocess.PIPE, cwd=Path.cwd()
+    )
+    assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+    time.sleep(delay)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert files_in(hub.resolve("model", REPO)) in (files_in(old), files_in(new))
+    assert files_in(Path(hub.push("model", REPO, new, "new").path)) == files_in(new)
+    assert not list((hub.root / "models/local/intents/snapshots").glob(".partial-*"))
+
+
+def test_a_full_disk_is_named_with_its_remedy(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists() or os.geteuid() != 0:
+        pytest.skip("needs a device that is always full, as root")
+    root = tmp_path / "hub"
+    snapshots = root / "models/local/intents/snapshots"
+    snapshots.mkdir(parents=True)
+    (root / "models/local/intents/refs").mkdir()
+    # The temporary name that refs/main is written under, as a link to a device without space.
+    (root / f"models/local/intents/.history.jsonl.{os.getpid()}").symlink_to(full)
+    with pytest.raises(StoreError, match="disk is full"):
+        LocalHub(root).push("model", REPO, folder_of(tmp_path / "a", card="x"), "")
+    with pytest.raises(HubError, match="no revision"):
+        LocalHub(root).resolve("model", REPO)
+
+
+def test_the_uri_chooses_the_hub(tmp_path: Path) -> None:
+    assert open_hub(str(tmp_path)) == open_hub(tmp_path.as_uri()) == open_hub("local", tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["https://huggingface.co", "hf://datasets", "s3://bucket"])
+def test_a_hub_on_the_network_comes_later_and_says_so(uri: str) -> None:
+    with pytest.raises(ConfigError, match="expected a folder"):
+        open_hub(uri)

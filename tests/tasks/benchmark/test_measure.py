@@ -1,0 +1,130 @@
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from infra.errors import ArtifactError, DataError
+from tasks.baseline.config import BaselineConfig
+from tasks.baseline.tfidf import fit_baseline
+from tasks.benchmark.config import BenchmarkConfig
+from tasks.benchmark.machine import cpu_facts, usable_cores
+from tasks.benchmark.measure import benchmark, length_batches, median_text, summarise
+from tasks.benchmark.protocol import REQUESTS, Open, Opened, Setting
+from tasks.benchmark.runtimes import onnx_settings, thread_counts
+from tasks.results.values import BenchmarkReport, read_report
+from tests.tasks.deploy.tiny_release import make_onnx_artifact
+from tests.tasks.encoder.tiny_encoder import write_dataset, write_teacher
+
+TEXTS = st.lists(st.text(max_size=12), min_size=1, max_size=40)
+SMALLEST = BenchmarkConfig(warmups=1, timed=10, rounds=2, batch_size=2, throughput_rows=4, tried=1)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("tables") / "dataset")
+
+
+@pytest.fixture(scope="module")
+def models(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    (root / "tfidf").mkdir()
+    fit_baseline(BaselineConfig(), dataset, root / "tfidf")
+    onnx = make_onnx_artifact(root / "onnx")
+    return {
+        "tfidf": root / "tfidf",
+        "teacher": write_teacher(root / "teacher"),
+        "onnx": onnx,
+        "released": onnx,
+    }
+
+
+@pytest.mark.slow
+def test_every_runtime_is_measured_beside_the_yardstick(
+    dataset: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    metrics = benchmark(SMALLEST, models, dataset, tmp_path)
+    report = read_report(tmp_path, BenchmarkReport)
+    assert [timing.name for timing in report.models] == ["yardstick", *models]
+    for timing in report.models:
+        assert 0 < timing.p50_ms <= timing.p95_ms <= timing.p99_ms
+        assert timing.rows_per_s > 0
+    yardstick = report.timing("yardstick")
+    assert 430e6 < yardstick.size_bytes < 445e6  # BERT-base: 109.5 million parameters of four bytes
+    assert yardstick.p50_ms > 10 * report.timing("released").p50_ms
+    assert yardstick.size_bytes > report.timing("teacher").size_bytes
+    assert report.timing("onnx").spinning is not None
+    assert report.idle_cpu_share < 0.3
+    assert metrics["released_p50_ms"] == report.timing("released").p50_ms
+    assert list(tmp_path.iterdir()) == [tmp_path / "report.json"]
+
+
+def test_a_folder_without_a_model_is_named_before_anything_starts(
+    dataset: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match=f"{tmp_path} holds no model"):
+        benchmark(SMALLEST, models | {"student": tmp_path}, dataset, tmp_path)
+
+
+def test_no_test_rows_is_an_error(tmp_path: Path, models: dict[str, Path]) -> None:
+    folder = write_dataset(tmp_path / "dataset")
+    empty = pa.table(
+        {
+            "text": pa.array([], pa.string()),
+            "label": pa.array([], pa.string()),
+            "weight": pa.array([], pa.float64()),
+        }
+    )
+    pq.write_table(empty, folder / "data" / "test-00000-of-00001.parquet")
+    with pytest.raises(DataError, match="test split has no rows"):
+        benchmark(SMALLEST, models, folder, tmp_path)
+
+
+@given(TEXTS, st.integers(1, 50), st.integers(1, 9))
+def test_batches_hold_texts_of_like_length(texts: list[str], rows: int, batch_size: int) -> None:
+    batches = length_batches(texts, rows, batch_size)
+    flat = [text for batch in batches for text in batch]
+    assert len(flat) == min(rows, len(texts))
+    assert [len(text) for text in flat] == sorted(len(text) for text in flat)
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    assert set(flat) <= set(texts)
+
+
+@given(TEXTS)
+def test_the_query_is_a_text_of_median_length_whatever_the_order(texts: list[str]) -> None:
+    query = median_text(texts)
+    assert query == median_text(texts[::-1])
+    assert sorted(len(text) for text in texts)[len(texts) // 2] == len(query)
+
+
+def test_percentiles_are_over_all_calls() -> None:
+    opened = Opened(runtime="onnxruntime 1", size_bytes=5)
+    timing = summarise("onnx", opened, Setting(threads=1), [1_000_000 * (i + 1) for i in range(101)], 10.0)
+    assert (timing.p50_ms, timing.p95_ms, timing.p99_ms) == (51.0, 96.0, 100.0)
+
+
+@given(st.integers(1, 128))
+def test_one_thread_and_all_cores_are_tried(cores: int) -> None:
+    counts = thread_counts(cores)
+    assert (counts[0], counts[-1]) == (1, cores)
+    assert all(low < high <= 2 * low for low, high in pairwise(counts))
+    assert len(set(onnx_settings(cores))) == len(onnx_settings(cores)) == (1 if cores == 1 else 3)
+
+
+def test_a_request_survives_the_pipe(tmp_path: Path) -> None:
+    request = Open(name="teacher", folder=tmp_path, classes=3, cores=2)
+    assert REQUESTS.validate_json(request.model_dump_json()) == request
+    with pytest.raises(ValidationError):
+        REQUESTS.validate_json(json.dumps({"command": "sleep"}))
+
+
+def test_the_machine_is_described() -> None:
+    name, flags = cpu_facts()
+    assert name
+    assert list(flags) == list(dict.fromkeys(flags))
+    assert usable_cores() >= 1

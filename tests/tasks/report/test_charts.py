@@ -1,0 +1,112 @@
+"""Figures: round ticks, labels that do not cover each other, boxes below what they are made from."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.errors import ArtifactError
+from tasks.report.charts.curves import draw_curves
+from tasks.report.charts.interval import draw_interval
+from tasks.report.charts.layers import layer_graph
+from tasks.report.charts.lineage import BOX_HEIGHT, BOX_WIDTH, draw_lineage
+from tasks.report.charts.scale import Axis
+from tasks.report.charts.tradeoff import LETTER, draw_tradeoff
+from tasks.results.comparison import compare
+from tests.tasks.deploy.reports import benchmark, evaluation
+from tests.tasks.report.page import lineage, verdict
+
+
+@given(low=st.floats(-1e6, 1e6), span=st.floats(1e-6, 1e6))
+def test_ticks_lie_on_the_axis(low: float, span: float) -> None:
+    axis = Axis(low, low + span, 40, 400)
+    if low + span == low:
+        return
+    places = [tick.at for tick in axis.ticks()]
+    assert all(39 <= place <= 401 for place in places) and places == sorted(places)
+
+
+def test_ticks_are_round_and_of_one_width() -> None:
+    assert [tick.label for tick in Axis(0.862, 0.941, 0, 1).ticks()] == ["0.88", "0.90", "0.92", "0.94"]
+    decades = [tick.label for tick in Axis(0.2, 60, 0, 1, logarithmic=True).ticks()]
+    assert decades == ["0.2", "0.5", "1", "2", "5", "10", "20", "50"]
+    assert [tick.label for tick in Axis(0, 8e-4, 0, 1).ticks(3)] == ["0", "5e-04"]
+
+
+def test_labels_of_neighbouring_models_do_not_cover_each_other() -> None:
+    figure = draw_tradeoff(compare(evaluation(900), benchmark()))
+    assert figure is not None and figure.yardstick is not None and len(figure.bubbles) == 6
+    boxes = []
+    for bubble in figure.bubbles:
+        wide = LETTER * len(bubble.name)
+        start = bubble.label_x - {"start": 0.0, "middle": wide / 2, "end": wide}[bubble.anchor]
+        boxes.append((start, bubble.label_y - 11, start + wide, bubble.label_y + 5))
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def test_a_comparison_without_accuracies_has_no_figure() -> None:
+    assert draw_tradeoff(compare(evaluation(900), benchmark())[1:2]) is None
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail", "needs_more_rows"])
+def test_the_interval_stands_on_its_side_of_the_margin(outcome) -> None:  # type: ignore[no-untyped-def]
+    figure = draw_interval(verdict(outcome))
+    assert figure.left < figure.margin.at < figure.zero < figure.right
+    assert figure.low.at < figure.point.at < figure.high.at
+    sides = {"pass": figure.low.at > figure.margin.at, "fail": figure.high.at < figure.margin.at}
+    assert sides.get(outcome, figure.low.at < figure.margin.at < figure.high.at)
+
+
+def test_curves_leave_out_what_is_no_curve() -> None:
+    history = {
+        "once": [(0, 1.0)],
+        "nan": [(0, math.nan), (1, math.inf)],
+        "flat": [(0, 2.0), (5, 2.0)],
+        "loss": [(2, 1.0), (1, 3.0)],
+    }
+    flat, loss = draw_curves(history)
+    assert (flat.name, loss.name) == ("flat", "loss")
+    assert loss.last == "1" and loss.dots[0][0] < loss.dots[1][0] and loss.dots[0][1] < loss.dots[1][1]
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
+    (curve,) = draw_curves({"loss": [(i, float(i)) for i in range(10_000)]})
+    assert len(curve.points.split()) <= 241 and curve.last == "9999"
+
+
+def test_every_box_is_below_what_it_is_made_from_and_none_touch() -> None:
+    graph = draw_lineage(lineage())
+    places = {box.node.id: box for box in graph.boxes}
+    for box in graph.boxes:
+        assert 0 <= box.x <= graph.width - BOX_WIDTH and 0 <= box.y <= graph.height - BOX_HEIGHT
+        assert all(places[parent].y < box.y for parent in box.node.inputs)
+        others = [other for other in graph.boxes if other is not box and other.y == box.y]
+        assert all(abs(other.x - box.x) >= BOX_WIDTH for other in others)
+
+
+def test_a_link_that_a_longer_way_implies_is_left_out() -> None:
+    layers = layer_graph({"a": [], "b": ["a"], "c": ["b", "a"]})
+    assert layers.links == {"a": [], "b": ["a"], "c": ["b"]}
+
+
+@given(st.integers(1, 12).flatmap(lambda n: st.lists(st.sets(st.integers(0, n - 1)), min_size=n, max_size=n)))
+def test_any_graph_without_cycles_is_laid_out(wished: list[set[int]]) -> None:
+    nodes = [
+        lineage()[0].model_copy(
+            update={"id": str(i), "inputs": tuple(str(j) for j in sorted(above) if j < i)}
+        )
+        for i, above in enumerate(wished)
+    ]
+    assert len(draw_lineage(nodes).boxes) == len(nodes)
+
+
+def test_a_cycle_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="made from one another"):
+        layer_graph({"a": ["b"], "b": ["a"]})
+
+
+def test_no_nodes_give_an_empty_graph() -> None:
+    assert draw_lineage([]).boxes == ()

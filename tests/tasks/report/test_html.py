@@ -1,0 +1,169 @@
+"""The page: all in one file, nothing from data runs, and a real browser shows it without a complaint."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from infra.errors import ArtifactError
+from tasks.report.html import data_uri, render_report
+from tasks.report.inputs import CurationView, ExtractView, TokenizerView, read_view
+from tasks.results.values import Verdict
+from tests.tasks.report.page import CHAIN, MARKUP, page_inputs
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    return render_report(page_inputs(folder), folder / "report.html")
+
+
+@pytest.fixture(scope="module")
+def page(page_file: Path) -> Page:
+    return Page(page_file.read_text(encoding="utf-8"))
+
+
+def test_text_from_data_stays_text(page: Page) -> None:
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(MARKUP) >= 2  # a label and an example hold it, and both show it
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Page, page_file: Path) -> None:
+    loads = [
+        (tag, attrs.get("src") or attrs.get("href") or "")
+        for tag, attrs in page.tags
+        if tag in ("img", "link")
+    ]
+    assert loads and all(address.startswith("data:") for _, address in loads)
+    style = page_file.read_text().partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style and "@import" not in style
+    policy = next(attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs)
+    assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_every_part_of_a_run_is_on_the_page(page: Page) -> None:
+    for part in ("gate", "comparison", "evaluation", "data", "training", "lineage", "stages", "asked"):
+        assert any(attrs.get("id") == part for _, attrs in page.tags), part
+    for text in (
+        "Pass: released",
+        "0.9130",
+        "124.2x",
+        "near duplicates",
+        "validation accuracy",
+        "FROM `assistant.queries`",
+    ):
+        assert text in page.text, text
+    for name in CHAIN:
+        assert name in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) == 2
+    assert "intent_148" in page.text and "temperature: 2.0" in page.text and "Intel(R) Xeon(R)" in page.text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "headline"), [("fail", "Fail: not released"), ("needs_more_rows", "Needs more test rows")]
+)
+def test_a_model_that_is_not_released_says_so_first(tmp_path: Path, outcome: Verdict, headline: str) -> None:
+    source = render_report(page_inputs(tmp_path, outcome), tmp_path / "report.html").read_text()
+    assert headline in Page(source).text and "registered as challenger only" in Page(source).text
+    assert ("About 9,200 test rows would decide" in source) == (outcome == "needs_more_rows")
+
+
+def test_a_baseline_that_wins_is_marked(tmp_path: Path) -> None:
+    inputs = page_inputs(tmp_path)
+    better = tuple(
+        row.model_copy(update={"accuracy": 0.95}) if row.name == "tfidf" else row
+        for row in inputs.summary.rows
+    )
+    inputs = replace(inputs, summary=inputs.summary.model_copy(update={"rows": better}))
+    assert "does not beat it" in render_report(inputs, tmp_path / "report.html").read_text()
+
+
+def test_a_run_without_optional_parts_still_has_its_page(tmp_path: Path) -> None:
+    inputs = page_inputs(tmp_path)
+    bare = replace(
+        inputs,
+        plots=(),
+        curation=None,
+        tokenizer=None,
+        extract=None,
+        curves={},
+        lineage=(),
+        config="",
+        links={},
+    )
+    bare = replace(
+        bare, summary=bare.summary.model_copy(update={"gate": None, "record": None, "machine": {}})
+    )
+    assert "No stage of this run logged" in render_report(bare, tmp_path / "deep" / "report.html").read_text()
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    inputs = page_inputs(tmp_path)
+    first, second = (render_report(inputs, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second
+
+
+def test_a_plot_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="PNG or SVG"):
+        data_uri(tmp_path / "plot.pdf")
+
+
+@pytest.mark.parametrize("kind", [CurationView, TokenizerView, ExtractView])
+def test_a_stage_file_of_another_shape_is_refused(tmp_path: Path, kind: type) -> None:
+    (tmp_path / "file.json").write_text('{"rows": 3}')
+    with pytest.raises(ArtifactError, match=f"expected a {kind.__name__}"):
+        read_view(tmp_path / "file.json", kind)
+    with pytest.raises(ArtifactError, match="cannot be shown"):
+        read_view(tmp_path / "missing.json", kind)
+
+
+def browse(page: Path, screenshot: Path, *options: str) -> list[str]:
+    """Open a page in headless Chromium, keep what it looks like, and give what it wrote to the console."""
+    assert CHROMIUM is not None
+    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking",
+        "--enable-logging=stderr", "--v=0", "--hide-scrollbars", "--window-size=1200,6800",
+        f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={screenshot}", *options, page.as_uri(),
+    ]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [line for line in result.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)]
+
+
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium: apt-get install chromium, to see the page in a browser"
+)
+def test_a_browser_shows_the_page_without_a_complaint(page_file: Path, tmp_path: Path) -> None:
+    assert browse(page_file, SCREENSHOTS / "report-light.png") == []
+    assert browse(page_file, SCREENSHOTS / "report-dark.png", "--blink-settings=preferredColorScheme=0") == []
+    assert (SCREENSHOTS / "report-light.png").stat().st_size > 100_000
+    broken = tmp_path / "broken.html"
+    broken.write_text("<script>console.error('seen')</script>")
+    seen = browse(broken, tmp_path / "broken.png")
+    assert any("seen" in line for line in seen)  # so silence means something
