@@ -31,8 +31,9 @@ help: ## this list
 demo: .venv/.installed ## from SQL to a released classifier on this machine (10-15 minutes; free the second time)
 	$(BIN)/python -m flows.end_to_end
 
+# So little training need not pass the gate: its exit codes 3 (fail) and 4 (needs more rows) are results here.
 smoke: .venv/.installed ## the same flow, tiny, in under a minute
-	$(BIN)/python -m flows.end_to_end --preset smoke
+	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 	$(BIN)/python -m infra.cli up
@@ -53,7 +54,7 @@ check: .venv/.installed-dev ## ruff, mypy, import-linter
 # pins where its build needs them, and the build's local label (+cpu) is not part of the version.
 lock: ## constraints.txt made anew, from an empty environment
 	rm -rf .venv-lock && python3.11 -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv-lock/bin/python -m pip install -qq --editable '.[dev]'
 	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
 	  .venv-lock/bin/python -m pip freeze --exclude-editable \
 	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new

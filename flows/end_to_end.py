@@ -33,7 +33,8 @@ def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
     """Extract, curate, train a teacher, distil a student, compress, measure, judge, release."""
     with open_run("end_to_end", config) as run:
         sources = pin_sources(config.extract)
-        plan_extract(config.extract, sources)
+        if run.options.dry_run:
+            plan_extract(config.extract, sources)
         rows = extract(config.extract, sources)
         dataset = curate(config.dataset, rows)
         published = publish_dataset(config.publish, dataset, rows)

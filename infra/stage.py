@@ -27,7 +27,7 @@ from prefect.context import TaskRunContext  # noqa: E402
 from prefect.states import Completed, State  # noqa: E402
 
 from infra.artifact import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
-from infra.errors import ArtifactError, ConfigError  # noqa: E402
+from infra.errors import ArtifactError, ConfigError, StillhouseError  # noqa: E402
 from infra.explain import explain_miss  # noqa: E402
 from infra.fingerprint import canonical, stage_key  # noqa: E402
 from infra.progress import Progress  # noqa: E402
@@ -153,7 +153,12 @@ class Stage(Generic[Inputs, Output]):
         flow, started = current_run(), time.monotonic()
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
             found = flow.store.find(self.name, key, flow.options.full_verify).record
-            record = found or self._compute(flow, key, config, inputs)
+            try:
+                record = found or self._compute(flow, key, config, inputs)
+            except StillhouseError as error:
+                # Prefect keeps the exception to the end of the process: without its frames, no model or
+                # connection stays with it. The message says all that a user needs.
+                raise error.with_traceback(None) from None
         if found is not None:
             self._serve(flow, record, started)
             return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))

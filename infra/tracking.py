@@ -4,9 +4,12 @@ Tracking never stops the work: a server that is down or refuses is said once, an
 (`record.json`, `metrics.jsonl`). Run ids are passed on explicitly; MLflow's own "active run" is thread-local.
 """
 
+import io
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -131,7 +134,9 @@ class Tracker:
 
         mlflow.set_tracking_uri(self.uri)
         run_id = self.start("register", parent, tags={"digest": tags["digest"]})
-        with mlflow.start_run(run_id=run_id):
+        # MLflow prints what it does on the terminal; the flow's own lines say it.
+        with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             model = mlflow.pyfunc.log_model(
                 name="release",
                 python_model=str(code),

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no failure: a law has no deadline.
+settings.register_profile("stillhouse", deadline=None)
+settings.load_profile("stillhouse")
 
 # Read at import by the libraries; a test process never touches the developer's own home.
 os.environ.setdefault("STILLHOUSE_HOME", f"/tmp/stillhouse-tests-{os.getpid()}")

@@ -21,7 +21,11 @@ class ParityConfig(BaseModel):
         1e-3, gt=0, description="largest difference of a float32 logit from PyTorch's, in units of the logits"
     )
     int8_agreement: float = Field(
-        0.97, ge=0, le=1, description="smallest share of equal answers of the int8 graph and PyTorch"
+        0.95,
+        ge=0,
+        le=1,
+        description="smallest share of equal answers of the int8 graph and PyTorch; finds a broken graph, while what "
+        "int8 costs in accuracy is for the gate to judge",
     )
     int8_difference: float = Field(
         0.25,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tasks.compress.config import CompressConfig
-from tasks.compress.folder import Config, write_ruled, write_tokenizer
+from tasks.compress.folder import Config, require_labels, write_ruled, write_tokenizer
 from tasks.compress.graph import simplify, strip
 from tasks.compress.trace import cut_positions, trace
 from tasks.encoder.checkpoint import CheckpointInfo, load_info
@@ -22,6 +22,7 @@ def export_onnx(
     checkpoint that is damaged or answers other labels than the data set has.
     """
     info = load_info(checkpoint)
+    require_labels(checkpoint, info.labels, dataset)
     model = cut_positions(SentenceClassifier.load(checkpoint), info.max_length)
     write_tokenizer(output_dir, load_tokenizer(checkpoint), info.max_length)
     graph = trace(model)

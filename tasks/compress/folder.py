@@ -1,6 +1,7 @@
 """The files of an ONNX artifact: `model.onnx`, `tokenizer.json` and `config.json`, all that inference needs."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,16 @@ def read_rule(folder: Path) -> OutOfScopeRule | None:
     return None if rule is None else OutOfScopeRule.model_validate(rule)
 
 
+def require_labels(model: Path, labels: Sequence[str], dataset: Path) -> None:
+    """Raise ArtifactError when `model` answers other labels than the data set has."""
+    expected = load_info(dataset).labels
+    if tuple(labels) != expected:
+        raise ArtifactError(
+            f"{model} answers {len(labels)} labels, {labels[0]!r} first, and the data set has {len(expected)}, "
+            f"{expected[0]!r} first: expected the same ones. Train on this data set."
+        )
+
+
 def write_ruled(
     folder: Path, model: ModelProto, config: Config, dataset: Path, expected_share: float | None
 ) -> dict[str, float]:
@@ -97,13 +108,7 @@ def write_ruled(
     """
     write_model(folder, model, config, None)
     info, validation = load_info(dataset), load_split(dataset, "validation")
-    runner = OnnxRunner(folder, threads=1)
-    if runner.labels != info.labels:
-        raise ArtifactError(
-            f"the checkpoint answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "
-            f"{len(info.labels)} from {info.labels[0]!r} on: expected the same ones. Train on this data set."
-        )
-    logits = answer_alone(runner, validation.texts, folder)
+    logits = answer_alone(OnnxRunner(folder, threads=1), validation.texts, folder)
     rule = choose_rule(logits, validation.labels, info, expected_share, validation.weights)
     set_rule(model, rule, info.out_of_scope_id)
     write_model(folder, model, config, rule)

@@ -146,7 +146,7 @@ def _holds_weights(graph: GraphProto, name: str) -> bool:
 
 
 def _drop_equal_sizes(node: NodeProto) -> None:
-    """Leave out the sizes of query, key and value where they are equal: the quantizer passes over nodes that say them."""
+    """Leave out the sizes of query, key and value where they are equal: the quantizer skips nodes that say them."""
     for attribute in node.attribute:
         if attribute.name == "qkv_hidden_sizes" and len(set(attribute.ints)) == 1:
             node.attribute.remove(attribute)

@@ -11,8 +11,9 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from infra.errors import ArtifactError
 from tasks.compress.config import CompressConfig
-from tasks.compress.folder import TOKENIZER_FILE, read_model, write_ruled
+from tasks.compress.folder import TOKENIZER_FILE, read_model, require_labels, write_ruled
 from tasks.compress.graph import prune, strip
+from tasks.runtimes.onnx import read_labels
 
 MATRICES = ("MatMul", "Gemm", "Attention")
 EMBEDDINGS = ("Gather",)
@@ -23,7 +24,8 @@ def quantize_onnx(
 ) -> dict[str, float]:
     """Write the int8 form of an ONNX artifact, same files, to `output_dir`, with a threshold chosen on its own logits.
 
-    Returns size and validation accuracy. Raises ArtifactError when the artifact is damaged.
+    Returns size and validation accuracy. Raises ArtifactError for an artifact that is damaged or
+    answers other labels than the data set has.
     """
     model, description = read_model(onnx_folder)
     if not (onnx_folder / TOKENIZER_FILE).is_file():
@@ -31,6 +33,7 @@ def quantize_onnx(
             f"{onnx_folder} lacks {TOKENIZER_FILE}: expected an ONNX artifact. Export the model again."
         )
     shutil.copyfile(onnx_folder / TOKENIZER_FILE, output_dir / TOKENIZER_FILE)
+    require_labels(onnx_folder, read_labels(onnx_folder), dataset)
     quantized = quantize_graph(model, config.quantize_embeddings)
     return write_ruled(output_dir, quantized, description, dataset, config.expected_share)
 

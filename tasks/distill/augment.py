@@ -20,8 +20,13 @@ class MadeText(NamedTuple):
     origin: str
 
 
-def augment(texts: Sequence[str], count: int, config: AugmentConfig) -> list[MadeText]:
+def augment(
+    texts: Sequence[str], foreign: Sequence[str], count: int, config: AugmentConfig
+) -> list[MadeText]:
     """Make up to `count` new texts out of `texts`: none is empty, none is there twice or was there before.
+
+    `foreign` are words that replace some of the texts' own: the student has to know what the teacher makes of words
+    that no training row has, for its users bring such words, most of all in what is out of scope.
 
     Short rows may give nothing new; after 20 attempts for each text asked for, what there is comes back.
     """
@@ -31,7 +36,7 @@ def augment(texts: Sequence[str], count: int, config: AugmentConfig) -> list[Mad
     made: list[MadeText] = []
     if not rows:
         return made
-    attempts = _attempts(rows, config)
+    attempts = _attempts(rows, foreign, config)
     for _ in range(20 * count):
         if len(made) == count:
             break
@@ -74,10 +79,13 @@ def join_texts(first: Sequence[str], second: Sequence[str], random: np.random.Ge
     return [*first[: 1 + _index(first, random)], *second[_index(second, random) :]]
 
 
-def _attempts(rows: Sequence[Sequence[str]], config: AugmentConfig) -> Iterator[MadeText]:
-    """Endless made texts; the pool of substitutes is every word of every row, so common words come often."""
+def _attempts(
+    rows: Sequence[Sequence[str]], foreign: Sequence[str], config: AugmentConfig
+) -> Iterator[MadeText]:
+    """Endless made texts; the training words among the substitutes are as common as in the rows."""
     random = np.random.default_rng(config.seed)
-    pool = [word for words in rows for word in words]
+    own = [word for words in rows for word in words]
+    foreign_share = config.foreign_share if foreign else 0.0
     weights = np.array([config.dropped, config.substituted, config.joined])
     bounds = np.cumsum(weights / weights.sum())
     while True:
@@ -86,6 +94,7 @@ def _attempts(rows: Sequence[Sequence[str]], config: AugmentConfig) -> Iterator[
         if kind == 0:
             yield MadeText(" ".join(drop_words(words, config.word_rate, random)), "dropped")
         elif kind == 1:
+            pool = foreign if random.random() < foreign_share else own
             yield MadeText(" ".join(substitute_words(words, config.word_rate, pool, random)), "substituted")
         else:
             other = rows[_index(rows, random)]

@@ -26,6 +26,12 @@ class AugmentConfig(BaseModel):
     joined: float = Field(
         1.0, ge=0, description="how often a part of one text is joined to a part of another"
     )
+    foreign_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the replacing words that come from the teacher's vocabulary; the rest are training words",
+    )
     word_rate: float = Field(0.2, gt=0, lt=1, description="chance of each word to be left out or replaced")
     seed: int = Field(0, ge=0, lt=2**31, description="which texts are made")
     mixed_precision: MixedPrecision = Field(

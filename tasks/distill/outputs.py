@@ -15,6 +15,7 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.distill.augment import augment
 from tasks.distill.config import AugmentConfig
 from tasks.distill.losses import UNLABELLED
+from tasks.distill.vocabulary import common_words
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.inference import answer_texts
 from tasks.encoder.loading import load_tokenizer
@@ -51,11 +52,11 @@ def write_teacher_outputs(
             "augment.copies is not set: expected texts per training row. Give --distill.augment.copies."
         )
     train = load_split(dataset_dir, "train")
-    made = augment(train.texts, config.copies * len(train), config)
+    teacher, tokenizer = SentenceClassifier.load(teacher_dir), load_tokenizer(teacher_dir)
+    made = augment(train.texts, common_words(tokenizer), config.copies * len(train), config)
     texts = train.texts + [new.text for new in made]
     origins = ["train"] * len(train) + [new.origin for new in made]
     labels = np.concatenate([train.labels, np.full(len(made), UNLABELLED, dtype=np.int64)])
-    teacher, tokenizer = SentenceClassifier.load(teacher_dir), load_tokenizer(teacher_dir)
     with autocast(config.mixed_precision, teacher.head.weight.device):
         answers = answer_texts(teacher, tokenizer, texts, load_info(teacher_dir).max_length)
     pq.write_table(pa.table({"text": texts, "origin": origins, "label": labels}), output_dir / TEXTS)

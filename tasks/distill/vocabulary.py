@@ -11,6 +11,8 @@ from transformers import PreTrainedTokenizerBase
 from infra.errors import ArtifactError
 
 KEPT_IDS = "kept_ids.npy"
+COMMON = 10_000  # words; vocabularies are ordered by how common their tokens are, nearly enough
+WORD_STARTS = ("\u0120", "\u2581")  # what byte-level BPE and SentencePiece write for the blank before a word
 
 
 class Vocabulary(NamedTuple):
@@ -47,6 +49,14 @@ def student_vocabulary(
         if pieces:
             rows[new] = teacher_rows[pieces].mean(dim=0)
     return Vocabulary(rows, inherited=False)
+
+
+def common_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The commonest whole words of two letters or more in a vocabulary, by id."""
+    ids = tokenizer.get_vocab()
+    tokens = sorted(ids, key=lambda token: ids[token])
+    marked = [token[1:] for token in tokens if token.startswith(WORD_STARTS)]
+    return [token for token in marked or tokens if token.isalpha() and len(token) > 1][:COMMON]
 
 
 def _kept_rows(folder: Path, tokens: int, teacher_rows: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ the score separates what is served from what is not, whatever the threshold.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import softmax
@@ -21,22 +22,22 @@ class Answers:
     logits: np.ndarray
     labels: np.ndarray
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """Ids answered, int64 [n]."""
         return self.logits.argmax(axis=1)
 
-    @property
+    @cached_property
     def right(self) -> np.ndarray:
         """Whether each answer is right, bool [n]."""
         return self.predicted == self.labels
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray:
         """Softmax of the logits, float64 [n, classes]."""
         return softmax(self.logits.astype(np.float64), axis=1)
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """Probability of the answer, float64 [n]."""
         return self.probabilities.max(axis=1)

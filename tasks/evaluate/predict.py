@@ -18,10 +18,11 @@ from tasks.out_of_scope.rule import apply_rule, choose_rule
 from tasks.runtimes.runner import Runner, kind_of, open_runner
 
 LOGITS_FILES = {"validation": "validation_logits.npy", "test": "test_logits.npy"}
+RULE_FILE = "rule.json"
 
 
 def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path) -> dict[str, float]:
-    """Write `validation_logits.npy` and `test_logits.npy`, float32 [n, classes], to `output_dir`.
+    """Write `validation_logits.npy` and `test_logits.npy`, float32 [n, classes], and `rule.json`.
 
     Returns the accuracy on both splits. Raises ArtifactError when `model` is no model, has other labels than
     the data set, or answers with numbers that are not finite.
@@ -36,6 +37,7 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
         )
     splits = {name: load_split(dataset, name) for name in LOGITS_FILES}
     logits = {name: answer(runner, split.texts, config.batch_size, model) for name, split in splits.items()}
+    rule = runner.rule
     if not runner.ruled:
         validation = splits["validation"]
         rule = choose_rule(
@@ -44,6 +46,8 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
         logits = {name: apply_rule(rows, rule, info.out_of_scope_id) for name, rows in logits.items()}
     for name, rows in logits.items():
         np.save(output_dir / LOGITS_FILES[name], rows, allow_pickle=False)
+    said = "null" if rule is None else rule.model_dump_json(indent=2)
+    (output_dir / RULE_FILE).write_text(said + "\n", encoding="utf-8")
     return {
         f"{name}_accuracy": float((rows.argmax(axis=1) == splits[name].labels).mean())
         for name, rows in logits.items()

@@ -43,11 +43,19 @@ def plan_extract(run: ActionRun, config: ExtractConfig, sources: SourceRef) -> E
 
     pinned = _pinned(sources)
     if config.query is None:
-        return plan_own_table(open_own_table(config, pinned))
+        return _said(run, plan_own_table(open_own_table(config, pinned)))
     with tempfile.TemporaryDirectory(prefix="plan-") as folder:
         warehouse, query, _, notes = _asked(config, pinned, Path(folder))
         plan = warehouse.dry_run(query)
-    return ExtractPlan(rows=plan.rows, bytes=plan.bytes, notes=notes)
+    return _said(run, ExtractPlan(rows=plan.rows, bytes=plan.bytes, notes=notes))
+
+
+def _said(run: ActionRun, plan: ExtractPlan) -> ExtractPlan:
+    rows = "an unknown number of rows" if plan.rows is None else f"{plan.rows:,} rows"
+    run.flow.say(f"  extract would read {plan.bytes / 1e6:,.2f} MB and give {rows}")
+    for note in plan.notes:
+        run.flow.say(f"  extract: {note}")
+    return plan
 
 
 @stage(version=1, output=DatasetRef)

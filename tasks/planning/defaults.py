@@ -20,7 +20,7 @@ SCHEDULE = (
 )
 LARGEST = (1, 2, 0)
 TOKENS_PER_WORD = 1.5  # WordPiece on informal text, with room for [CLS] and [SEP]
-SHORTEST, LONGEST, STEP = 32, 256, 16
+SHORTEST, LONGEST, STEP = 64, 256, 16
 # Seconds for one text of one token, measured on two cores with AVX512-BF16 (docs/own-table.md says how).
 TEACHER_SECONDS = 6.0e-4
 STUDENT_SECONDS = 9.0e-5
@@ -61,7 +61,7 @@ def plan_sizes(info: DatasetInfo) -> Plan:
 
 
 def max_length(words_p99: int) -> int:
-    """Tokens that hold 99% of the texts, rounded up to a multiple of 16, from 32 to 256."""
+    """Tokens that hold 99% of the texts, rounded up to a multiple of 16, from 64 to 256."""
     tokens = math.ceil(words_p99 * TOKENS_PER_WORD) + 2
     return min(max(math.ceil(tokens / STEP) * STEP, SHORTEST), LONGEST)
 

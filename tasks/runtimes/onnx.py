@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
+from pydantic import ValidationError
 from tokenizers import Tokenizer
 
 from infra.errors import ArtifactError
+from tasks.out_of_scope.rule import OutOfScopeRule
 from tasks.runtimes.runner import ONNX_FILES
 
 DAMAGED = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)
@@ -23,7 +25,7 @@ class OnnxRunner:
     ruled = True
 
     def __init__(self, folder: Path, threads: int | None = None, spinning: bool = True) -> None:
-        self.labels = read_labels(folder)
+        self.labels, self.rule = read_labels(folder), read_rule(folder)
         self.runtime = f"onnxruntime {onnxruntime.__version__}"
         self._tokenizer = read_tokenizer(folder)
         self._session = open_session(folder, threads, spinning)
@@ -47,6 +49,18 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         raise ArtifactError(
             f"{folder}/config.json does not name the labels ({type(error).__name__}: {error}): expected "
             "id2label. Export the model again."
+        ) from error
+
+
+def read_rule(folder: Path) -> OutOfScopeRule | None:
+    """The rule that the graph in `folder` holds, as its `config.json` says; None where it holds none."""
+    rule = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("out_of_scope")
+    try:
+        return None if rule is None else OutOfScopeRule.model_validate(rule)
+    except ValidationError as error:
+        raise ArtifactError(
+            f"{folder}/config.json says out_of_scope as {rule!r}: expected label, score, threshold and "
+            "expected_share, or null. Export the model again."
         ) from error
 
 

@@ -10,6 +10,7 @@ from tasks.encoder.batching import encode, pad
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
+from tasks.out_of_scope.rule import OutOfScopeRule
 
 
 class PytorchRunner:
@@ -17,6 +18,7 @@ class PytorchRunner:
 
     rows_independent = True
     ruled = False
+    rule: OutOfScopeRule | None = None
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         if threads is not None:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from infra.errors import ArtifactError
+from tasks.out_of_scope.rule import OutOfScopeRule
 
 Kind = Literal["tfidf", "pytorch", "onnx"]
 ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
@@ -21,7 +22,8 @@ class Runner(Protocol):
     labels: tuple[str, ...]
     runtime: str  # library and version
     rows_independent: bool  # whether a row's logits are the same whatever rows share its batch
-    ruled: bool  # whether the out-of-scope rule is already in the logits
+    ruled: bool  # whether the logits are after the out-of-scope rule
+    rule: OutOfScopeRule | None  # that rule; None where the model has none
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] of `texts` as one batch."""

@@ -123,9 +123,9 @@ class TfidfRunner:
         self._model, info = load_tfidf(folder)
         self.labels = info.labels
         self.runtime = f"scikit-learn {sklearn.__version__}"
-        self._rule = info.rule
+        self.rule = info.rule
         self._out_of_scope = None if info.out_of_scope is None else info.labels.index(info.out_of_scope)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] with the rule in the out-of-scope class."""
-        return apply_rule(self._model.logits(texts), self._rule, self._out_of_scope)
+        return apply_rule(self._model.logits(texts), self.rule, self._out_of_scope)

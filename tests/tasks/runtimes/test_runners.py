@@ -97,6 +97,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         ("onnx", "model.onnx", b"no graph"),
         ("onnx", "tokenizer.json", b"{}"),
         ("onnx", "config.json", b"{}"),
+        ("onnx", "config.json", b'{"id2label": {"0": "a"}, "out_of_scope": {"label": "oos"}}'),
         ("pytorch", "model.safetensors", b"no tensors"),
         ("pytorch", "classifier.json", b"{}"),
     ],

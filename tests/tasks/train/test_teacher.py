@@ -63,7 +63,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_teacher_learns_more_than_its_probe_and_opens_as_a_checkpoint(tmp_path, base, dataset):
     logged = []
-    config = CONFIG.model_copy(update={"epochs": 6})
+    config = CONFIG.model_copy(update={"epochs": 6, "freeze_words": False})
     metrics = train(base, dataset, tmp_path, config, lambda values, step: logged.append((step, dict(values))))
     assert metrics["validation_accuracy"] > 0.8
     assert metrics["validation_accuracy"] >= metrics["probe_accuracy"]
