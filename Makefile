@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Bytecode is left to the first import: compiling everything at once takes longer than the parts that are used.
 PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check smoke up lock clean
+.PHONY: help demo test check smoke bench up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,16 @@ demo: .venv/.installed ## from SQL to a released classifier on this machine (10-
 smoke: .venv/.installed ## the same flow, tiny, in under a minute
 	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
+bench: .venv/.installed ## speed of the newest run as ratios, repeated, into docs/BENCHMARKS.md
+	$(BIN)/python -m tests.benchmarks
+
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 	$(BIN)/python -m infra.cli up
 
 # One thread per worker: two workers that each use both cores spoil each other's time.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

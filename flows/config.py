@@ -44,6 +44,13 @@ class EndToEndConfig(BaseModel):
     baseline: BaselineConfig = Field(BaselineConfig(), description="TF-IDF and logistic regression")
     evaluate: EvaluateConfig = Field(EvaluateConfig(), description="scores and plots")
     benchmark: BenchmarkConfig = Field(BenchmarkConfig(), description="latency, throughput and size, side by side")
+    expected_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of out-of-scope texts in traffic, for every model's threshold; unset: the weighted share in "
+        "validation. A section's own expected_share is stronger",
+    )
     gate: GateConfig = Field(GateConfig(), description="when a model may be released")
     release: ReleaseConfig = Field(ReleaseConfig(), description="name, licence and card of the release")
 
@@ -73,12 +80,27 @@ def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
         intermediate_size=plan.intermediate_size,
         max_length=plan.max_length,
     )
-    tokenizer = _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size)
     return config.model_copy(
-        update={"train": train, "distill": distill.model_copy(update={"augment": augment}), "tokenizer": tokenizer}
+        update={
+            "train": train,
+            "distill": distill.model_copy(update={"augment": augment}),
+            "tokenizer": _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size),
+            **_same_share(config),
+        }
     )
 
 
-def _filled(section: Section, **sizes: int) -> Section:
+def _same_share(config: EndToEndConfig) -> dict[str, BaseModel]:
+    """Every model's out-of-scope threshold is chosen for the same traffic."""
+    share = config.expected_share
+    predict = _filled(config.evaluate.predict, expected_share=share)
+    return {
+        "compress": _filled(config.compress, expected_share=share),
+        "baseline": _filled(config.baseline, expected_share=share),
+        "evaluate": config.evaluate.model_copy(update={"predict": predict}),
+    }
+
+
+def _filled(section: Section, **sizes: float | None) -> Section:
     missing = {name: size for name, size in sizes.items() if getattr(section, name) is None}
     return section.model_copy(update=missing)

@@ -30,7 +30,11 @@ class Child(BaseModel):
     def lives(self) -> bool:
         """Whether this very process still runs."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+            process = psutil.Process(self.pid)
+            # A killed process whose parent has not looked yet is still listed.
+            return (
+                abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            )
         except psutil.NoSuchProcess:
             return False
 

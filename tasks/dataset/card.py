@@ -1,5 +1,6 @@
 """The card of a published data set: metadata as the Hub reads it, and text made from records."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,12 @@ class CardFacts:
 
     @property
     def attributions(self) -> tuple[str, ...]:
-        """Sentences that name the sources, each once: the config's first, then the tables' own."""
-        own = (source.attribution for source in self.origin.sources)
+        """Sentences that name the sources, each once: the config's, then those of tables that it does not name."""
+        own = (
+            source.attribution
+            for source in self.origin.sources
+            if source.title is None or not _names(self.config.attribution, source.title)
+        )
         return tuple(dict.fromkeys(text for text in (self.config.attribution, *own) if text))
 
 
@@ -144,6 +149,11 @@ def cell(text: object) -> str:
     for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
         plain = plain.replace(mark, safe)
     return plain
+
+
+def _names(text: str, title: str) -> bool:
+    """Whether a text has a title in it, as words of their own."""
+    return re.search(rf"(?<!\w){re.escape(title)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _fence(code: str) -> str:

@@ -13,15 +13,16 @@ import pyarrow as pa
 
 from infra.errors import DataError
 from tasks.dataset.config import CurateConfig
+from tasks.dataset.doubts import label_doubts
 from tasks.dataset.duplicates import conflicts, exact_duplicates, leakage, near_duplicates
 from tasks.dataset.filters import count_words, presence_filters, row_filters
 from tasks.dataset.labels import (
     drop_labels,
-    find_out_of_scope,
     label_counts,
     labels_of_train,
     merge_spellings,
     ordered,
+    out_of_scope_labels,
     rare_labels,
 )
 from tasks.dataset.ledger import Ledger
@@ -38,8 +39,8 @@ SHOWN = 10
 def curate_rows(config: CurateConfig, extract: Path, output: Path) -> dict[str, float]:
     """Read an extract, write the curated artifact (data/, dataset.json, curation.json), give its metrics.
 
-    Raises DataError when no row or fewer than two labels are left, or a split cannot be made; ConfigError for
-    an out-of-scope label that no row has.
+    Raises DataError when no row or fewer than two labels are left, a split cannot be made, or validation cannot
+    serve to choose an out-of-scope threshold; ConfigError for an out-of-scope label that no row has.
     """
     ledger = Ledger()
     rows = read_rows(extract)
@@ -52,8 +53,9 @@ def curate_rows(config: CurateConfig, extract: Path, output: Path) -> dict[str, 
     rows, made = _complete_splits(rows, config, ledger)
     rows = ledger.filter(rows, leakage(config.leakage_threshold))
     rows = ledger.filter(rows, labels_of_train())
-    _check_learnable(rows, rare)
-    info = _describe(rows, config)
+    _check_learnable(rows, rare, ledger)
+    info = _describe(rows, config, ledger)
+    _check_threshold(rows, info, made)
     write_dataset(rows, info, output, config.rows_per_shard)
     report = CurationReport(
         rows_in=rows_in,
@@ -92,6 +94,8 @@ def _clean(rows: pa.Table, config: CurateConfig, ledger: Ledger) -> tuple[pa.Tab
     rows = ledger.change(
         rows, after, "label", "merge_labels", "labels that differ by case or blanks, commonest spelling"
     )
+    for doubt in label_doubts(labels):
+        ledger.warn(doubt)
     for rule in row_filters(config):
         rows = ledger.filter(rows, rule)
     return rows.append_column("key", comparison_key(rows["text"])), merges
@@ -128,7 +132,7 @@ def _warn_of_parted_groups(rows: pa.Table, ledger: Ledger) -> None:
         ledger.warn(f"{parted} groups have rows in several of the given splits: results on them may flatter")
 
 
-def _check_learnable(rows: pa.Table, rare: dict[str, int]) -> None:
+def _check_learnable(rows: pa.Table, rare: dict[str, int], ledger: Ledger) -> None:
     labels = sorted(label_counts(rows))
     if len(labels) < 2:
         found = f"one label only, {labels[0]!r}" if labels else "no rows"
@@ -138,6 +142,7 @@ def _check_learnable(rows: pa.Table, rare: dict[str, int]) -> None:
         )
         raise DataError(
             f"train has {found}: expected two labels or more. {dropped}Check the label column, or add rows."
+            f"{ledger.noted}"
         )
     for split in SPLITS[1:]:
         if not in_split(rows, split).any():
@@ -147,11 +152,36 @@ def _check_learnable(rows: pa.Table, rare: dict[str, int]) -> None:
             )
 
 
-def _describe(rows: pa.Table, config: CurateConfig) -> DatasetInfo:
+def _check_threshold(rows: pa.Table, info: DatasetInfo, made: tuple[str, ...]) -> None:
+    """The threshold of the out-of-scope rule is chosen on validation: better said here than after training."""
+    if info.out_of_scope is None:
+        return
+    outside = label_counts(rows, "validation")[info.out_of_scope]
+    if 0 < outside < info.rows["validation"]:
+        return
+    lacking = "none" if not outside else "nothing but rows"
+    remedy = (
+        "Add rows of it and of the others"
+        if "validation" in made
+        else "Move some rows of it and of the others there, or leave the validation split out to have it made"
+    )
+    raise DataError(
+        f"validation has {lacking} of the out-of-scope label {info.out_of_scope!r} ({outside} of "
+        f"{info.rows['validation']} rows): both it and other labels are needed to choose the threshold. {remedy}; "
+        "or set dataset.out_of_scope_label to null, and it is a class like the others."
+    )
+
+
+def _describe(rows: pa.Table, config: CurateConfig, ledger: Ledger) -> DatasetInfo:
     train = in_split(rows, "train")
     names = sorted(label_counts(rows))
     words = np.sort(count_words(rows["text"].filter(pa.array(train))))
-    out_of_scope = find_out_of_scope(config.out_of_scope_label, names)
+    out_of_scope, *others = out_of_scope_labels(config.out_of_scope_label, names) or (None,)
+    if others:
+        ledger.warn(
+            f"{out_of_scope!r} was taken for the out-of-scope label, and {', '.join(map(repr, others))} could be it "
+            "too, but is a class like any other now; give them one name, or set dataset.out_of_scope_label to the one"
+        )
     return DatasetInfo(
         labels=ordered(names, out_of_scope),
         out_of_scope=out_of_scope,

@@ -3,13 +3,15 @@
 To add a filter, write a function that gives a `Filter` and put it in `row_filters`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.dataset.config import CurateConfig
 from tasks.dataset.ledger import Filter, Judgement
-from tasks.dataset.text import normalise
+from tasks.dataset.text import normalise, normalise_labels
 
 # RE2 classes.
 LETTERS = r"[\p{L}\p{M}\p{N}]"
@@ -24,7 +26,7 @@ def count_words(texts: pa.ChunkedArray) -> np.ndarray:
 
 def presence_filters() -> tuple[Filter, ...]:
     """A row without text or label is of no use in any split."""
-    return (_has("text"), _has("label"))
+    return (_has("text", normalise), _has("label", normalise_labels))
 
 
 def row_filters(config: CurateConfig) -> tuple[Filter, ...]:
@@ -32,9 +34,9 @@ def row_filters(config: CurateConfig) -> tuple[Filter, ...]:
     return (_size(config), _characters(config))
 
 
-def _has(column: str) -> Filter:
+def _has(column: str, clean: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> Filter:
     def judge(rows: pa.Table) -> Judgement:
-        filled = pc.not_equal(pc.fill_null(normalise(rows[column]), ""), "")
+        filled = pc.not_equal(pc.fill_null(clean(rows[column]), ""), "")
         return Judgement(filled.to_numpy(zero_copy_only=False))
 
     return Filter(f"has_{column}", f"the {column} is missing or blank", judge, spares_test=False)

@@ -12,19 +12,19 @@ from tasks.dataset.config import AUTO
 from tasks.dataset.ledger import Filter, Judgement
 from tasks.dataset.report import LabelMerge
 from tasks.dataset.rows import in_split
-from tasks.dataset.text import normalise
+from tasks.dataset.text import label_key, normalise_labels
 
 OUT_OF_SCOPE_NAMES = frozenset({"oos", "outofscope"})
 SHOWN = 10
 
 
 def merge_spellings(labels: pa.ChunkedArray) -> tuple[pa.ChunkedArray, tuple[LabelMerge, ...]]:
-    """Labels that differ by case or blanks become the commonest spelling (of equals, the first in order)."""
-    clean = normalise(labels)
+    """Labels that differ by case, blanks or what is not seen become the commonest spelling (of equals, the first)."""
+    clean = normalise_labels(labels)
     counts = {item["values"]: item["counts"] for item in pc.value_counts(clean).to_pylist()}
     families: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        families.setdefault("".join(name.casefold().split()), []).append(name)
+        families.setdefault(label_key(name), []).append(name)
     several = [family for _, family in sorted(families.items()) if len(family) > 1]
     merges = tuple(
         LabelMerge(kept=kept, merged={name: counts[name] for name in rest}) for kept, *rest in several
@@ -65,22 +65,22 @@ def labels_of_train() -> Filter:
     return Filter("unknown_labels", "a label never seen in training", judge, spares_test=False)
 
 
-def find_out_of_scope(asked: str | None, names: list[str]) -> str | None:
-    """The label of what the model does not serve, as it is spelled in the rows; None where there is none.
+def out_of_scope_labels(asked: str | None, names: list[str]) -> tuple[str, ...]:
+    """Labels, as spelled in the rows, that may be that of what the model does not serve: the first is to be taken.
 
-    Raises ConfigError when a label is asked for by name and no row has it.
+    Empty where there is none. Raises ConfigError when a label is asked for by name and no row has it.
     """
     if asked is None:
-        return None
+        return ()
     wanted = OUT_OF_SCOPE_NAMES if asked == AUTO else frozenset({_bare(asked)})
-    found = [name for name in sorted(names) if _bare(name) in wanted]
+    found = [name for name in sorted(names, key=lambda name: (name != asked, name)) if _bare(name) in wanted]
     if not found and asked != AUTO:
         shown = ", ".join(sorted(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
         raise ConfigError(
             f"dataset.out_of_scope_label is {asked!r}, and no row has it: found {shown}. "
             "Name one of these, or null when every text is in scope."
         )
-    return found[0] if found else None
+    return tuple(found)
 
 
 def ordered(names: list[str], out_of_scope: str | None) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Ledger:
     warnings: list[str] = field(default_factory=list)
 
     def filter(self, rows: pa.Table, rule: Filter) -> pa.Table:
-        """Rows that pass. Raises DataError, naming the step that took most, when none is left."""
+        """Rows that pass. Raises DataError, with what each step took, when none is left."""
         judgement = rule.judge(rows)
         keep = judgement.keep | in_split(rows, "test") if rule.spares_test else judgement.keep
         gone = np.flatnonzero(~keep)
@@ -92,11 +92,17 @@ class Ledger:
         """Note what a person should look at."""
         self.warnings.append(sentence)
 
+    @property
+    def noted(self) -> str:
+        """The warnings so far as the end of a message; empty where there are none."""
+        return f" Noted before: {'; '.join(self.warnings)}." if self.warnings else ""
+
     def _nothing_left(self) -> str:
-        worst = max(self.steps, key=lambda step: step.rows_in - step.rows_out)
+        taken = [(step, step.rows_in - step.rows_out) for step in self.steps]
+        said = ", then ".join(f"{step.name} took {count} ({step.reason})" for step, count in taken if count)
         return (
-            f"no row is left of {self.steps[0].rows_in}: {worst.name} took {worst.rows_in - worst.rows_out} "
-            f"({worst.reason}). Expected texts with labels. Look at the rows, or loosen that limit."
+            f"no row is left of {self.steps[0].rows_in}: {said}. Expected texts with labels. Look at the rows, or "
+            f"loosen these limits.{self.noted}"
         )
 
 

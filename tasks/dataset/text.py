@@ -9,12 +9,25 @@ import pyarrow.compute as pc
 
 # RE2 classes. U+FEFF is a byte order mark that lost its place.
 BLANKS = r"[\s\p{Z}\p{Cc}\x{FEFF}]+"
+# Format characters (Unicode's Cf) that nobody sees in a label. Not the visible signs of Arabic and the tags of flags.
+UNSEEN = r"[\x{AD}\x{61C}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}]"
+JOINERS = "\u200c\u200d"  # Format characters too, but Persian words, Indic letters and some emoji look other without.
 TRAILING = r"[\s.?!…]+$"
 
 
 def normalise(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Unicode NFC; runs of blanks and control characters become one space, none at the ends. Null stays."""
     return _single_spaces(_unicode_form(texts, "NFC"))
+
+
+def normalise_labels(labels: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As `normalise`, without the format characters that nobody sees."""
+    return normalise(pc.replace_substring_regex(labels, UNSEEN, ""))
+
+
+def label_key(label: str) -> str:
+    """What counts as the same label: case, blanks and joiners do not matter."""
+    return "".join(label.casefold().translate(dict.fromkeys(map(ord, JOINERS))).split())
 
 
 def comparison_key(texts: pa.ChunkedArray) -> pa.ChunkedArray:

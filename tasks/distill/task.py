@@ -28,7 +28,7 @@ def distill(
     dataset: DatasetRef,
 ) -> Metrics:
     """A student that gives the teacher's vectors and logits."""
-    from tasks.distill.student import train_student
+    from tasks.distill.student import Sources, train_student
 
-    inputs = run.path(teacher), run.path(outputs), run.path(tokenizer), run.path(dataset)
-    return train_student(config, *inputs, run.output_dir, run.work_dir, run.log_metrics)
+    sources = Sources(run.path(teacher), run.path(outputs), run.path(tokenizer), run.path(dataset))
+    return train_student(config, sources, run.output_dir, run.work_dir, run.log_metrics)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from infra.errors import ConfigError, DataError
 from tasks.extract.config import ExtractConfig
+from tasks.extract.encoding import SHOWN
 from tasks.extract.source import SPLIT_NAMES
 
 # By how plainly a name says it: of several, the first is taken, and the others are named beside it.
@@ -27,7 +28,7 @@ DISTINCT_TEXT, DISTINCT_LABEL = 0.5, 0.2  # share of distinct values: a text's i
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a table by what they are for."""
+    """Columns of a table by what they are for. Raises ConfigError when one is both the text and the label."""
 
     text: str
     label: str
@@ -36,20 +37,29 @@ class Columns:
     weight: str | None = None
     row: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.text == self.label:
+            raise ConfigError(
+                f"column {self.text!r} is both the text and the label: expected a column for each. Name the other: "
+                "--extract.text-column or --extract.label-column."
+            )
+
     def named(self) -> dict[str, str]:
         """Purpose -> column, those that there are."""
         return {purpose: column for purpose, column in vars(self).items() if column is not None}
 
 
 def choose_columns(
-    config: ExtractConfig, name: str, sample: pa.RecordBatch, header: bool
+    config: ExtractConfig, name: str, sample: pa.RecordBatch, header: bool, find_split: bool = True
 ) -> tuple[Columns, tuple[str, ...]]:
     """Columns of an own table and what is to be said of the choice; `sample` is its first rows.
 
-    Raises ConfigError when a named column is not there or none can be told; DataError when the table may come without
-    its `header` and the first line looks like data.
+    A split column that is not named is only looked for with `find_split`. Raises ConfigError when a named column is not
+    there or none can be told; DataError when a column is there twice, and when the table may come without its `header`
+    and the first line looks like data.
     """
     found = sample.schema.names
+    refuse_repeated(found, name)
     wanted = {"text": config.text_column, "label": config.label_column}
     known = {purpose: column or _by_name(found, purpose) for purpose, column in wanted.items()}
     if header and not all(column in found for column in known.values()) and (why := _looks_like_data(sample)):
@@ -59,14 +69,23 @@ def choose_columns(
         )
     text = known["text"] or _by_values(sample, "text", taken=known["label"])
     label = known["label"] or _by_values(sample, "label", taken=text)
-    split = config.split_column or _split_by_name(sample)
-    columns = Columns(text, label, split, config.group_column)
+    by_name, doubts = _split_by_name(sample) if find_split and config.split_column is None else (None, ())
+    columns = Columns(text, label, config.split_column or by_name, config.group_column)
     for purpose, column in columns.named().items():
         if column not in found:
             raise ConfigError(
                 f"{name} has no column {column!r}: {offered(column, found)}. Correct --extract.{purpose}-column."
             )
-    return columns, tuple(_said(config, columns, found))
+    return columns, (*_said(config, columns, found), *doubts)
+
+
+def refuse_repeated(found: Sequence[str], name: str) -> None:
+    """Raise DataError when a table or a result has two columns of one name, as BigQuery does."""
+    if twice := sorted({column for column in found if found.count(column) > 1}):
+        raise DataError(
+            f"{name} has {', '.join(map(repr, twice))} more than once: expected a name for each column. Leave the "
+            "other out, or rename it (AS, in a query)."
+        )
 
 
 def offered(name: str, found: Sequence[str]) -> str:
@@ -114,13 +133,22 @@ def _is_plainly(values: pa.Array, purpose: str) -> bool:
     return words <= LABEL_WORDS and share <= DISTINCT_LABEL and distinct > 1
 
 
-def _split_by_name(sample: pa.RecordBatch) -> str | None:
-    """A column called `split` whose values are splits: others of that name mean something else."""
+def _split_by_name(sample: pa.RecordBatch) -> tuple[str | None, tuple[str, ...]]:
+    """A column called `split` whose values are splits; one that holds others may mean something else, which is said."""
     for column in sample.schema.names:
-        if column.strip().lower() == "split":
-            values = {str(value).strip().lower() for value in sample.column(column).unique().to_pylist()}
-            return column if values <= set(SPLIT_NAMES) else None
-    return None
+        if column.strip().lower() != "split":
+            continue
+        values = sample.column(column).to_pylist()
+        other = [value for value in values if str(value).strip().lower() not in SPLIT_NAMES]
+        unknown = sorted({"nothing" if value is None else repr(value) for value in other})
+        if not unknown:
+            return column, ()
+        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
+        return None, (
+            f"column {column!r} was not taken for the split, because it has {shown}: expected train, validation or "
+            "test in every row; correct it, or --extract.split-column names another",
+        )
+    return None, ()
 
 
 def _looks_like_data(sample: pa.RecordBatch) -> str | None:

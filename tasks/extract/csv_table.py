@@ -1,10 +1,12 @@
 """A CSV or TSV file as a table: any of the usual delimiters, and a clear word on every row that does not fit."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -16,6 +18,9 @@ LONGEST_FIELD = 1 << 24  # characters; a longer one is a quote that was never cl
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SNIFFED = 1 << 16  # characters looked at to find the delimiter
 SNIFFED_ROWS = 20
+DECLARED = re.compile(
+    r'"?sep=(\t|[^\w\s"])"?\s*', re.IGNORECASE
+)  # Excel's first line: no row, but the delimiter
 
 
 @dataclass
@@ -36,10 +41,13 @@ class CsvTable:
     than the header has names. Rows with fewer are filled with null, and `notes` counts them.
     """
 
+    nested: Mapping[str, int] = MappingProxyType({})  # A cell is text.
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._encoding = detect_encoding(path)
-        self._delimiter = self._find_delimiter()
+        self._declared = self._declared_delimiter()
+        self._delimiter = self._declared or self._find_delimiter()
         self._seen = _Seen()
         header = next(self._records(), None)
         if header is None:
@@ -47,7 +55,7 @@ class CsvTable:
         self.columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(header[1], start=1))
         if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
             raise DataError(
-                f"{path.name}, line 1: the header names {', '.join(map(repr, twice))} more than once: "
+                f"{path.name}, line {header[0]}: the header names {', '.join(map(repr, twice))} more than once: "
                 "expected a name for each column. Rename them, or add a header if the first line is a row."
             )
 
@@ -58,7 +66,8 @@ class CsvTable:
         if self._encoding.note:
             said.append(self._encoding.note)
         if self._delimiter != "," and not self.path.name.lower().startswith(".tsv"):
-            said.append(f"{self.path.name} is delimited by {DELIMITERS[self._delimiter]}")
+            name = DELIMITERS.get(self._delimiter, repr(self._delimiter))
+            said.append(f"{self.path.name} is delimited by {name}")
         if seen.blank:
             said.append(f"{self.path.name} has {seen.blank:,} blank lines; they are no rows")
         if seen.short:
@@ -102,20 +111,26 @@ class CsvTable:
         """(line on which it begins, cells) of each record, the header first."""
         csv.field_size_limit(LONGEST_FIELD)
         with open_text(self.path, self._encoding) as text:
-            reader, line = csv.reader(text, delimiter=self._delimiter, strict=True), 1
+            skipped = 1 if self._declared and text.readline() else 0
+            reader, line = csv.reader(text, delimiter=self._delimiter, strict=True), 1 + skipped
             try:
                 for record in reader:
                     if record:
                         yield line, record
                     elif seen is not None:
                         seen.blank += 1
-                    line = reader.line_num + 1
+                    line = reader.line_num + 1 + skipped
             except csv.Error as error:
                 raise DataError(
                     f"{self.path.name}, the row that begins on line {line}: {error}. Expected quotes around "
                     "a text that holds the "
                     'delimiter or a line break, closed again, with "" for a quote inside. Correct the row.'
                 ) from None
+
+    def _declared_delimiter(self) -> str | None:
+        with open_text(self.path, self._encoding) as text:
+            declared = DECLARED.fullmatch(text.readline(SNIFFED))
+        return declared[1] if declared else None
 
     def _find_delimiter(self) -> str:
         if ".tsv" in self.path.suffixes[-2:]:

@@ -127,8 +127,14 @@ def _survey(path: Path) -> _Survey:
         while line := stream.readline(LONGEST_LINE):
             number += 1
             if len(line) == LONGEST_LINE:
+                remedy = (
+                    "Turn the array into lines by: jq -c '.[]'."
+                    if line.lstrip()[:1] == b"["
+                    else "Look whether it is the file that was meant, and export it again."
+                )
                 raise DataError(
-                    f"{path.name}, line {number} is longer than {LONGEST_LINE:,} bytes: expected a table of rows."
+                    f"{path.name}, line {number} is longer than {LONGEST_LINE >> 20} MiB: expected one row a line. "
+                    f"{remedy}"
                 )
             if b"\0" in line:
                 raise DataError(

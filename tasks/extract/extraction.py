@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from infra.errors import DataError
+from tasks.extract.columns import refuse_repeated
 from tasks.extract.config import ExtractConfig
 from tasks.extract.own_table import open_own_table
 from tasks.extract.query import AskedQuery, result_columns
@@ -59,7 +60,8 @@ def extract_query(
 ) -> Mapping[str, float]:
     """Write a query's rows and `extract.json` into `output`; gives `rows` and `bytes`.
 
-    Raises DataError when the result has no rows or not the columns that are needed.
+    Raises DataError when the result has no rows, one column twice or not the columns that are needed; ConfigError when
+    one column is named as text and as label.
     """
     first = next(result.batches, None)
     empty = (
@@ -68,8 +70,10 @@ def extract_query(
     )
     if first is None:
         raise DataError(empty)
+    name = f"the result of {asked.name}"
+    refuse_repeated(first.schema.names, name)
     columns = result_columns(config, first.schema.names)
-    standard = standard_rows(chain([first], result.batches), columns, f"the result of {asked.name}")
+    standard = standard_rows(chain([first], result.batches), columns, name)
     rows = write_rows(standard, output, result.rows)
     read_tables = tuple(
         table

@@ -1,12 +1,12 @@
 """Your own table as rows with a text and a label: one file, or several that together are one table."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 import pyarrow as pa
 
-from infra.errors import ConfigError, CostCapError
+from infra.errors import ConfigError, CostCapError, DataError
 from tasks.extract.columns import Columns, choose_columns
 from tasks.extract.config import ExtractConfig
 from tasks.extract.readers import TableReader, open_table
@@ -55,7 +55,7 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
     """Open the files and choose the columns.
 
     Raises ConfigError for files that are not one table and columns that are not there, DataError for a file that cannot
-    be read, CostCapError for files above the cap.
+    be read and for a list in a column that is used, CostCapError for files above the cap.
     """
     if sources.bytes > config.max_bytes:
         raise CostCapError(
@@ -65,7 +65,8 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
     splits, said = _splits_by_file(config, sources.files)
     readers = tuple(open_table(file) for file in sources.files)
     first, name = readers[0], sources.files[0].name
-    columns, chosen = choose_columns(config, name, _sample(first), header=sources.files[0].format == "csv")
+    header = sources.files[0].format == "csv"
+    columns, chosen = choose_columns(config, name, _sample(first), header, find_split=not any(splits))
     for file, reader in zip(sources.files, readers, strict=True):
         if missing := [column for column in columns.named().values() if column not in reader.columns]:
             raise ConfigError(
@@ -73,9 +74,7 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
                 f"{', '.join(reader.columns)}. Expected the same columns in files that are one table. Give "
                 "one file (FILE::TABLE in a database), or a query over them."
             )
-    if any(splits) and config.split_column is None:
-        columns = replace(columns, split=None)  # The files' names say it.
-        chosen = tuple(note for note in chosen if "gives the split" not in note)
+        _refuse_nested(columns, file.name, reader)
     return OwnTable(sources.files, readers, columns, splits, (*chosen, *said), sources.bytes)
 
 
@@ -100,6 +99,16 @@ def _splits_by_file(
         )
     said = ", ".join(f"{file.name} is {split}" for file, split in zip(files, named, strict=True))
     return tuple(named), (f"the files' names give the split: {said}",)
+
+
+def _refuse_nested(columns: Columns, name: str, reader: TableReader) -> None:
+    """A query may take such a value apart; as a text or a label its JSON would pass for one."""
+    for purpose, column in columns.named().items():
+        if column in reader.nested:
+            raise DataError(
+                f"{name}, row {reader.nested[column]}: column {column!r} holds a list or an object: expected one value "
+                f"a row. Name another column (--extract.{purpose}-column), or convert it."
+            )
 
 
 def _sample(reader: TableReader) -> pa.RecordBatch:

@@ -1,7 +1,8 @@
 """One way to read every kind of table: its columns, its rows as Arrow batches, and what is to be said of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import pyarrow as pa
@@ -20,6 +21,11 @@ class TableReader(Protocol):
     """A table that can be read any number of times, in constant memory, always in the same order."""
 
     columns: tuple[str, ...]
+
+    @property
+    def nested(self) -> Mapping[str, int]:
+        """Columns that are JSON text because they hold a list or an object -> the first such row, from 1."""
+        ...
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -46,6 +52,7 @@ class ParquetTable:
     """A parquet file."""
 
     notes: tuple[str, ...] = ()
+    nested: Mapping[str, int] = MappingProxyType({})  # Such a column keeps its type.
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,6 +78,7 @@ class DuckDBTable:
     """A table of a DuckDB file."""
 
     notes: tuple[str, ...] = ()
+    nested: Mapping[str, int] = MappingProxyType({})  # Such a column keeps its type.
 
     def __init__(self, file: SourceFile) -> None:
         self.file = file

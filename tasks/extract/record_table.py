@@ -1,7 +1,7 @@
 """Tables of Python values (JSON lines, SQLite): one reading finds columns and types, the next gives the rows."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -17,16 +17,25 @@ Record = dict[str, object]
 
 
 class RecordTable:
-    """Rows given by `read`, again at each call. A column that holds several kinds of values becomes text."""
+    """Rows given by `read`, again at each call. A column that holds several kinds of values becomes text.
 
-    def __init__(self, name: str, read: Callable[[], Iterator[Record]], notes: tuple[str, ...] = ()) -> None:
+    Raises DataError when there are no rows, and says the `remedy` for it.
+    """
+
+    def __init__(
+        self, name: str, read: Callable[[], Iterator[Record]], remedy: str, notes: tuple[str, ...] = ()
+    ) -> None:
         self._name, self._read, self.notes = name, read, notes
         kinds: dict[str, set[str]] = {}
-        for record in read():
+        nested: dict[str, int] = {}
+        for number, record in enumerate(read(), start=1):
             for column, value in record.items():
                 kinds.setdefault(column, set()).add(_kind(value))
+                if isinstance(value, list | dict):
+                    nested.setdefault(column, number)
         if not kinds:
-            raise DataError(f"{name} has no rows: expected rows with a text and a label.")
+            raise DataError(f"{name} has no rows: expected rows with a text and a label. {remedy}")
+        self.nested: Mapping[str, int] = nested
         self._schema = pa.schema(
             [(column, self._type(column, found - {"null"})) for column, found in kinds.items()]
         )
@@ -65,7 +74,7 @@ def json_table(path: Path) -> RecordTable:
                 if line.strip():
                     yield _object(path, number, line)
 
-    return RecordTable(path.name, read, (encoding.note,) if encoding.note else ())
+    return RecordTable(path.name, read, "Give another file.", (encoding.note,) if encoding.note else ())
 
 
 def sqlite_table(path: Path, table: str) -> RecordTable:
@@ -75,7 +84,8 @@ def sqlite_table(path: Path, table: str) -> RecordTable:
     def read() -> Iterator[Record]:
         return (dict(zip(columns, row, strict=True)) for row in sqlite_records(path, table))
 
-    return RecordTable(f"{path.name}::{table}", read)
+    remedy = f"Give one table of the file, as FILE::TABLE ({path.name}::NAME), or fill this one."
+    return RecordTable(f"{path.name}::{table}", read, remedy)
 
 
 def _object(path: Path, number: int, line: str) -> Record:

@@ -165,8 +165,13 @@ def _describe(file: SourceFile, digest: str) -> SourceTable:
 
 
 def _parts(spec: Path) -> tuple[Path, str | None]:
-    path, separator, table = str(spec).partition("::")
-    return Path(path), table if separator else None
+    """FILE::TABLE in its parts. Both names may hold :: too: the file is the shortest that there is."""
+    pieces = str(spec).split("::")
+    if len(pieces) == 1 or _resolve(spec).exists():
+        return spec, None
+    cuts = [("::".join(pieces[:i]), "::".join(pieces[i:])) for i in range(1, len(pieces))]
+    path, table = next((cut for cut in cuts if _resolve(Path(cut[0])).is_file()), cuts[0])
+    return Path(path), table
 
 
 def _resolve(path: Path) -> Path:

@@ -14,7 +14,7 @@ SCHEDULE = (
     (500, 10, 30, 12),
     (1_500, 8, 20, 8),
     (4_000, 5, 14, 4),
-    (12_000, 3, 8, 2),
+    (12_000, 3, 8, 3),
     (40_000, 3, 5, 1),
     (150_000, 2, 3, 0),
 )
@@ -54,7 +54,7 @@ def plan_sizes(info: DatasetInfo) -> Plan:
         student_epochs=student_epochs,
         student_layers=3 if long_texts else 2,
         intermediate_size=768,
-        vocabulary_size=12_000 if long_texts or rows > 40_000 else 8_000,
+        vocabulary_size=12_000 if long_texts or rows > 40_000 else 10_000,
         augmented_copies=copies,
         seconds=estimate_seconds(info, teacher_epochs, student_epochs, copies),
     )

@@ -21,7 +21,8 @@ class TrainConfig(LoopConfig):
         description="tokens a text is cut to; unset: chosen from the data, see docs/own-table.md",
     )
     freeze_words: bool = Field(
-        True, description="keep the word embeddings as they are: half of the weights, and two fifths of a step's time"
+        True,
+        description="keep the word embeddings as they are: half of the weights, and two fifths of a step's time",
     )
     probe_c: float = Field(
         30.0, gt=0, description="inverse of the L2 penalty of the logistic regression that makes the head"

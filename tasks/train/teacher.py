@@ -9,8 +9,10 @@ Underperform Out-of-Distribution, section 3).
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ConfigError, DataError
 from tasks.encoder.batching import encode
@@ -21,7 +23,7 @@ from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text.dataset import load_info, load_split
 from tasks.train.config import TrainConfig
 from tasks.train.probe import probe
-from tasks.training.loop import Batch, Lesson, Log, fit
+from tasks.training.loop import Batch, Lesson, Log, Loss, fit
 from tasks.training.precision import autocast
 from tasks.training.validation import validation
 
@@ -55,43 +57,43 @@ def train_teacher(
             "the curate stage's report for where the others went."
         )
     tokenizer, model = load_tokenizer(base_dir), SentenceClassifier.from_base(base_dir, len(info.labels))
-    max_length = _checked_length(config, model)
-    rows, labels = encode(tokenizer, train.texts, max_length), torch.from_numpy(train.labels)
-    validate = validation(
-        held_out,
-        info,
-        encode(tokenizer, held_out.texts, max_length),
-        tokenizer.pad_token_id,
-        config.mixed_precision,
-    )
+    max_length = _checked_length(config, model, tokenizer)
+    rows = encode(tokenizer, train.texts, max_length)
     with autocast(config.mixed_precision, model.head.weight.device):
         vectors = answer_rows(model, rows, tokenizer.pad_token_id).vectors
     probe(model.head, vectors, train.labels, config.probe_c)
-    model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
-    probed = validate(model)
-    metrics = {"probe_accuracy": probed.metrics["validation_accuracy"]}
-    log(metrics, 0)
+    validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
     if config.method == "linear_probe":
-        metrics |= probed.metrics
+        metrics = validate(model).metrics
     else:
-
-        def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-            return cross_entropy(
-                model(batch.input_ids, batch.attention_mask).logits.float(), labels[batch.rows.cpu()]
-            )
-
-        progress = fit(model, Lesson(rows, tokenizer.pad_token_id, loss, validate), config, work_dir, log)
-        metrics |= progress.best_metrics | {"best_epoch": progress.best_epoch, "steps": progress.step}
+        model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
+        lesson = Lesson(rows, tokenizer.pad_token_id, _labelled_loss(train.labels), validate)
+        progress = fit(model, lesson, config, work_dir, log)
+        metrics = progress.best_metrics | {"best_epoch": progress.best_epoch, "steps": progress.step}
     written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
     model.save(output_dir, tokenizer, written)
     return metrics
 
 
-def _checked_length(config: TrainConfig, model: SentenceClassifier) -> int:
-    positions = model.body.config.max_position_embeddings
-    if config.max_length is None or config.max_length > positions:
+def _labelled_loss(labels: np.ndarray) -> Loss[SentenceClassifier]:
+    """Cross-entropy of the batch's rows."""
+    targets = torch.from_numpy(labels)
+
+    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
+        logits = model(batch.input_ids, batch.attention_mask).logits.float()
+        return cross_entropy(logits, targets[batch.rows.cpu()].to(logits.device))
+
+    return loss
+
+
+def _checked_length(
+    config: TrainConfig, model: SentenceClassifier, tokenizer: PreTrainedTokenizerBase
+) -> int:
+    # RoBERTa's kin have two positions more than tokens; their tokenizers know.
+    most = min(model.body.config.max_position_embeddings, tokenizer.model_max_length)
+    if config.max_length is None or config.max_length > most:
         raise ConfigError(
-            f"train.max_length is {config.max_length}: expected a number of tokens up to the encoder's "
-            f"{positions} positions. Give --train.max-length."
+            f"train.max_length is {config.max_length}: expected a number of tokens up to the encoder's {most}. "
+            "Give --train.max-length."
         )
     return config.max_length

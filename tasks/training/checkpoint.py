@@ -32,7 +32,7 @@ class Progress(BaseModel):
     step: int = Field(0, description="optimiser steps done")
     epoch: int = Field(0, description="epochs done, validation included")
     best_score: float | None = Field(None, description="best validation score so far; null before the first")
-    best_epoch: int = Field(0, description="the epoch that had it, from 1")
+    best_epoch: int = Field(0, description="the epoch that had it; 0: the weights before training")
     best_metrics: dict[str, float] = Field({}, description="validation metrics of that epoch")
     without_gain: int = Field(0, description="epochs since then")
 

@@ -31,9 +31,7 @@ LOG_EVERY = 20  # optimiser steps that one logged training loss is the mean of
 
 
 class Batch(NamedTuple):
-    """`input_ids` and `attention_mask` int64 [batch, sequence]; `rows` int64 [batch], numbers in the training
-    rows.
-    """
+    """`input_ids` and `attention_mask` int64 [batch, sequence]; `rows` int64 [batch], numbers of training rows."""
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
@@ -66,6 +64,8 @@ class Lesson(Generic[Model]):
 def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path, log: Log) -> Progress:
     """Train `model` in place and leave it with the weights of its best epoch, in evaluation mode.
 
+    The weights it came with count as epoch 0.
+
     Args:
         model: parameters without `requires_grad` stay as they are and are in no checkpoint.
         lesson: rows, loss and validation.
@@ -97,9 +97,8 @@ class _Run(Generic[Model]):
         self, model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path, log: Log
     ) -> None:
         self.lesson, self.config, self.work_dir, self.log = lesson, config, work_dir, log
-        self.accelerator = Accelerator(
-            mixed_precision="no"
-        )  # autocast is ours: accelerate's is fixed for the process
+        # Autocast is ours: what accelerate is told once holds for every later training of the process.
+        self.accelerator = Accelerator(mixed_precision="no")
         self.bare = model
         self.model: Model  # the same, wrapped for several devices where there are several
         self.model, self.optimiser = self.accelerator.prepare(model, build_optimiser(model, config))
@@ -116,15 +115,18 @@ class _Run(Generic[Model]):
         with tqdm(
             total=total, initial=self.progress.step, unit="step", desc="training", disable=False
         ) as bar:
+            if self.progress.best_score is None:
+                self._validate(0, bar)  # training must not make it worse than it came
             while self.progress.epoch < epochs and self.progress.without_gain < self.config.patience:
-                batches = length_grouped(
-                    self.lengths, self.config.batch_size, self.config.seed, self.progress.epoch
-                )
+                epoch, step = self.progress.epoch, self.progress.step
+                batches = length_grouped(self.lengths, self.config.batch_size, self.config.seed, epoch)
                 self.model.train()
-                for batch in batches[self.progress.step - self.progress.epoch * per_epoch :]:
+                for batch in batches[step - epoch * per_epoch :]:
                     self._step(batch, total)
                     bar.update()
-                self._end_epoch(bar)
+                self._emit_loss()
+                self._validate(epoch + 1, bar)
+                self._save()
         self._load(self.best)
         self.bare.eval()
         return self.progress
@@ -169,24 +171,16 @@ class _Run(Generic[Model]):
             )
         self._emit({"train_loss": loss})
 
-    def _end_epoch(self, bar: tqdm) -> None:
-        self._emit_loss()
+    def _validate(self, epoch: int, bar: tqdm) -> None:
+        """Validate after `epoch` epochs and keep the weights when they are the best so far."""
         score, metrics = self.lesson.validate(self.bare)
-        done = self.progress.epoch + 1
-        update: dict[str, object] = {"epoch": done, "without_gain": self.progress.without_gain + 1}
+        update: dict[str, object] = {"epoch": epoch, "without_gain": self.progress.without_gain + 1}
         if self.progress.best_score is None or score > self.progress.best_score:
             self.best = {name: value.detach().clone() for name, value in self.weights.items()}
-            update = {
-                "epoch": done,
-                "best_score": score,
-                "best_epoch": done,
-                "best_metrics": metrics,
-                "without_gain": 0,
-            }
+            update |= {"best_score": score, "best_epoch": epoch, "best_metrics": metrics, "without_gain": 0}
         self.progress = self.progress.model_copy(update=update)
         self._emit(metrics)
-        bar.set_postfix({"epoch": done, "validation": f"{score:.4f}"})
-        self._save()
+        bar.set_postfix({"epoch": epoch, "validation": f"{score:.4f}"})
 
     def _emit(self, metrics: Mapping[str, float]) -> None:
         if self.accelerator.is_main_process:

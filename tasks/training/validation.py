@@ -2,11 +2,11 @@
 metrics.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from transformers import PreTrainedTokenizerBase
 
+from tasks.encoder.batching import encode
 from tasks.encoder.inference import answer_rows
 from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text.dataset import DatasetInfo, Split
@@ -17,13 +17,18 @@ from tasks.training.precision import autocast
 
 
 def validation(
-    split: Split, info: DatasetInfo, rows: Sequence[Sequence[int]], pad_id: int, precision: MixedPrecision
+    split: Split,
+    info: DatasetInfo,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    precision: MixedPrecision,
 ) -> Validate[SentenceClassifier]:
-    """A function that validates a SentenceClassifier on the rows of `split`, given as token ids in `rows`."""
+    """A function that validates a classifier on the texts of `split`, each cut to `max_length` tokens."""
+    rows = encode(tokenizer, split.texts, max_length)
 
     def validate(model: SentenceClassifier) -> Validated:
         with autocast(precision, next(model.parameters()).device):
-            logits = answer_rows(model, rows, pad_id).logits
+            logits = answer_rows(model, rows, tokenizer.pad_token_id).logits
         return judge(logits, split, info)
 
     return validate

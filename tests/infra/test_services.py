@@ -212,6 +212,15 @@ def test_the_servers_of_a_live_up_are_no_orphans(tmp_path: Path) -> None:
         child.kill()
 
 
+def test_a_killed_process_is_dead_before_its_parent_has_looked() -> None:
+    with sleeper() as process:
+        child = Child.of(process.pid)
+        assert child.lives()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # It has ended, and stays listed.
+        assert not child.lives()
+
+
 def test_a_process_that_ignores_the_request_is_made_to_end(tmp_path: Path) -> None:
     ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     deaf = f"{ignore}; print(1, flush=True); time.sleep(60)"

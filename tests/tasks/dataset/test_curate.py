@@ -107,6 +107,38 @@ def test_spellings_of_a_label_become_the_commonest_one(tmp_path: Path) -> None:
     assert step(report, "merge_labels").examples[1].note == "was ' bug  report '"
 
 
+def test_what_nobody_sees_makes_no_second_label(tmp_path: Path) -> None:
+    names = ["bug", "bug\u200b", "\u200bBu\u00adg", "bu\u200cg"]
+    rows = [(sentence(f"bug {i}"), name, "train") for i, name in enumerate(names)]
+    with_rows(
+        tmp_path, *rows, ("nothing seen", "\u200b\u2060", "train"), ("joined", "می\u200cخواهم", "train")
+    )
+    report, splits = curated(tmp_path)
+    assert [row["label"] for row in splits["train"][36:]] == ["bug"] * 4 + ["می\u200cخواهم"]
+    assert report.label_merges[0].merged == {"Bug": 1, "bu\u200cg": 1}
+    assert step(report, "has_label").dropped == {"train": 1}
+
+
+def test_labels_as_long_as_texts_are_doubted(tmp_path: Path) -> None:
+    with_rows(tmp_path, ("a text", f"{SECRET} " + "so much to say " * 20, "train"))
+    report, _ = curated(tmp_path)
+    (warning,) = report.warnings
+    assert "1 labels (1 rows) are longer than 200 characters, such as '<SECRET> so much" in warning
+    assert "is this really the label column?" in warning
+
+
+def test_a_quantity_in_place_of_labels_is_said_when_nothing_is_left_of_it(tmp_path: Path) -> None:
+    texts, _ = sentences("a", each=40)
+    write_extract(tmp_path / "extract", text=texts, label=[f"{i * 0.37:.2f}" for i in range(40)])
+    with pytest.raises(
+        DataError,
+        match=r"rare_labels took 40 .*Noted before: the label column looks like numbers: 40 of its 40",
+    ):
+        curated(tmp_path, CurateConfig())
+    write_extract(tmp_path / "extract", text=texts, label=[f"{i // 10}" for i in range(40)])
+    assert curated(tmp_path)[0].warnings == (), "classes may be coded as numbers"
+
+
 def test_conflicting_labels_are_settled_by_majority_or_all_go(tmp_path: Path) -> None:
     with_rows(
         tmp_path,
@@ -201,6 +233,37 @@ def test_the_out_of_scope_label_is_recognised_and_comes_last(
     assert info.labels == (("x", "y", label) if expected else tuple(sorted(("x", "y", label))))
 
 
+def test_of_two_out_of_scope_labels_the_one_taken_is_said(tmp_path: Path) -> None:
+    texts, labels = sentences(["oos", "out_of_scope", "x"], each=20)
+    write_extract(tmp_path / "extract", text=texts, label=labels)
+    report, _ = curated(tmp_path)
+    assert load_info(tmp_path / "curated").labels == ("out_of_scope", "x", "oos")
+    assert "'oos' was taken for the out-of-scope label, and 'out_of_scope' could be it" in report.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        (
+            ["x", "y"],
+            r"none of the out-of-scope label 'oos' \(0 of 10 rows\).*leave the validation split out",
+        ),
+        (["oos"], r"nothing but rows of the out-of-scope label 'oos' \(10 of 10 rows\)"),
+    ],
+)
+def test_validation_without_both_sides_of_the_threshold_is_said_before_training(
+    tmp_path: Path, validation: list[str], message: str
+) -> None:
+    texts, labels = sentences(["oos", "x", "y"], each=20)
+    more, others = sentences(validation, each=10 // len(validation))
+    more = [f"validation {text[::-1]}" for text in more]
+    split = [*(["train", "train", "train", "test"] * 15), *(["validation"] * 10)]
+    write_extract(tmp_path / "extract", text=[*texts, *more], label=[*labels, *others], split=split)
+    with pytest.raises(DataError, match=message):
+        curated(tmp_path)
+    curated(tmp_path, CurateConfig(out_of_scope_label=None))
+
+
 def test_an_out_of_scope_label_that_no_row_has_is_an_error(tmp_path: Path) -> None:
     with_rows(tmp_path)
     with pytest.raises(ConfigError, match="'unknown', and no row has it: found a, b"):
@@ -253,10 +316,12 @@ def test_steps_follow_each_other_without_a_gap(tmp_path: Path) -> None:
     assert all(step.rows_in - step.rows_out == sum(step.dropped.values()) for step in report.steps)
 
 
-def test_zero_rows_left_names_the_step_that_took_most(tmp_path: Path) -> None:
+def test_zero_rows_left_names_the_steps_with_what_each_took(tmp_path: Path) -> None:
     texts, labels = sentences("ab", each=10)
     write_extract(tmp_path / "extract", text=[*texts, None], label=[*labels, "a"])
-    with pytest.raises(DataError, match=r"no row is left of 21: size took 20 \(not 1000 to"):
+    with pytest.raises(
+        DataError, match=r"left of 21: has_text took 1 \(.*\), then size took 20 \(not 1000 to"
+    ):
         curated(tmp_path, CurateConfig(min_characters=1000))
 
 

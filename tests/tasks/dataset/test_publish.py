@@ -69,6 +69,12 @@ def test_the_text_is_made_from_the_records(made: Path, tmp_path: Path) -> None:
     assert 'load_dataset("local/intents")' in text and "| test | 12 | set aside here, seeded |" in text
 
 
+def test_a_source_that_the_config_names_is_attributed_once(made: Path, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"attribution": 'From "Queries" by A. Author and others.'})
+    text = DatasetCard.load(published(made, tmp_path, config) / "README.md").text
+    assert 'From "Queries" by A. Author and others.' in text and "CC BY 3.0." not in text
+
+
 def test_publishing_again_changes_nothing(made: Path, tmp_path: Path) -> None:
     hub, revisions = LocalHub(tmp_path / "hub"), []
     for name in ("one", "two"):

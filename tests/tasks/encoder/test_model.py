@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from infra.errors import ArtifactError
+from infra.errors import ArtifactError, StoreError
 from tasks.encoder.batching import encode, pad
 from tasks.encoder.checkpoint import CheckpointInfo, load_info
 from tasks.encoder.inference import answer_rows, answer_texts
@@ -141,6 +141,13 @@ def test_a_head_of_another_size_is_refused(own_copy):
     (own_copy / "classifier.json").write_text(info.model_dump_json())
     with pytest.raises(ArtifactError, match="expected 2 rows"):
         SentenceClassifier.load(own_copy)
+
+
+def test_a_disk_that_takes_no_checkpoint_is_a_store_error(tmp_path, checkpoint):
+    (tmp_path / "out").write_text("a file where the folder should be")
+    model, tokenizer = SentenceClassifier.load(checkpoint), load_tokenizer(checkpoint)
+    with pytest.raises(StoreError, match="Free some space"):
+        model.save(tmp_path / "out", tokenizer, load_info(checkpoint))
 
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path):

@@ -38,6 +38,20 @@ def test_the_delimiter_is_found_and_said(tmp_path: Path, delimiter: str, name: s
     assert name in table.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("first", "delimiter"), [("sep=;", ";"), ("\ufeffSEP=,", ","), ('"sep=~"', "~"), ("sep=\t", "\t")]
+)
+def test_the_first_line_of_excel_says_the_delimiter_and_is_no_row(
+    tmp_path: Path, first: str, delimiter: str
+) -> None:
+    path = written(tmp_path, f"{first}\r\ntext{delimiter}label\r\nno | never{delimiter}x\r\n")
+    assert read(CsvTable(path)) == [{"text": "no | never", "label": "x"}]
+    with pytest.raises(DataError, match=r"line 2: the header names 'a' more than once"):
+        CsvTable(written(tmp_path, f"{first}\na{delimiter}a\n"))
+    with pytest.raises(DataError, match=r"begins on line 3"):
+        read(CsvTable(written(tmp_path, f'{first}\na{delimiter}b\n"open{delimiter}x\n')))
+
+
 def test_a_byte_order_mark_and_gzip_are_unpacked(tmp_path: Path) -> None:
     path = written(tmp_path, gzip.compress("\ufefftext,label\né,x\n".encode()), "t.csv.gz")
     assert read(CsvTable(path)) == [{"text": "é", "label": "x"}]
@@ -94,6 +108,13 @@ def test_a_line_that_the_encoding_of_the_others_cannot_say_is_named(tmp_path: Pa
         DataError, match=r"line 2002 cannot be decoded: the file looks like cp1252, but for b'.x81'"
     ):
         CsvTable(written(tmp_path, b"text,label\n" + lines + b"\x81,y\n"))
+
+
+@pytest.mark.parametrize(("start", "remedy"), [(b"[", "jq -c"), (b" a", "the file that was meant")])
+def test_a_line_without_end_is_refused_with_what_to_do(tmp_path: Path, start: bytes, remedy: str) -> None:
+    path = written(tmp_path, gzip.compress(start + b"x" * (1 << 26), compresslevel=1), "t.csv.gz")
+    with pytest.raises(DataError, match=rf"line 1 is longer than 64 MiB: expected one row a line.*{remedy}"):
+        CsvTable(path)
 
 
 def test_a_cut_archive_is_an_error_that_says_so(tmp_path: Path) -> None:

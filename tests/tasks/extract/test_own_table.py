@@ -154,9 +154,52 @@ def test_a_split_that_is_none_names_the_rows(tmp_path: Path) -> None:
         DataError, match=r"tickets\.csv, row 2, 3: the split is 'later', nothing\. Expected train"
     ):
         rows(opened(path, split_column="part"))
-    assert "split" not in rows(opened(csv_file(tmp_path, "text,label,split\na,x,even\n")))[0], (
-        "it means something else"
-    )
+
+
+def test_a_column_called_split_with_other_values_is_not_taken_and_that_is_said(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "text,label,split\na,x,train\nb,y,foo\nc,z,\n")
+    table = opened(path)
+    assert "split" not in rows(table)[0]
+    assert "'split' was not taken for the split, because it has 'foo', nothing: expected" in table.notes[0]
+    with pytest.raises(DataError, match=r"row 2, 3: the split is 'foo', nothing"):
+        rows(opened(path, split_column="split"))
+    for name in ("train.csv", "test.csv"):
+        path.with_name(name).write_text(path.read_text())
+    notes = opened(path.with_name("train.csv"), path.with_name("test.csv")).notes
+    assert len(notes) == 1 and "the files' names give the split" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"text": "b", "label": ["bug"]}, "row 2: column 'label' holds a list .*--extract.label-column"),
+        ({"text": {"en": "b"}, "label": "y"}, "row 2: column 'text' holds a list or an object"),
+    ],
+)
+def test_a_list_in_json_is_no_label_and_no_text(
+    tmp_path: Path, line: dict[str, object], message: str
+) -> None:
+    lines = [{"text": "a", "label": "x", "more": [1]}, line]
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in lines))
+    with pytest.raises(DataError, match=message):
+        opened(path)
+    path.write_text(json.dumps(lines[0]) + "\n")
+    assert rows(opened(path)) == [{"text": "a", "label": "x", "row": 1}]
+
+
+def test_one_column_cannot_be_the_text_and_the_label(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, TICKETS)
+    for options in ({"text_column": "section"}, {"text_column": "id", "label_column": "id"}):
+        with pytest.raises(ConfigError, match=r"is both the text and the label: expected a column for each"):
+            opened(path, **options)
+
+
+def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    columns = [pa.array(["a"]), pa.array(["b"]), pa.array(["x"])]
+    pq.write_table(pa.Table.from_arrays(columns, ["text", "text", "label"]), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet has 'text' more than once"):
+        opened(tmp_path / "t.parquet")
 
 
 def test_labels_may_be_numbers_and_texts_may_not(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ def test_a_csv_column_has_the_type_that_says_every_cell(tmp_path: Path, cells: l
             "SELECT words AS txt, 'x' AS label FROM tickets",
             r"result of my\.sql has no column 'text': it has txt, label \(closest: txt\)",
         ),
+        (
+            "SELECT words AS text, words AS text, 'x' AS label FROM tickets",
+            r"result of my\.sql has 'text' more than once: expected a name for each",
+        ),
         ("SELECT words AS text, 'x' AS label FROM tickets WHERE id > 9", r"my\.sql gives no rows"),
         ("SELECT words AS text, 'x' AS label, -1.0 AS weight FROM tickets", r"row 1, 2: the weight is not"),
         ("SELECT words AS text, 'x' AS label, 'many' AS weight FROM tickets", r"'weight' is not a number"),

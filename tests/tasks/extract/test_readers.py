@@ -141,6 +141,13 @@ def test_sqlite_text_that_is_not_utf8_and_an_open_log_are_said(tmp_path: Path) -
         opened(path)
 
 
+def test_an_empty_table_of_a_database_says_how_to_name_another(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as database:
+        database.execute("CREATE TABLE empty (text TEXT)")
+    with pytest.raises(DataError, match=r"t\.sqlite::empty has no rows.*as FILE::TABLE \(t\.sqlite::NAME\)"):
+        opened(tmp_path / "t.sqlite")
+
+
 def test_the_types_of_sqlite_cells_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "t.sqlite"
     with closing(sqlite3.connect(path)) as database:

@@ -1,6 +1,8 @@
 """Which files are meant, and the digest that pins them."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,6 +44,19 @@ def test_the_uri_finds_the_tables_again(folder: Path, tmp_path: Path) -> None:
     pinned = pin([folder, tmp_path / "é #1.parquet"])
     assert pin(specs_of(pinned.uri)).digest == pinned.digest
     assert specs_of("file:///a%20b.sqlite#my%20tickets") == (Path("/a b.sqlite::my tickets"),)
+
+
+def test_two_colons_may_be_in_the_name_of_a_file_and_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "a::b.csv").write_text("text,label\na,x\n")
+    pinned = pin([tmp_path / "a::b.csv"])
+    assert [file.name for file in pinned.files] == ["a::b.csv"]
+    assert pin(specs_of(pinned.uri)).digest == pin([tmp_path]).digest == pinned.digest
+    with closing(sqlite3.connect(tmp_path / "c::d.sqlite")) as database:
+        database.execute('CREATE TABLE "e::f" (text TEXT)')
+    pinned = pin([Path(f"{tmp_path}/c::d.sqlite::e::f")])
+    assert pinned.files[0].table == "e::f" and specs_of(pinned.uri) == pinned.specs
+    with pytest.raises(ConfigError, match=r"none\.sqlite does not exist"):
+        pin([Path(f"{tmp_path}/none.sqlite::t")])
 
 
 def test_an_attribution_beside_the_tables_goes_with_them(folder: Path) -> None:

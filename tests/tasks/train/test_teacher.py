@@ -66,8 +66,9 @@ def test_a_teacher_learns_more_than_its_probe_and_opens_as_a_checkpoint(tmp_path
     config = CONFIG.model_copy(update={"epochs": 6, "freeze_words": False})
     metrics = train(base, dataset, tmp_path, config, lambda values, step: logged.append((step, dict(values))))
     assert metrics["validation_accuracy"] > 0.8
-    assert metrics["validation_accuracy"] >= metrics["probe_accuracy"]
-    assert logged[0] == (0, {"probe_accuracy": metrics["probe_accuracy"]})
+    probed = logged[0][1]["validation_accuracy"]
+    assert (logged[0][0], metrics["best_epoch"] > 0) == (0, True)
+    assert metrics["validation_accuracy"] > probed
     written = load_info(tmp_path / "out")
     assert (written.labels[-1], written.out_of_scope, written.max_length) == ("oos", "oos", 32)
     test = load_split(dataset, "test")
@@ -88,7 +89,7 @@ def test_a_teacher_killed_in_training_ends_with_the_same_bytes(tmp_path, base, d
 
 def test_linear_probe_leaves_the_encoder_as_it_was(tmp_path, base, dataset):
     metrics = train(base, dataset, tmp_path, CONFIG.model_copy(update={"method": "linear_probe"}))
-    assert metrics["validation_accuracy"] == metrics["probe_accuracy"]
+    assert metrics["validation_accuracy"] > 0.4
     body, before = SentenceClassifier.load(tmp_path / "out").body, SentenceClassifier.from_base(base, 2).body
     assert all(torch.equal(value, before.state_dict()[name]) for name, value in body.state_dict().items())
 

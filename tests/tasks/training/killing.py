@@ -2,18 +2,25 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tasks.train.teacher", "tasks.distill.student", "tests.tasks.training.lesson"])
 
 
+def run_together(calls: Iterable[tuple[Callable[..., None], tuple[object, ...]]]) -> list[int | None]:
+    """Exit codes of several calls, each in a process of its own, at the same time."""
+    processes = [SERVER.Process(target=target, args=arguments) for target, arguments in calls]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=180)
+    return [process.exitcode for process in processes]
+
+
 def run_in_a_process(target: Callable[..., None], *arguments: object) -> int | None:
     """Exit code of `target(*arguments)` in a process of its own: 0 when it ended, -SIGKILL when it was killed."""
-    process = SERVER.Process(target=target, args=arguments)
-    process.start()
-    process.join(timeout=180)
-    return process.exitcode
+    return run_together([(target, arguments)])[0]
 
 
 def dies(target: Callable[..., None], *arguments: object) -> bool:

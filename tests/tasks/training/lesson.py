@@ -72,3 +72,13 @@ def run_until(work_dir: Path, out_file: Path, step: int | None) -> None:
     torch.set_num_threads(1)
     lesson = make_lesson()
     run(work_dir, out_file, lesson if step is None else killed_at(lesson, step))
+
+
+def run_as_one_of(processes: int, process: int, port: int, folder: Path) -> None:
+    """Train as one of several processes that average their gradients, on the CPU."""
+    place = {"RANK": process, "LOCAL_RANK": process, "WORLD_SIZE": processes, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in place.items()})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"})
+    torch.set_num_threads(1)
+    run(folder / "work", folder / f"out-{process}", make_lesson())
+    torch.distributed.destroy_process_group()

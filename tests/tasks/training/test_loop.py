@@ -1,11 +1,14 @@
+import socket
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from infra.errors import ConfigError, DataError
 from tasks.training.checkpoint import load_checkpoint
 from tasks.training.loop import Lesson, Validated, fit
-from tests.tasks.training.killing import dies, run_in_a_process
-from tests.tasks.training.lesson import CONFIG, make_lesson, make_model, run, run_until, silent
+from tests.tasks.training.killing import dies, run_in_a_process, run_together
+from tests.tasks.training.lesson import CONFIG, make_lesson, make_model, run, run_as_one_of, run_until, silent
 
 STEPS_PER_EPOCH = 6
 
@@ -18,7 +21,7 @@ def unbroken(tmp_path_factory):
 
 
 def scripted(*scores: float) -> Lesson:
-    """A lesson whose validation says these scores, one an epoch."""
+    """A lesson whose validation says these scores: one before training, one after each epoch."""
     lesson, left = make_lesson(), iter(scores)
 
     def validate(model):
@@ -36,6 +39,16 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(tmp_path, unbro
         assert dies(run_until, tmp_path / "work", tmp_path / "out", step)
     assert run_in_a_process(run_until, tmp_path / "work", tmp_path / "out", None) == 0
     assert (tmp_path / "out").read_bytes() == unbroken
+
+
+def test_two_processes_share_the_batches_and_end_with_the_same_weights(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert run_together([(run_as_one_of, (2, process, port, tmp_path)) for process in range(2)]) == [0, 0]
+    first, second, untrained = load_file(tmp_path / "out-0"), load_file(tmp_path / "out-1"), make_model()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["head.weight"], untrained.head.weight)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
@@ -71,15 +84,15 @@ def test_training_learns(tmp_path):
     )
     assert progress.step == 8 * STEPS_PER_EPOCH
     assert progress.best_metrics["accuracy"] > 0.9
-    assert [step for step, values in metrics if "accuracy" in values] == [6 * epoch for epoch in range(1, 9)]
+    assert [step for step, values in metrics if "accuracy" in values] == [6 * epoch for epoch in range(9)]
     assert [step for step, values in metrics if "train_loss" in values][:4] == [6, 12, 18, 20]
 
 
 def test_the_best_epoch_is_kept_and_not_the_last(tmp_path):
     best = make_model()
-    fit(best, scripted(0.5), CONFIG.model_copy(update={"epochs": 1}), tmp_path / "one", silent)
+    fit(best, scripted(0.0, 0.5), CONFIG.model_copy(update={"epochs": 1}), tmp_path / "one", silent)
     kept = make_model()
-    progress = fit(kept, scripted(0.1, 0.9, 0.3), CONFIG, tmp_path / "three", silent)
+    progress = fit(kept, scripted(0.0, 0.1, 0.9, 0.3), CONFIG, tmp_path / "three", silent)
     assert progress.best_epoch == 2
     assert progress.best_metrics == {"score": 0.9}
     assert not torch.equal(kept.head.weight, best.head.weight)
@@ -88,9 +101,16 @@ def test_the_best_epoch_is_kept_and_not_the_last(tmp_path):
     assert not torch.equal(newest["model/head.weight"], newest["best/head.weight"])
 
 
+def test_training_that_makes_it_worse_leaves_the_model_as_it_was(tmp_path):
+    model, untouched = make_model(), make_model()
+    progress = fit(model, scripted(0.9, 0.1, 0.2, 0.3), CONFIG, tmp_path, silent)
+    assert progress.best_epoch == 0
+    assert all(torch.equal(value, untouched.state_dict()[name]) for name, value in model.state_dict().items())
+
+
 def test_training_stops_early_when_nothing_gets_better(tmp_path):
     config = CONFIG.model_copy(update={"epochs": 9, "patience": 2})
-    progress = fit(make_model(), scripted(0.5, 0.4, 0.5, 0.9), config, tmp_path, silent)
+    progress = fit(make_model(), scripted(0.0, 0.5, 0.4, 0.5, 0.9), config, tmp_path, silent)
     assert (progress.epoch, progress.best_epoch) == (3, 1)
 
 
