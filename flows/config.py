@@ -1,4 +1,7 @@
-"""What is asked of `end_to_end`: one section a stage. Presets and recipes are layers of the same fields, in flows/recipes."""
+"""What is asked of `end_to_end`: one section a stage.
+
+Presets and recipes are layers of the same fields, in flows/recipes.
+"""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +46,9 @@ class EndToEndConfig(BaseModel):
     compress: CompressConfig = Field(CompressConfig(), description="ONNX, int8, parity, out-of-scope rule")
     baseline: BaselineConfig = Field(BaselineConfig(), description="TF-IDF and logistic regression")
     evaluate: EvaluateConfig = Field(EvaluateConfig(), description="scores and plots")
-    benchmark: BenchmarkConfig = Field(BenchmarkConfig(), description="latency, throughput and size, side by side")
+    benchmark: BenchmarkConfig = Field(
+        BenchmarkConfig(), description="latency, throughput and size, side by side"
+    )
     expected_share: float | None = Field(
         None,
         ge=0,

@@ -1,8 +1,8 @@
 """From SQL, or your own table, to a released small classifier; a second run costs nothing.
 
-    python -m flows.end_to_end                                     an assistant's intents (CLINC150)
-    python -m flows.end_to_end --extract.table tickets.csv         your own rows
-    python -m flows.end_to_end --dry-run                           what would be computed, and why
+python -m flows.end_to_end                                     an assistant's intents (CLINC150)
+python -m flows.end_to_end --extract.table tickets.csv         your own rows
+python -m flows.end_to_end --dry-run                           what would be computed, and why
 """
 
 from infra.flow_cli import FlowCommand
@@ -28,7 +28,9 @@ from tasks.train.task import train_teacher
 EXIT_CODES = {"pass": 0, "fail": 3, "needs_more_rows": 4}
 
 
-@flow(name="end_to_end", description="From SQL, or your own table, to a released small classifier.", retries=0)
+@flow(
+    name="end_to_end", description="From SQL, or your own table, to a released small classifier.", retries=0
+)
 def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
     """Extract, curate, train a teacher, distil a student, compress, measure, judge, release."""
     with open_run("end_to_end", config) as run:
@@ -59,7 +61,15 @@ def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
         timings = benchmark(sized.benchmark, dataset, tfidf, teacher, student, onnx, onnx_int8, released)
         verdict = gate(sized.gate, dataset, evaluation, timings, answers["teacher"], answers["released"])
         record = release(
-            sized.release, released, verdict, evaluation, timings, parity, dataset, published, sized.base.source
+            sized.release,
+            released,
+            verdict,
+            evaluation,
+            timings,
+            parity,
+            dataset,
+            published,
+            sized.base.source,
         )
         shown = {"rows": rows, "dataset": dataset, "tokenizer": tokenizer, "teacher": teacher, "student": student,
                  "evaluation": evaluation, "benchmark": timings, "verdict": verdict, "released": released}  # fmt: skip
@@ -68,7 +78,7 @@ def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
 
 COMMAND = FlowCommand(
     name="end_to_end",
-    description="From SQL, or your own table, to a released small classifier; what has not changed is not computed again.",
+    description="From SQL, or your own table, to a released small classifier; what has not changed is not redone.",
     config=EndToEndConfig,
     flow=end_to_end,
     summary=read_summary,

@@ -11,7 +11,11 @@ ABSENT = "absent"
 
 
 def explain_miss(
-    version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef | Pending], records: Iterable[Record], problem: str | None
+    version: int,
+    config: JsonValue,
+    inputs: Mapping[str, ArtifactRef | Pending],
+    records: Iterable[Record],
+    problem: str | None,
 ) -> str:
     """One line naming damage, or the fields and inputs that changed since the nearest record."""
     if problem is not None:
@@ -19,7 +23,12 @@ def explain_miss(
     candidates = [_differences(version, config, inputs, record) for record in records]
     if not candidates:
         return "never computed here"
-    return "; ".join(min(candidates, key=len)) or "its record is gone"
+    nearest: list[str] = min(candidates, key=_count)
+    return "; ".join(nearest) or "its record is gone"
+
+
+def _count(differences: list[str]) -> int:
+    return len(differences)
 
 
 def _differences(
@@ -39,7 +48,9 @@ def _differences(
 
 def _changed(old: JsonValue, new: JsonValue, where: str = "") -> list[tuple[str, str, str]]:
     if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(name, old.get(name, ABSENT), new.get(name, ABSENT)) for name in sorted(old.keys() | new.keys())]
+        pairs = [
+            (name, old.get(name, ABSENT), new.get(name, ABSENT)) for name in sorted(old.keys() | new.keys())
+        ]
         return [row for name, a, b in pairs for row in _changed(a, b, f"{where}.{name}" if where else name)]
     return [] if old == new else [(where, _short(old), _short(new))]
 

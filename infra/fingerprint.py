@@ -26,7 +26,9 @@ def canonical(value: object, where: str = "config") -> JsonValue:
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ConfigError(f"{where} is {value}: expected a finite number. Give a finite number or leave it out.")
+            raise ConfigError(
+                f"{where} is {value}: expected a finite number. Give a finite number or leave it out."
+            )
         return value
     if isinstance(value, BaseModel):
         return _canonical_model(value, where)
@@ -48,7 +50,11 @@ def _canonical_model(model: BaseModel, where: str) -> JsonValue:
         value, role = getattr(model, name), _key_role(field)
         if role == "ignore":
             continue
-        fields[name] = file_digest(value) if role == "content" and value is not None else canonical(value, f"{where}.{name}")
+        fields[name] = (
+            file_digest(value)
+            if role == "content" and value is not None
+            else canonical(value, f"{where}.{name}")
+        )
     return fields
 
 
@@ -72,7 +78,9 @@ def file_digest(path: Path) -> str:
             while piece := file.read(CHUNK):
                 digest.update(piece)
     except OSError as error:
-        raise ArtifactError(f"{path} cannot be read ({error.strerror}): expected a readable file. Check the path.") from None
+        raise ArtifactError(
+            f"{path} cannot be read ({error.strerror}): expected a readable file. Check the path."
+        ) from None
     return digest.hexdigest()
 
 

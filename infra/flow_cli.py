@@ -8,10 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar, get_origin
+from typing import Any, Generic, NoReturn, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, JsonValue, create_model
-from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    EnvSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 from rich.console import Console
 
 from infra import environment
@@ -51,7 +57,9 @@ class FlowCommand(Generic[Config, Record, Result]):
         try:
             return self._main(list(sys.argv[1:] if argv is None else argv), console)
         except StillhouseError as error:
-            console.print(f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True)
+            console.print(
+                f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True
+            )
             return USAGE_ERROR
         except KeyboardInterrupt:
             console.print("interrupted: what was finished is kept; run the same command again to go on.")
@@ -112,7 +120,11 @@ class FlowCommand(Generic[Config, Record, Result]):
             allow_abbrev=False,
         )
         source = CliSettingsSource[argparse.ArgumentParser](
-            _arguments(self.config), root_parser=parser, cli_parse_args=argv, cli_kebab_case=True, cli_avoid_json=False
+            _arguments(self.config),
+            root_parser=parser,
+            cli_parse_args=argv,
+            cli_kebab_case=True,
+            cli_avoid_json=False,
         )
         try:
             return _given(source())
@@ -135,8 +147,7 @@ def _arguments(config: type[BaseModel]) -> type[BaseSettings]:
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in config.model_fields.items()}
     base = type("_Base", (BaseSettings,), {"model_config": SettingsConfigDict(
         env_prefix="STILLHOUSE_", env_nested_delimiter="__", extra="ignore")})  # fmt: skip
-    made: type[BaseSettings] = create_model("Arguments", __base__=base, **fields)
-    return made
+    return cast("type[BaseSettings]", create_model("Arguments", __base__=base, **fields))
 
 
 def _given(values: dict[str, Any]) -> Layer:

@@ -1,4 +1,4 @@
-"""A flow's config from its layers. Strength, the strongest first: command line, `--config`, environment, preset, recipe."""
+"""A flow's config from its layers, the strongest first: command line, `--config`, environment, preset, recipe."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,19 @@ def read_layer(path: Path) -> Layer:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8").replace(HERE, str(path.resolve().parent)))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}): expected a YAML file. Check the path.") from None
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}): expected a YAML file. Check the path."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {error}. Correct the file; flows/recipes/ has examples.") from None
+        raise ConfigError(
+            f"{path} is not YAML: {error}. Correct the file; flows/recipes/ has examples."
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ConfigError(f"{path} holds a {type(content).__name__}: expected sections such as `distill:` with fields below.")
+        raise ConfigError(
+            f"{path} holds a {type(content).__name__}: expected sections such as `distill:` with fields below."
+        )
     return TypeAdapter(Layer).validate_python(content)
 
 
@@ -39,7 +45,9 @@ def merge(layers: Sequence[Mapping[str, JsonValue]]) -> Layer:
     for layer in layers:
         for name, value in layer.items():
             below = merged.get(name)
-            merged[name] = merge([below, value]) if isinstance(below, dict) and isinstance(value, dict) else value
+            merged[name] = (
+                merge([below, value]) if isinstance(below, dict) and isinstance(value, dict) else value
+            )
     return merged
 
 
@@ -48,11 +56,16 @@ def build(config: type[Config], layer: Mapping[str, JsonValue]) -> Config:
     try:
         return config.model_validate(layer)
     except ValidationError as error:
-        lines = [_describe(config, detail["type"], detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()]
+        lines = [
+            _describe(config, detail["type"], detail["loc"], detail["msg"], detail["input"])
+            for detail in error.errors()
+        ]
         raise ConfigError("the config cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
-def _describe(config: type[BaseModel], kind: str, where: tuple[int | str, ...], message: str, found: object) -> str:
+def _describe(
+    config: type[BaseModel], kind: str, where: tuple[int | str, ...], message: str, found: object
+) -> str:
     field = ".".join(str(part) for part in where)
     if kind != "extra_forbidden":
         return f"{field} is {found!r}: {message[0].lower()}{message[1:]}. --help lists every field with its bounds."

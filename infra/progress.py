@@ -29,10 +29,14 @@ class Progress:
         self._last, percent = now, min(max(done, 0.0), 1.0) * 100
         try:
             if self._artifact is None:
-                made = create_progress_artifact(percent, key=f"{self.stage.replace('_', '-')}-progress", description=self.stage)
+                made = create_progress_artifact(
+                    percent, key=f"{self.stage.replace('_', '-')}-progress", description=self.stage
+                )
                 self._artifact = made if isinstance(made, UUID) else None
             else:
                 update_progress_artifact(self._artifact, percent)
         except Exception as error:  # Any fault of Prefect's server: a bar is not worth a training.
             self._watched = False
-            logger.warning("Prefect's server did not take the progress of %s (%s); the stage goes on.", self.stage, error)
+            logger.warning(
+                "Prefect's server did not take the progress of %s (%s); the stage goes on.", self.stage, error
+            )

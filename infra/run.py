@@ -94,7 +94,7 @@ class FlowRun:
         self.options.plan.append(line)
 
 
-_options: ContextVar[RunOptions] = ContextVar("options", default=RunOptions())
+_options: ContextVar[RunOptions | None] = ContextVar("options", default=None)
 _current: ContextVar[FlowRun | None] = ContextVar("current", default=None)
 
 
@@ -112,14 +112,16 @@ def current_run() -> FlowRun:
     """The open run. Raises ConfigError outside of one: a stage cannot be called on its own."""
     run = _current.get()
     if run is None:
-        raise ConfigError("a stage was called outside of a flow run: expected `with open_run(name, config):` around it.")
+        raise ConfigError(
+            "a stage was called outside of a flow run: expected `with open_run(name, config):` around it."
+        )
     return run
 
 
 @contextmanager
 def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
     """Open the MLflow parent run and everything the stages of one flow run share."""
-    settings, options = get_settings(), _options.get()
+    settings, options = get_settings(), _options.get() or RunOptions()
     run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
     token = _current.set(run)
     try:

@@ -1,4 +1,7 @@
-"""Where things lie, and secrets: `STILLHOUSE_*` in the environment or in `.env`. What is asked lives in the flows' configs."""
+"""Where things lie, and secrets: `STILLHOUSE_*` in the environment or in `.env`.
+
+What is asked lives in the configs of flows and stages.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +19,12 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
     warehouse: str = Field("duckdb", description="where SQL runs: duckdb (embedded)")
-    hub: str = Field("local", description="where models and data sets are published: local (a folder under home)")
-    mlflow_uri: str | None = Field(None, description="tracking server; default: SQLite under home, or `infra.cli up`'s")
+    hub: str = Field(
+        "local", description="where models and data sets are published: local (a folder under home)"
+    )
+    mlflow_uri: str | None = Field(
+        None, description="tracking server; default: SQLite under home, or `infra.cli up`'s"
+    )
     prefect_port: int = Field(4200, ge=1, le=65535, description="port of `infra.cli up`'s Prefect server")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of `infra.cli up`'s MLflow server")
     hub_token: SecretStr | None = Field(None, description="token of the Hub, when it is not local")
@@ -79,5 +86,7 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"STILLHOUSE_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(
+            f"STILLHOUSE_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
         raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None

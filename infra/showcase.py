@@ -19,11 +19,17 @@ def show_in_prefect(
                 for plot in plots if plot.suffix == ".png"]  # fmt: skip
     said = "\n".join(f"- {reason}" for reason in reasons)
     try:
-        create_table_artifact(table=[_rounded(row) for row in rows], key=f"{key}-table", description="Models side by side")
-        create_markdown_artifact(f"## Verdict\n\n{said}\n\n" + "\n\n".join(pictures), key=f"{key}-verdict-and-plots")
+        create_table_artifact(
+            table=[_rounded(row) for row in rows], key=f"{key}-table", description="Models side by side"
+        )
+        create_markdown_artifact(
+            f"## Verdict\n\n{said}\n\n" + "\n\n".join(pictures), key=f"{key}-verdict-and-plots"
+        )
         create_link_artifact(page.as_uri(), link_text="The report of this run", key=f"{key}-report")
     except Exception as error:  # Any fault of Prefect's server: the run has its results without it.
-        logger.warning("Prefect's server did not take the table and the plots (%s); they are in %s.", error, page)
+        logger.warning(
+            "Prefect's server did not take the table and the plots (%s); they are in %s.", error, page
+        )
 
 
 def _rounded(row: Mapping[str, object]) -> dict[str, object]:

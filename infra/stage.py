@@ -105,7 +105,10 @@ class Stage(Generic[Inputs, Output]):
         )(self._run)
 
     def __call__(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Output:
-        flow, (config, inputs) = current_run(), self._bind(*args, **kwargs)
+        flow, (config, inputs) = (
+            current_run(),
+            self._bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs)),
+        )
         asked = canonical(config)
         if flow.options.dry_run:
             return self._plan(flow, asked, inputs)
@@ -129,10 +132,14 @@ class Stage(Generic[Inputs, Output]):
         """The cache key of these inputs."""
         return stage_key(self.name, self.version, canonical(config), inputs)
 
-    def _bind(self, config: BaseModel, *refs: ArtifactRef, **named: ArtifactRef) -> tuple[BaseModel, dict[str, ArtifactRef]]:
+    def _bind(
+        self, config: BaseModel, *refs: ArtifactRef, **named: ArtifactRef
+    ) -> tuple[BaseModel, dict[str, ArtifactRef]]:
         bound = dict(zip(self.input_names, refs, strict=False)) | named
         if tuple(sorted(bound)) != tuple(sorted(self.input_names)) or len(refs) > len(self.input_names):
-            raise ConfigError(f"{self.name} takes {list(self.input_names)}: found {sorted(bound)}. Correct the flow.")
+            raise ConfigError(
+                f"{self.name} takes {list(self.input_names)}: found {sorted(bound)}. Correct the flow."
+            )
         return config, {name: bound[name] for name in self.input_names}
 
     def _plan(self, flow: FlowRun, asked: JsonValue, inputs: Mapping[str, ArtifactRef | Pending]) -> Output:
@@ -165,7 +172,9 @@ class Stage(Generic[Inputs, Output]):
         flow.finished(_outcome(record, "computed", record.seconds))
         return self._ref(record)
 
-    def _compute(self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> Record:
+    def _compute(
+        self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
+    ) -> Record:
         asked, began, clock = canonical(config), datetime.now(UTC), time.monotonic()
         flow.say(f"  [dim]running [/dim] {self.name}")
         run_id = flow.tracker.start(self.name, flow.mlflow_run_id, asked)
@@ -183,7 +192,12 @@ class Stage(Generic[Inputs, Output]):
                     kind=self.output.__name__,
                     digest=content_digest(files),
                     config=asked,
-                    inputs={name: InputRecord(kind=type(ref).__name__, **ref.model_dump(include={"uri", "digest"})) for name, ref in inputs.items()},
+                    inputs={
+                        name: InputRecord(
+                            kind=type(ref).__name__, **ref.model_dump(include={"uri", "digest"})
+                        )
+                        for name, ref in inputs.items()
+                    },
                     files=files,
                     metrics=metrics,
                     seed=getattr(config, "seed", None),
@@ -203,7 +217,9 @@ class Stage(Generic[Inputs, Output]):
         return record
 
     def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
-        flow.tracker.replay(record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key)))
+        flow.tracker.replay(
+            record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
+        )
         flow.finished(_outcome(record, "cached", time.monotonic() - started))
 
     def _ref(self, record: Record) -> Output:
@@ -213,7 +229,10 @@ class Stage(Generic[Inputs, Output]):
 def stage(
     *, version: int, output: type[Output]
 ) -> Callable[[Callable[Concatenate[StageRun, Inputs], Metrics]], Stage[Inputs, Output]]:
-    """Make a cached stage of `function(run, config, **refs) -> metrics`. Raise `version` when what it computes changes."""
+    """Make a cached stage of `function(run, config, **refs) -> metrics`.
+
+    Raise `version` when what it computes changes.
+    """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
         return Stage(function, version, output)
@@ -238,7 +257,7 @@ def action(
         def call(*args: Inputs.args, **kwargs: Inputs.kwargs) -> Value:
             flow = current_run()
             if not flow.options.dry_run:
-                return cast(Value, as_task(args, kwargs))
+                return as_task(args, kwargs)
             if dry_run and not any(isinstance(value, Pending) for value in (*args, *kwargs.values())):
                 return body(args, kwargs)
             flow.planned(PlanLine(name=name, state="action", why="runs each time"))
@@ -264,7 +283,9 @@ def _given_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 
 
 def _outcome(record: Record, state: Any, seconds: float) -> StageOutcome:
-    return StageOutcome(name=record.stage, state=state, seconds=round(seconds, 3), key=record.key, digest=record.digest)
+    return StageOutcome(
+        name=record.stage, state=state, seconds=round(seconds, 3), key=record.key, digest=record.digest
+    )
 
 
 def _keep_history(source: Path, target: Path) -> None:

@@ -68,7 +68,9 @@ class Store:
         else:
             path = Path(unquote(urlparse(ref.uri).path))
         if not path.exists():
-            raise ArtifactError(f"{ref.uri} is not there: expected {path}. Run the flow again; it is made anew.")
+            raise ArtifactError(
+                f"{ref.uri} is not there: expected {path}. Run the flow again; it is made anew."
+            )
         return path
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
@@ -106,7 +108,7 @@ class Store:
 
     @contextmanager
     def writing(self, stage: str, key: str) -> Iterator[tuple[Path, Path]]:
-        """Empty output folder and kept work folder for a key; on an error the output goes and the store is as it was."""
+        """Empty output folder and kept work folder for a key; an error takes the output away again."""
         output, work = self.folder(stage, key), self.work_dir(key)
         with disk_errors(self.settings.home):
             if output.exists():
@@ -157,9 +159,13 @@ def measure_files(folder: Path) -> dict[str, FileRecord]:
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in BESIDE:
             status = path.stat()
-            files[name] = FileRecord(sha256=file_digest(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+            files[name] = FileRecord(
+                sha256=file_digest(path), size=status.st_size, mtime_ns=status.st_mtime_ns
+            )
     if not files:
-        raise StillhouseError(f"{folder} is empty: expected the stage to write files there. Correct the stage.")
+        raise StillhouseError(
+            f"{folder} is empty: expected the stage to write files there. Correct the stage."
+        )
     return files
 
 

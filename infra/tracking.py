@@ -43,7 +43,11 @@ class Tracker:
         self._down = False
 
     def start(
-        self, name: str, parent: str | None = None, config: JsonValue = None, tags: Mapping[str, str] | None = None
+        self,
+        name: str,
+        parent: str | None = None,
+        config: JsonValue = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str | None:
         """Open a run and return its id; None when tracking is down."""
 
@@ -100,14 +104,24 @@ class Tracker:
 
     def replay(self, record: Record, parent: str | None, points: Iterable[Point]) -> str | None:
         """Show a cached stage as a child run with the original's metrics and where they came from."""
-        tags = {"cache.hit": "true", "cache.source_run_id": record.mlflow_run_id or "", "digest": record.digest}
+        tags = {
+            "cache.hit": "true",
+            "cache.source_run_id": record.mlflow_run_id or "",
+            "digest": record.digest,
+        }
         run_id = self.start(record.stage, parent, record.config, tags)
         self.log(run_id, [*points, *((name, value, 0) for name, value in record.metrics.items())])
         self.end(run_id)
         return run_id
 
     def register_model(
-        self, name: str, folder: Path, code: Path, aliases: tuple[str, ...], tags: Mapping[str, str], parent: str | None = None
+        self,
+        name: str,
+        folder: Path,
+        code: Path,
+        aliases: tuple[str, ...],
+        tags: Mapping[str, str],
+        parent: str | None = None,
     ) -> str | None:
         """Register a release folder as a pyfunc model and point `aliases` at it; returns the version.
 
@@ -116,7 +130,9 @@ class Tracker:
         """
 
         def register(client: "MlflowClient") -> str:
-            version = self._registered(client, name, tags["digest"]) or self._log_model(name, folder, code, tags, parent)
+            version = self._registered(client, name, tags["digest"]) or self._log_model(
+                name, folder, code, tags, parent
+            )
             for tag, value in tags.items():
                 client.set_model_version_tag(name, version, tag, value)
             for alias in aliases:
@@ -127,9 +143,13 @@ class Tracker:
 
     def _registered(self, client: "MlflowClient", name: str, digest: str) -> str | None:
         versions: list[ModelVersion] = list(client.search_model_versions(f"name = '{name}'"))
-        return next((str(version.version) for version in versions if version.tags.get("digest") == digest), None)
+        return next(
+            (str(version.version) for version in versions if version.tags.get("digest") == digest), None
+        )
 
-    def _log_model(self, name: str, folder: Path, code: Path, tags: Mapping[str, str], parent: str | None) -> str:
+    def _log_model(
+        self, name: str, folder: Path, code: Path, tags: Mapping[str, str], parent: str | None
+    ) -> str:
         import mlflow
 
         mlflow.set_tracking_uri(self.uri)
@@ -175,7 +195,9 @@ class Tracker:
                 found = client.get_experiment_by_name(self.experiment)
                 location = self.settings.mlflow_artifacts.as_uri() if self.uri.startswith("sqlite") else None
                 self._experiment_id = (
-                    str(found.experiment_id) if found else str(client.create_experiment(self.experiment, location))
+                    str(found.experiment_id)
+                    if found
+                    else str(client.create_experiment(self.experiment, location))
                 )
             self._client = client
         return self._client
@@ -184,11 +206,15 @@ class Tracker:
 def tracking_uri(settings: Settings) -> str:
     """The server that is set, else `infra.cli up`'s if it runs, else SQLite under home."""
     services = running_services(settings)
-    return settings.mlflow_uri or (services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}")
+    return settings.mlflow_uri or (
+        services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}"
+    )
 
 
 def flatten(value: JsonValue, prefix: str = "") -> list[tuple[str, str]]:
     """Nested JSON as (dotted name, text) pairs, the way MLflow shows parameters."""
     if isinstance(value, dict):
-        return [pair for name in value for pair in flatten(value[name], f"{prefix}.{name}" if prefix else name)]
+        return [
+            pair for name in value for pair in flatten(value[name], f"{prefix}.{name}" if prefix else name)
+        ]
     return [(prefix, "" if value is None else str(value))] if prefix else []

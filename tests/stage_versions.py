@@ -49,8 +49,14 @@ def silent_changes() -> list[str]:
 
 def _version(function: ast.FunctionDef) -> int | None:
     for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "stage":
-            return int(next(ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "version"))
+        if (
+            isinstance(decorator, ast.Call)
+            and isinstance(decorator.func, ast.Name)
+            and decorator.func.id == "stage"
+        ):
+            return int(
+                next(ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "version")
+            )
     return None
 
 
@@ -83,13 +89,20 @@ def _imports(tree: ast.AST) -> set[str]:
 def _syntax(tree: ast.AST) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
             node.body = body[1:]  # type: ignore[attr-defined]
     return ast.dump(tree)
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        LOCK.write_text(json.dumps({name: value.model_dump() for name, value in current().items()}, indent=2) + "\n")
+        LOCK.write_text(
+            json.dumps({name: value.model_dump() for name, value in current().items()}, indent=2) + "\n"
+        )
     else:
         print("\n".join(silent_changes()) or "every stage is as it was accepted")

@@ -51,7 +51,9 @@ def load_info(folder: Path) -> DatasetInfo:
     """Read `dataset.json`; raises ArtifactError when the folder is not a curated data set."""
     path = folder / "dataset.json"
     if not path.is_file():
-        raise ArtifactError(f"{folder} has no dataset.json: expected a curated data set (tasks/dataset). Run curate first.")
+        raise ArtifactError(
+            f"{folder} has no dataset.json: expected a curated data set (tasks/dataset). Run curate first."
+        )
     return DatasetInfo(**json.loads(path.read_text()))
 
 
@@ -59,7 +61,9 @@ def split_files(folder: Path, split: str) -> list[Path]:
     """Parquet shards of a split in order; raises ArtifactError when there are none."""
     files = sorted((folder / "data").glob(f"{split}-*-of-*.parquet"))
     if not files:
-        raise ArtifactError(f"{folder} has no shard data/{split}-*.parquet: expected one of {SPLITS}. Run curate again.")
+        raise ArtifactError(
+            f"{folder} has no shard data/{split}-*.parquet: expected one of {SPLITS}. Run curate again."
+        )
     return files
 
 

@@ -13,7 +13,9 @@ def plan_run(run: ActionRun, dataset: DatasetRef) -> Plan:
     info = load_info(run.path(dataset))
     plan = plan_sizes(info)
     rows = ", ".join(f"{count:,} {split}" for split, count in info.rows.items())
-    run.flow.say(f"  {rows}; {len(info.labels)} labels; a text has {info.words_p50} words (99%: {info.words_p99})")
+    run.flow.say(
+        f"  {rows}; {len(info.labels)} labels; a text has {info.words_p50} words (99%: {info.words_p99})"
+    )
     run.flow.say(
         f"  chosen from the data: teacher {plan.teacher_epochs} epochs; student {plan.student_layers} layers, "
         f"{plan.student_epochs} epochs, {plan.augmented_copies} made texts a row; {plan.vocabulary_size:,} tokens, "

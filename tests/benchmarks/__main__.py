@@ -1,7 +1,7 @@
 """`make bench`: speed as ratios against the yardstick, repeated in one run, written to docs/BENCHMARKS.md.
 
-It measures the newest artifacts of STILLHOUSE_HOME (run `make demo` first). The yardstick is a PyTorch BERT-base of random
-weights behind transformers' `pipeline`; every runtime is a process of its own, and their rounds are interleaved.
+It measures the newest artifacts of STILLHOUSE_HOME (run `make demo` first). The yardstick is a PyTorch BERT-base of
+random weights behind transformers' `pipeline`; every runtime is a process of its own, and their rounds are interleaved.
 """
 
 import statistics
@@ -54,7 +54,9 @@ def newest_release(store: Store) -> dict[str, Record]:
     """Records of the stages behind the newest benchmark. Raises ArtifactError when there is none."""
     last = next(store.records("benchmark"), None)
     if last is None:
-        raise ArtifactError(f"{store.settings.home} has no measured run: expected one. Run `make demo` first.")
+        raise ArtifactError(
+            f"{store.settings.home} has no measured run: expected one. Run `make demo` first."
+        )
     found, waiting = {}, [item.uri for item in last.inputs.values()]
     by_uri = {f"artifact:{record.stage}/{record.key[:20]}": record for record in store.records()}
     while waiting:
@@ -69,9 +71,10 @@ def page(reports: Sequence[BenchmarkReport]) -> str:
     """The page: one row a model, medians over the repeats with lowest and highest."""
     first = reports[0]
     lines = [
-        "# Benchmarks", "", f"Written by `make bench`: {len(reports)} repeats of the benchmark stage in one run, each with "
-        f"{first.rounds} interleaved rounds of {first.timed} timed queries after {first.warmups} warm-ups, every runtime in a "
-        f"process of its own. Machine: {first.cpu}, {first.cores} cores, {', '.join(first.cpu_flags)}. "
+        "# Benchmarks", "",
+        f"Written by `make bench`: {len(reports)} repeats of the benchmark stage in one run, each with "
+        f"{first.rounds} interleaved rounds of {first.timed} timed queries after {first.warmups} warm-ups, every runtime "
+        f"in a process of its own. Machine: {first.cpu}, {first.cores} cores, {', '.join(first.cpu_flags)}. "
         f"Query: \"{first.query}\". Median over the repeats (lowest to highest).", "",
         "| model | runtime | threads | MB | x smaller | p50 ms | x faster at p50 | p95 ms | rows/s |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",

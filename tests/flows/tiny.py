@@ -1,6 +1,6 @@
 """A tiny real input for the whole flow: an encoder as it comes from a Hub, and a table that it can learn in seconds.
 
-The student comes out a little worse than its teacher, by design: every sixth row is told by rare words only, which
+The student comes out a little worse than its teacher, by design: every fourth in-scope row is told by rare words only, which
 the encoder knows and the student's small vocabulary cuts into letters. So the gate's margin alone decides whether the
 verdict is *pass*, *needs more rows* or *fail*.
 """
@@ -29,7 +29,7 @@ RARE = {
     "travel": ["ferry", "visa", "layover"],
     "weather": ["sleet", "gale", "drizzle"],
 }
-RARE_EVERY = 6
+RARE_EVERY = 4
 COMMON = ["what", "is", "my", "the", "show", "please", "about", "tell", "me", "now", "today", "and", "can", "you", "next"]
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -40,7 +40,7 @@ VOCABULARY = [*KEPT, *(word for words in RARE.values() for word in words)]
 
 ROWS, TEST_SHARE = 240, 0.25
 LABELS = sorted(WORDS.keys() - {OUT_OF_SCOPE}) + [OUT_OF_SCOPE]
-PASS, NEEDS_MORE_ROWS, FAIL = 0.4, 0.12, 0.001  # margins of the gate, and what comes of them
+PASS, NEEDS_MORE_ROWS, FAIL = 0.5, 0.15, 0.001  # margins of the gate, and what comes of them
 # The smallest sizes at which every stage still does its work. float32 alone: the same weights on every CPU family.
 ASKED: dict[str, object] = {
     "dataset.test-share": TEST_SHARE, "tokenizer.vocabulary-size": len(KEPT),

@@ -57,7 +57,11 @@ def test_the_name_of_an_input_counts() -> None:
 
 def test_stage_and_version_change_the_key() -> None:
     config = canonical(Asked())
-    keys = {stage_key("distill", 1, config, {}), stage_key("distill", 2, config, {}), stage_key("train", 1, config, {})}
+    keys = {
+        stage_key("distill", 1, config, {}),
+        stage_key("distill", 2, config, {}),
+        stage_key("train", 1, config, {}),
+    }
     assert len(keys) == 3
 
 
@@ -75,20 +79,35 @@ def test_a_missing_query_file_is_named(tmp_path: Path) -> None:
         key(Asked(query=tmp_path / "absent.sql"))
 
 
-@pytest.mark.parametrize("value", [{1, 2}, print, object(), b"x", Path("x"), float("nan"), float("inf"), {1: "a"}])
+@pytest.mark.parametrize(
+    "value", [{1, 2}, print, object(), b"x", Path("x"), float("nan"), float("inf"), {1: "a"}]
+)
 def test_what_cannot_be_named_exactly_is_refused(value: object) -> None:
     with pytest.raises(ConfigError):
         canonical({"field": value})
 
 
-@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False)))
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.integers() | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False),
+    )
+)
 def test_order_of_a_mapping_does_not_matter(mapping: dict[str, object]) -> None:
     backwards = dict(reversed(list(mapping.items())))
     assert stage_key("s", 1, canonical(mapping), {}) == stage_key("s", 1, canonical(backwards), {})
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.binary(max_size=9)), min_size=1, unique_by=lambda item: item[0]))
-def test_folder_digest_depends_on_names_and_bytes_alone(tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, bytes]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.binary(max_size=9)),
+        min_size=1,
+        unique_by=lambda item: item[0],
+    )
+)
+def test_folder_digest_depends_on_names_and_bytes_alone(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, bytes]]
+) -> None:
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     for name, content in files:
         (one / name).write_bytes(content)

@@ -17,7 +17,9 @@ class Extract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     table: tuple[Path, ...] = Field((), description="your rows")
     text_column: str | None = Field(None, description="column of the text")
-    parameters: dict[str, str | int | tuple[str, ...]] = Field({}, description="values of the query's parameters")
+    parameters: dict[str, str | int | tuple[str, ...]] = Field(
+        {}, description="values of the query's parameters"
+    )
 
 
 class Distill(BaseModel):
@@ -82,10 +84,14 @@ class TestStrength:
     def test_one_entry_of_a_mapping_is_set_without_json(
         self, command: FlowCommand[Asked, Result, Result], tmp_path: Path
     ) -> None:
-        asked = run(command, tmp_path, "--extract.parameters.sample_percent", "5", "--extract.parameters.domains=a,b")
+        asked = run(
+            command, tmp_path, "--extract.parameters.sample_percent", "5", "--extract.parameters.domains=a,b"
+        )
         assert asked.extract.parameters == {"sample_percent": "5", "domains": "a,b"}
 
-    def test_a_preset_knows_its_folder(self, command: FlowCommand[Asked, Result, Result], tmp_path: Path) -> None:
+    def test_a_preset_knows_its_folder(
+        self, command: FlowCommand[Asked, Result, Result], tmp_path: Path
+    ) -> None:
         assert run(command, tmp_path, "--preset", "warm").extract.text_column == str(command.presets)
 
     def test_a_user_s_mistake_inside_the_flow_is_one_message(
@@ -125,7 +131,14 @@ def test_help_lists_every_field_and_every_option(
         command.main(["--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for word in ("--extract.table", "--distill.temperature", "softens both softmaxes", "--preset", "--dry-run", "--report"):
+    for word in (
+        "--extract.table",
+        "--distill.temperature",
+        "softens both softmaxes",
+        "--preset",
+        "--dry-run",
+        "--report",
+    ):
         assert word in shown
 
 

@@ -26,7 +26,9 @@ def test_a_stronger_layer_wins_field_by_field() -> None:
 
 
 def test_an_unknown_field_is_answered_with_the_closest_one() -> None:
-    with pytest.raises(ConfigError, match=r"distill\.temprature is not a field: did you mean 'temperature'\?"):
+    with pytest.raises(
+        ConfigError, match=r"distill\.temprature is not a field: did you mean 'temperature'\?"
+    ):
         build(Asked, {"distill": {"temprature": 3}})
 
 
@@ -40,7 +42,9 @@ def test_a_value_out_of_bounds_names_field_value_and_bound() -> None:
         build(Asked, {"distill": {"temperature": 0}})
 
 
-@pytest.mark.parametrize(("text", "said"), [("a: [1", "is not YAML"), ("- a\n- b", "holds a list"), ("1: 2", "holds a dict")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("a: [1", "is not YAML"), ("- a\n- b", "holds a list"), ("1: 2", "holds a dict")]
+)
 def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)

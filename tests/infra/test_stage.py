@@ -39,7 +39,7 @@ def test_a_changed_field_recomputes_what_follows_and_only_that() -> None:
     chain(ChainConfig())
     changed = chain(ChainConfig(times=3))
     assert states(changed) == {"spell": "computed", "repeat": "computed"}
-    assert [o.digest for o in changed.outcomes][0] == [o.digest for o in chain(ChainConfig()).outcomes][0]
+    assert changed.outcomes[0].digest == chain(ChainConfig()).outcomes[0].digest
 
 
 def test_an_ignored_field_recomputes_nothing() -> None:
@@ -49,7 +49,12 @@ def test_an_ignored_field_recomputes_nothing() -> None:
 
 def test_prefect_shows_a_hit_as_cached() -> None:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, TaskRunFilter, TaskRunFilterName
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterId,
+        TaskRunFilter,
+        TaskRunFilterName,
+    )
 
     chain(ChainConfig(word="seen"))
     state = chain(ChainConfig(word="seen"), return_state=True)
@@ -89,7 +94,9 @@ def test_a_deleted_artifact_is_recomputed_though_prefect_remembers_it(home: Path
     assert states(chain(ChainConfig())) == {"spell": "cached", "repeat": "computed"}
 
 
-def test_a_home_copied_elsewhere_keeps_its_hits(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_copied_elsewhere_keeps_its_hits(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chain(ChainConfig())
     shutil.copytree(home, tmp_path / "moved")
     monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path / "moved"))
@@ -153,7 +160,10 @@ def test_metrics_of_a_cached_stage_are_seen_again_in_mlflow() -> None:
     assert by_name["repeat"].data.tags["cache.hit"] == "true"
     source = client.get_run(by_name["repeat"].data.tags["cache.source_run_id"])
     assert source.info.status == "FINISHED"
-    assert [point.value for point in client.get_metric_history(by_name["repeat"].info.run_id, "loss")] == [1.0, 0.5]
+    assert [point.value for point in client.get_metric_history(by_name["repeat"].info.run_id, "loss")] == [
+        1.0,
+        0.5,
+    ]
 
 
 def test_a_tracking_server_that_is_down_is_said_and_stops_nothing(

@@ -16,8 +16,8 @@ from infra.store import Store, content_digest, measure_files
 def record_of(folder: Path, key: str = "k" * 64, finished: str = "2026-01-01") -> Record:
     files = measure_files(folder)
     return Record(
-        stage="spell", version=1, key=key, kind="DatasetRef", digest=content_digest(files), config={"a": 1}, inputs={},
-        files=files, metrics={"m": 1.0}, seed=None, started=finished, finished=finished, seconds=1.0, mlflow_run_id=None,
+        stage="spell", version=1, key=key, kind="DatasetRef", digest=content_digest(files), config={"a": 1},
+        inputs={}, files=files, metrics={"m": 1.0}, seed=None, started=finished, finished=finished, seconds=1.0, mlflow_run_id=None,
         code_revision=None, libraries={}, hardware={},
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_a_path_with_blanks_survives_its_uri(store: Store, tmp_path: Path) -> No
 
 def test_a_lock_dies_with_its_holder(store: Store, tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from infra.settings import Settings; from infra.store import Store\n"
+        "import time; from pathlib import Path; from infra.settings import Settings; from infra.store import Store\n"
         f"with Store(Settings(home=Path({str(store.settings.home)!r}))).lock('k' * 64):\n"
         "    print('held', flush=True); time.sleep(60)"
     )
@@ -144,12 +144,17 @@ def test_a_lock_dies_with_its_holder(store: Store, tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True
+    )
     if mounted.returncode != 0:
         pytest.skip("a small file system cannot be mounted here: needs root")
     try:
         store = Store(Settings(home=small / "home"))
-        with pytest.raises(StoreError, match="the disk is full"), store.writing("spell", "k" * 64) as (output, _):
+        with (
+            pytest.raises(StoreError, match="the disk is full"),
+            store.writing("spell", "k" * 64) as (output, _),
+        ):
             (output / "big").write_bytes(b"x" * 1_000_000)
         assert not store.folder("spell", "k" * 64).exists()
         write(store)
