@@ -30,12 +30,13 @@ from infra.artifact import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
 from infra.errors import ArtifactError, ConfigError, StillhouseError  # noqa: E402
 from infra.explain import explain_miss  # noqa: E402
 from infra.fingerprint import canonical, stage_key  # noqa: E402
+from infra.history import keep_history, read_history  # noqa: E402
 from infra.progress import Progress  # noqa: E402
 from infra.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
 from infra.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from infra.store import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
-from infra.tracking import Point, Tracker  # noqa: E402
+from infra.tracking import Tracker  # noqa: E402
 
 logger = logging.getLogger(__name__)
 Metrics = Mapping[str, float]
@@ -183,7 +184,7 @@ class Stage(Generic[Inputs, Output]):
             with flow.store.writing(self.name, key) as (output, work):
                 run = StageRun(flow.store, output, work, flow.tracker, run_id, Progress(self.name))
                 metrics = {name: float(value) for name, value in self.function(run, config, **inputs).items()}
-                _keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
+                keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
                 files = measure_files(output)
                 record = Record(
                     stage=self.name,
@@ -269,15 +270,6 @@ def action(
     return decorate
 
 
-def read_history(folder: Path) -> list[Point]:
-    """Step metrics kept beside an artifact, as (name, value, step)."""
-    path = folder / HISTORY_FILE
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [(name, value, row["step"]) for row in rows for name, value in row.items() if name != "step"]
-
-
 def _given_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return str(parameters["key"])
 
@@ -286,17 +278,3 @@ def _outcome(record: Record, state: Any, seconds: float) -> StageOutcome:
     return StageOutcome(
         name=record.stage, state=state, seconds=round(seconds, 3), key=record.key, digest=record.digest
     )
-
-
-def _keep_history(source: Path, target: Path) -> None:
-    """Move the step metrics beside the artifact; a step repeated after a kill counts once, the last time."""
-    if not source.is_file():
-        return
-    by_step: dict[int, dict[str, float]] = {}
-    for line in source.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # The line that a kill cut short; its step was logged again.
-        by_step.setdefault(row["step"], {}).update(row)
-    target.write_text("".join(json.dumps(by_step[step]) + "\n" for step in sorted(by_step)), encoding="utf-8")

@@ -17,6 +17,7 @@ from filelock import FileLock
 from pydantic import JsonValue
 
 from infra.environment import running_services
+from infra.history import Point
 from infra.record import Record
 from infra.settings import Settings
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 BATCH = 500
 PARAMETER_LENGTH = 500
-Point = tuple[str, float, int]
 Result = TypeVar("Result")
 
 

@@ -57,6 +57,8 @@ def train_student(
             f"expected the teacher's {student.head.in_features} and {len(written.labels)}. "
             "Run teacher_outputs with this teacher."
         )
+    # Without dropout torch's fused attention has a backward pass on the CPU that doubles the time of a short text.
+    student.body.set_attn_implementation("eager")
     rows = encode(tokenizer, outputs.texts, config.max_length)
     validate = validation(held_out, info, tokenizer, config.max_length, config.mixed_precision)
     lesson = Lesson(rows, tokenizer.pad_token_id, distillation_loss(config, outputs), validate)

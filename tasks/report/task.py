@@ -12,10 +12,11 @@ from pydantic import BaseModel
 
 from infra.artifact import ArtifactRef
 from infra.environment import running_services
+from infra.history import read_history
 from infra.record import InputRecord, hardware
 from infra.run import FlowRun
 from infra.showcase import show_in_prefect
-from infra.stage import ActionRun, action, read_history
+from infra.stage import ActionRun, action
 from infra.store import write_atomically
 from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
 from tasks.report.summary import RunSummary, StageSummary

@@ -21,8 +21,8 @@ class TrainConfig(LoopConfig):
         description="tokens a text is cut to; unset: chosen from the data, see docs/own-table.md",
     )
     freeze_words: bool = Field(
-        True,
-        description="keep the word embeddings as they are: half of the weights, and two fifths of a step's time",
+        False,
+        description="keep the word embeddings as they are: a quarter less time, 0.3 points less accurate on CLINC150",
     )
     probe_c: float = Field(
         30.0, gt=0, description="inverse of the L2 penalty of the logistic regression that makes the head"

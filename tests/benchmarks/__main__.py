@@ -73,8 +73,8 @@ def page(reports: Sequence[BenchmarkReport]) -> str:
     lines = [
         "# Benchmarks", "",
         f"Written by `make bench`: {len(reports)} repeats of the benchmark stage in one run, each with "
-        f"{first.rounds} interleaved rounds of {first.timed} timed queries after {first.warmups} warm-ups, every runtime "
-        f"in a process of its own. Machine: {first.cpu}, {first.cores} cores, {', '.join(first.cpu_flags)}. "
+        f"{first.rounds} interleaved rounds of {first.timed} timed queries after {first.warmups} warm-ups, "
+        f"every runtime in a process of its own. Machine: {first.cpu}, {first.cores} cores, {', '.join(first.cpu_flags)}. "
         f"Query: \"{first.query}\". Median over the repeats (lowest to highest).", "",
         "| model | runtime | threads | MB | x smaller | p50 ms | x faster at p50 | p95 ms | rows/s |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",

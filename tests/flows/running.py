@@ -1,30 +1,37 @@
 """The flow's command line in a process of its own, which can be watched, killed and waited for.
 
-Such a process is forked from one that has imported everything: its work and its death are those of
+Such a process is forked from one that has imported everything once: its work and its death are those of
 `python -m flows.end_to_end`, without ten seconds of imports for each of some forty runs.
 """
 
-import json
 import multiprocessing
 import os
-import sys
+import re
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-IMPORTED = [
-    "flows.end_to_end", "tests.flows.imported", "mlflow.pyfunc", "accelerate", "datasets", "onnxscript",
-]  # fmt: skip
+# What the stages import when they run, after the flow, which sets the environment that Prefect reads at import.
+IMPORTED = ["flows.end_to_end", "mlflow.pyfunc", "torch", "accelerate", "transformers.exporters", "onnxruntime", "sklearn.svm",
+            "datasets", "duckdb", "statsmodels.api", "matplotlib.pyplot", "onnxscript", "skops.io"]  # fmt: skip
 PATIENCE = 200.0  # seconds for any run, on a busy machine
+OUTCOME = re.compile(r"^  (running|computed|cached) +(\w+)(?: +[\d.]+ s  ([0-9a-f]+))?$", re.MULTILINE)
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.flows.imported"])
+_forks.set_forkserver_preload(IMPORTED)
 
 
-class RunFailed(AssertionError):
-    """A run did not do what the test stands on; the message ends with what it printed."""
+@dataclass(frozen=True)
+class Line:
+    """What a run says of a stage: running, computed or cached; the digest's start unless it is running."""
+
+    state: str
+    stage: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -39,24 +46,68 @@ class Running:
         """Everything it wrote to stdout and stderr so far."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
+    @property
+    def lines(self) -> list[Line]:
+        """What it said of its stages so far."""
+        return [Line(*found) for found in OUTCOME.findall(self.printed)]
+
     def wait(self) -> int:
-        """The exit code; minus the signal's number for one that was killed."""
+        """The exit code; minus the signal's number when it was killed."""
         self.process.join(PATIENCE)
         if self.process.exitcode is None:
             self.process.kill()
-            raise RunFailed(f"the run did not end in {PATIENCE:.0f} s:\n{self.printed}")
+            raise TimeoutError(f"the run did not end in {PATIENCE:.0f} s:\n{self.printed}")
         return self.process.exitcode
 
-    def kill_when(self, said: str) -> None:
-        """SIGKILL as soon as it has printed a line with these words; fails when it ends without."""
+    def kill_in_stage(self, number: int) -> str | None:
+        """SIGKILL as soon as it has begun to compute `number` stages; the last one's name, None if it ended before."""
         deadline = time.monotonic() + PATIENCE
-        while said not in self.printed:
-            if not self.process.is_alive() or time.monotonic() > deadline:
-                raise RunFailed(f"the run never said {said!r}:\n{self.printed}")
+        while len(begun := [line.stage for line in self.lines if line.state == "running"]) < number:
+            if not self.process.is_alive():
+                return None
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the run began {len(begun)} of {number} stages:\n{self.printed}")
             time.sleep(0.005)
         self.kill()
+        return begun[-1]
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.process.kill()
         self.process.join(PATIENCE)
+
+
+def start(home: Path, argv: Sequence[str], **environment: str) -> Running:
+    """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file beside the home."""
+    descriptor, log = tempfile.mkstemp(prefix=f"{home.name}-", suffix=".log", dir=home.parent)
+    os.close(descriptor)
+    process = _forks.Process(target=_run, args=(list(argv), Path(log), {"STILLHOUSE_HOME": str(home)} | environment))
+    process.start()
+    return Running(process, Path(log))
+
+
+def run(home: Path, argv: Sequence[str], **environment: str) -> tuple[int, str]:
+    """Run it to its end: exit code and everything it printed."""
+    running = start(home, argv, **environment)
+    return running.wait(), running.printed
+
+
+def new_home(home: Path, tracking_database: Path, seeded: Path | None = None, stages: Sequence[str] = ()) -> Path:
+    """A home with MLflow's tables made; the artifacts of `stages` are taken over from the home `seeded`."""
+    (home / "mlflow").mkdir(parents=True)
+    shutil.copy(tracking_database, home / "mlflow" / "mlflow.db")
+    for stage in stages:
+        shutil.copytree(seeded / "artifacts" / stage, home / "artifacts" / stage)
+    return home
+
+
+def _run(argv: list[str], log: Path, environment: dict[str, str]) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.environ.update(environment)
+    from flows.end_to_end import COMMAND
+    from infra.settings import get_settings
+
+    get_settings.cache_clear()
+    raise SystemExit(COMMAND.main(argv))

@@ -1,6 +1,6 @@
 """A tiny real input for the whole flow: an encoder as it comes from a Hub, and a table that it can learn in seconds.
 
-The student comes out a little worse than its teacher, by design: every fourth in-scope row is told by rare words only, which
+The student comes out a little worse than its teacher, by design: every third in-scope row is told by rare words only, which
 the encoder knows and the student's small vocabulary cuts into letters. So the gate's margin alone decides whether the
 verdict is *pass*, *needs more rows* or *fail*.
 """
@@ -9,11 +9,14 @@ import csv
 import string
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from flows.config import EndToEndConfig
 
 OUT_OF_SCOPE = "oos"
 WORDS = {
@@ -24,12 +27,12 @@ WORDS = {
     OUT_OF_SCOPE: ["potato", "philosophy", "seven", "engine", "dinosaur", "marble"],
 }
 RARE = {
-    "balance": ["escrow", "lien", "accrual"],
-    "music": ["oboe", "fugue", "libretto"],
-    "travel": ["ferry", "visa", "layover"],
-    "weather": ["sleet", "gale", "drizzle"],
+    "balance": ["escrow", "lien", "accrual", "ledger", "bond", "dividend", "annuity", "lira"],
+    "music": ["oboe", "fugue", "libretto", "sonata", "viola", "ballad", "chorus", "drum"],
+    "travel": ["ferry", "visa", "layover", "tram", "cruise", "hostel", "gate", "voucher"],
+    "weather": ["sleet", "gale", "drizzle", "frost", "humid", "hail", "breeze", "thaw"],
 }
-RARE_EVERY = 4
+RARE_EVERY = 3
 COMMON = ["what", "is", "my", "the", "show", "please", "about", "tell", "me", "now", "today", "and", "can", "you", "next"]
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -40,7 +43,7 @@ VOCABULARY = [*KEPT, *(word for words in RARE.values() for word in words)]
 
 ROWS, TEST_SHARE = 240, 0.25
 LABELS = sorted(WORDS.keys() - {OUT_OF_SCOPE}) + [OUT_OF_SCOPE]
-PASS, NEEDS_MORE_ROWS, FAIL = 0.5, 0.15, 0.001  # margins of the gate, and what comes of them
+PASS, NEEDS_MORE_ROWS, FAIL = 0.5, 0.2, 0.001  # margins of the gate, and what comes of them
 # The smallest sizes at which every stage still does its work. float32 alone: the same weights on every CPU family.
 ASKED: dict[str, object] = {
     "dataset.test-share": TEST_SHARE, "tokenizer.vocabulary-size": len(KEPT),
@@ -67,6 +70,17 @@ class Tiny:
         named = {name.replace("__", ".").replace("_", "-"): value for name, value in changed.items()}
         asked = {"extract.table": self.table, "base.source": self.base} | ASKED | named
         return [word for name, value in asked.items() for word in (f"--{name}", str(value))]
+
+    def config(self) -> EndToEndConfig:
+        """The same, as it is asked for from Python."""
+        sections: dict[str, Any] = {"extract": {"table": (self.table,)}, "base": {"source": str(self.base)}}
+        for name, value in ASKED.items():
+            *path, field = name.replace("-", "_").split(".")
+            section = sections
+            for part in path:
+                section = section.setdefault(part, {})
+            section[field] = value
+        return EndToEndConfig(**sections)
 
 
 def write_tiny(folder: Path) -> Tiny:

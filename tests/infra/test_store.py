@@ -17,7 +17,8 @@ def record_of(folder: Path, key: str = "k" * 64, finished: str = "2026-01-01") -
     files = measure_files(folder)
     return Record(
         stage="spell", version=1, key=key, kind="DatasetRef", digest=content_digest(files), config={"a": 1},
-        inputs={}, files=files, metrics={"m": 1.0}, seed=None, started=finished, finished=finished, seconds=1.0, mlflow_run_id=None,
+        inputs={}, files=files, metrics={"m": 1.0}, seed=None,
+        started=finished, finished=finished, seconds=1.0, mlflow_run_id=None,
         code_revision=None, libraries={}, hardware={},
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_teacher_learns_more_than_its_probe_and_opens_as_a_checkpoint(tmp_path, base, dataset):
     logged = []
-    config = CONFIG.model_copy(update={"epochs": 6, "freeze_words": False})
+    config = CONFIG.model_copy(update={"epochs": 6})
     metrics = train(base, dataset, tmp_path, config, lambda values, step: logged.append((step, dict(values))))
     assert metrics["validation_accuracy"] > 0.8
     probed = logged[0][1]["validation_accuracy"]
@@ -92,6 +92,16 @@ def test_linear_probe_leaves_the_encoder_as_it_was(tmp_path, base, dataset):
     assert metrics["validation_accuracy"] > 0.4
     body, before = SentenceClassifier.load(tmp_path / "out").body, SentenceClassifier.from_base(base, 2).body
     assert all(torch.equal(value, before.state_dict()[name]) for name, value in body.state_dict().items())
+
+
+def test_frozen_word_embeddings_stay_as_they_were(tmp_path, base, dataset):
+    train(base, dataset, tmp_path, CONFIG.model_copy(update={"epochs": 1, "freeze_words": True}))
+    trained, before = (
+        SentenceClassifier.load(tmp_path / "out").body,
+        SentenceClassifier.from_base(base, 2).body,
+    )
+    name = "embeddings.word_embeddings.weight"
+    assert torch.equal(trained.state_dict()[name], before.state_dict()[name])
 
 
 def test_labels_without_out_of_scope_are_learned(tmp_path, base):
