@@ -108,13 +108,18 @@ class FlowCommand(Generic[Config, Record, Result]):
         return merge(layers)
 
     def _fields(self, argv: list[str]) -> Layer:
+        names = ", ".join(sorted(path.stem for path in self.presets.glob("*.yaml")))
         parser = _Parser(
             prog=f"python -m flows.{self.name}",
-            description=self.description,
+            usage=f"python -m flows.{self.name} [--section.field VALUE ...] [--config FILE.yaml] [--preset NAME] "
+            "[--dry-run] [--report FILE.json] [--verify full]",
+            description=f"{self.description} Strength, the strongest first: a field on the command line, --config, "
+            "the environment (STILLHOUSE_SECTION__FIELD), --preset.",
             epilog=(
-                "and: --preset NAME | --config FILE.yaml | --dry-run (what would be computed, and why) | "
-                "--report FILE.json (the result as JSON) | --verify full (read every byte of each cached artifact). "
-                f"Presets: {', '.join(sorted(path.stem for path in self.presets.glob('*.yaml')))}. "
+                "--config FILE.yaml: fields from a file. "
+                f"--preset NAME: fields that ship with the flow ({names}). "
+                "--dry-run: what would be computed, and which field or input is why. "
+                "--report FILE.json: the result as JSON. --verify full: read every byte of each cached artifact. "
                 "Exit codes: 0 pass, 2 wrong input, 3 fail, 4 needs more rows."
             ),
             allow_abbrev=False,

@@ -107,7 +107,7 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
     stages = [name for name in CHAIN if name not in SOURCES]
     seconds = {"train_teacher": 165.2, "distill": 189.7, "benchmark": 62.0, "teacher_outputs": 21.4}
     path = (
-        "/work/.stillhouse/hub/models/stillhouse/clinc150-intents/snapshots/0c0ffee0"
+        "/srv/.stillhouse/hub/models/stillhouse/clinc150-intents/snapshots/0c0ffee0"
         if outcome == "pass"
         else None
     )
