@@ -83,8 +83,12 @@ def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
         epochs=plan.student_epochs,
         layers=plan.student_layers,
         intermediate_size=plan.intermediate_size,
-        max_length=plan.max_length,
     )
+    if "max_length" not in config.distill.model_fields_set:
+        # A student cannot be asked for more than its teacher has seen.
+        distill = distill.model_copy(
+            update={"max_length": min(plan.max_length, train.max_length or plan.max_length)}
+        )
     return config.model_copy(
         update={
             "train": train,

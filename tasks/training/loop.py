@@ -107,11 +107,12 @@ class _Run(Generic[Model]):
         self.best: dict[str, torch.Tensor] = {}
         self.progress = Progress()
         self.losses: list[torch.Tensor] = []
+        self.total = 0
         self._restore()
 
     def to_end(self, epochs: int) -> Progress:
         per_epoch = -(-len(self.lengths) // self.config.batch_size)
-        total = per_epoch * epochs
+        self.total = total = per_epoch * epochs
         with tqdm(
             total=total, initial=self.progress.step, unit="step", desc="training", disable=False
         ) as bar:
@@ -169,7 +170,7 @@ class _Run(Generic[Model]):
                 f"the training loss is {loss} at step {self.progress.step}: expected a number. Give a "
                 f"lower learning rate than {self.config.learning_rate}, or mixed_precision no."
             )
-        self._emit({"train_loss": loss})
+        self._emit({"train_loss": loss, "progress": self.progress.step / self.total})
 
     def _validate(self, epoch: int, bar: tqdm) -> None:
         """Validate after `epoch` epochs and keep the weights when they are the best so far."""

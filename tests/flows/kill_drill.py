@@ -21,7 +21,10 @@ from prefect.testing.utilities import prefect_test_harness
 from tests.flows.running import Running, start
 from tests.flows.tiny import write_tiny
 
-MEASURED = {"benchmark", "gate"}  # a benchmark is a measurement: it, and what is judged by it, has bytes of its own
+MEASURED = {
+    "benchmark",
+    "gate",
+}  # a benchmark is a measurement: it, and what is judged by it, has bytes of its own
 Stages = list[tuple[str, str]]
 
 
@@ -64,7 +67,9 @@ def drill(begin: Callable[[], Running], kills: int, longest: float, moments: ran
 
 def main() -> int:
     """Drill until the kills are spent, and say what was found."""
-    parser = argparse.ArgumentParser(description="Kill the flow at random moments; compare with an unbroken run.")
+    parser = argparse.ArgumentParser(
+        description="Kill the flow at random moments; compare with an unbroken run."
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=6.0, help="seconds from a start to a kill, at most")
@@ -79,7 +84,9 @@ def main() -> int:
         faults = 0
         while left > 0:
             home += 1
-            result = drill(lambda: start(place / f"home{home}", tiny.arguments()), left, asked.longest, moments)
+            result = drill(
+                lambda: start(place / f"home{home}", tiny.arguments()), left, asked.longest, moments
+            )
             left -= result.kills
             same = _unmeasured(result.digests) == _unmeasured(finished(unbroken))
             faults += bool(result.lost) or not same or result.exit_code != code

@@ -59,17 +59,15 @@ class Running:
             raise TimeoutError(f"the run did not end in {PATIENCE:.0f} s:\n{self.printed}")
         return self.process.exitcode
 
-    def kill_in_stage(self, number: int) -> str | None:
-        """SIGKILL as soon as it has begun to compute `number` stages; the last one's name, None if it ended before."""
+    def kill_in(self, stage: str) -> bool:
+        """SIGKILL as soon as it has begun to compute `stage`; whether that stage was still under way then."""
         deadline = time.monotonic() + PATIENCE
-        while len(begun := [line.stage for line in self.lines if line.state == "running"]) < number:
-            if not self.process.is_alive():
-                return None
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the run began {len(begun)} of {number} stages:\n{self.printed}")
+        while not any(line.state == "running" and line.stage == stage for line in self.lines):
+            if not self.process.is_alive() or time.monotonic() > deadline:
+                raise TimeoutError(f"the run never began {stage}:\n{self.printed}")
             time.sleep(0.005)
         self.kill()
-        return begun[-1]
+        return self.lines[-1] == Line("running", stage, "")
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -81,7 +79,9 @@ def start(home: Path, argv: Sequence[str], **environment: str) -> Running:
     """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file beside the home."""
     descriptor, log = tempfile.mkstemp(prefix=f"{home.name}-", suffix=".log", dir=home.parent)
     os.close(descriptor)
-    process = _forks.Process(target=_run, args=(list(argv), Path(log), {"STILLHOUSE_HOME": str(home)} | environment))
+    process = _forks.Process(
+        target=_run, args=(list(argv), Path(log), {"STILLHOUSE_HOME": str(home)} | environment)
+    )
     process.start()
     return Running(process, Path(log))
 
@@ -92,7 +92,9 @@ def run(home: Path, argv: Sequence[str], **environment: str) -> tuple[int, str]:
     return running.wait(), running.printed
 
 
-def new_home(home: Path, tracking_database: Path, seeded: Path | None = None, stages: Sequence[str] = ()) -> Path:
+def new_home(
+    home: Path, tracking_database: Path, seeded: Path | None = None, stages: Sequence[str] = ()
+) -> Path:
     """A home with MLflow's tables made; the artifacts of `stages` are taken over from the home `seeded`."""
     (home / "mlflow").mkdir(parents=True)
     shutil.copy(tracking_database, home / "mlflow" / "mlflow.db")

@@ -86,7 +86,9 @@ def test_the_html_report_is_one_page_that_shows_every_stage(unbroken: Unbroken) 
     assert not re.search(r"""(src|href)=["'](https?:|//|file:)""", page)
 
 
-def test_the_data_set_is_on_the_hub_with_a_card_that_is_read_by_it(unbroken: Unbroken, tmp_path: Path) -> None:
+def test_the_data_set_is_on_the_hub_with_a_card_that_is_read_by_it(
+    unbroken: Unbroken, tmp_path: Path
+) -> None:
     folder = unbroken.home / "hub" / "datasets" / "local" / "tiny-requests" / "main"
     assert sorted(path.name for path in folder.glob("data/*")) == [
         f"{split}-00000-of-00001.parquet" for split in ("test", "train", "validation")]  # fmt: skip
@@ -155,7 +157,11 @@ def test_the_documented_lines_use_a_release_without_this_project(unbroken: Unbro
     script = f"for text in {texts!r}:\n{textwrap.indent(lines, '    ')}"
     script += "import sys\nprint({'torch', 'transformers', 'infra', 'tasks'} & set(sys.modules))\n"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", script], cwd=str(unbroken.summary.release), capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", script],
+        cwd=str(unbroken.summary.release),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     *answers, imported = done.stdout.splitlines()
     labels = load_info(dataset).labels

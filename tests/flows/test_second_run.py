@@ -80,14 +80,18 @@ def test_a_dry_run_hits_what_is_above_a_changed_field_and_names_it(unbroken: Unb
     assert "temperature: 2.0 -> 5.0" in why
 
 
-def test_a_dry_run_on_a_bare_home_plans_every_stage_and_writes_nothing(unbroken: Unbroken, tmp_path: Path) -> None:
+def test_a_dry_run_on_a_bare_home_plans_every_stage_and_writes_nothing(
+    unbroken: Unbroken, tmp_path: Path
+) -> None:
     code, printed = run(tmp_path / "bare", [*unbroken.tiny.arguments(), "--dry-run"])
     assert code == 0
     assert [line.split()[1] for line in printed.splitlines() if line.startswith("miss")] == STAGES
     assert not (tmp_path / "bare" / "artifacts").exists()
 
 
-def test_a_changed_byte_and_a_deleted_folder_are_said_and_computed_again(unbroken: Unbroken, copied_home: Path) -> None:
+def test_a_changed_byte_and_a_deleted_folder_are_said_and_computed_again(
+    unbroken: Unbroken, copied_home: Path
+) -> None:
     changed = artifact_file(copied_home, "distill", "model.safetensors")
     content = bytearray(changed.read_bytes())
     content[-1] ^= 1
@@ -128,7 +132,9 @@ def test_a_model_that_does_not_pass_is_a_result_with_an_exit_code_of_its_own(
     assert not (copied_home / "hub" / "models").exists()
 
 
-def test_a_tracking_server_that_is_down_is_said_and_the_release_is_made(unbroken: Unbroken, copied_home: Path) -> None:
+def test_a_tracking_server_that_is_down_is_said_and_the_release_is_made(
+    unbroken: Unbroken, copied_home: Path
+) -> None:
     for name in ("hub", "artifacts/package"):
         shutil.rmtree(copied_home / name)
     down = {"STILLHOUSE_MLFLOW_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -33,7 +33,23 @@ RARE = {
     "weather": ["sleet", "gale", "drizzle", "frost", "humid", "hail", "breeze", "thaw"],
 }
 RARE_EVERY = 3
-COMMON = ["what", "is", "my", "the", "show", "please", "about", "tell", "me", "now", "today", "and", "can", "you", "next"]
+COMMON = [
+    "what",
+    "is",
+    "my",
+    "the",
+    "show",
+    "please",
+    "about",
+    "tell",
+    "me",
+    "now",
+    "today",
+    "and",
+    "can",
+    "you",
+    "next",
+]
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = [*string.ascii_lowercase, *string.digits, *string.punctuation]
