@@ -91,6 +91,7 @@ def release(
     from tasks.deploy.package import read_package
     from tasks.deploy.release import assemble_release
     from tasks.labelled_text.dataset import load_info
+    from tasks.results.plots import plot_tradeoff
 
     facts = CardFacts(
         config=config,
@@ -107,8 +108,9 @@ def release(
     )
     passed = facts.verdict.verdict == "pass"
     aliases = ("challenger", "champion") if passed else ("challenger",)
-    plots = find_plots(run.path(evaluation), run.path(benchmark))
     with tempfile.TemporaryDirectory(prefix="stillhouse-release-") as scratch:
+        plot_tradeoff(facts.evaluation, facts.benchmark, Path(scratch) / "tradeoff.png")
+        plots = (Path(scratch) / "tradeoff.png", *find_plots(run.path(evaluation), run.path(benchmark)))
         folder = assemble_release(run.path(package), facts, plots, Path(scratch) / "release")
         pushed = _push(run, facts, folder) if passed else None
         version = run.tracker.register_model(

@@ -39,7 +39,7 @@ def plot_tradeoff(evaluation: EvaluationReport, benchmark: BenchmarkReport, path
     accuracies = {name: evaluation.scores(name).accuracy for name in shown}
     with canvas(path, 7.6, 4.8) as (axes,):
         axes.set_xscale("log")
-        axes.set_xlim(min(t.p50_ms for t in shown.values()) / 2.2, yardstick.p50_ms * 2.2)
+        axes.set_xlim(min(t.p50_ms for t in shown.values()) / 4, yardstick.p50_ms * 2.2)
         low, high = min(accuracies.values()), max(accuracies.values())
         room = max(0.01, 0.35 * (high - low))
         axes.set_ylim(low - room, high + room)
