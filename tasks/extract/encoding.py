@@ -11,6 +11,8 @@ from typing import BinaryIO, TextIO, cast
 
 from infra.errors import DataError
 
+STRAY_NULS = 0.01  # share of lines with NUL bytes up to which a file is still text: exports have a few
+FEWEST_LINES = 1000  # lines read before a file with many of them is given up
 LONGEST_LINE = 1 << 26  # bytes; a longer one is no table, and would be read into memory whole
 SAMPLE_BYTES = 1 << 16  # of the lines that are not UTF-8, for guessing what they are
 SHOWN = 5  # line numbers named in a message
@@ -43,6 +45,7 @@ class _Survey:
     first_broken: list[int] = field(default_factory=list)
     sample: bytearray = field(default_factory=bytearray)
     proper: int = 0  # lines with characters beyond ASCII that are UTF-8
+    nul: list[int] = field(default_factory=list)  # lines with NUL bytes
 
     def add(self, number: int, line: bytes) -> None:
         try:
@@ -68,7 +71,9 @@ def detect_encoding(path: Path) -> Encoding:
             return Encoding(name, f"{path.name} is {name.upper()} by its byte order mark, and was decoded so")
     survey = _survey(path)
     if not survey.broken:
-        return Encoding("utf-8-sig")
+        stray = numbers(survey.nul[:SHOWN], len(survey.nul))
+        note = f"{path.name}, line {stray} holds a NUL character, which is left out of the text"
+        return Encoding("utf-8-sig", note if survey.nul else None)
     lines = numbers(survey.first_broken, survey.broken)
     if survey.proper >= survey.broken:
         raise DataError(
@@ -137,11 +142,16 @@ def _survey(path: Path) -> _Survey:
                     f"{remedy}"
                 )
             if b"\0" in line:
-                raise DataError(
-                    f"{path.name}, line {number} holds NUL bytes: expected text. Save the file as UTF-8."
-                )
+                survey.nul.append(number)
             if not line.isascii():
                 survey.add(number, line)
+            if len(survey.nul) > max(1, STRAY_NULS * number) and number >= FEWEST_LINES:
+                break
+    if len(survey.nul) > STRAY_NULS * number:
+        raise DataError(
+            f"{path.name}, line {numbers(survey.nul[:SHOWN], len(survey.nul))} holds NUL bytes: expected text. "
+            "Save the file as UTF-8."
+        )
     return survey
 
 

@@ -75,20 +75,18 @@ class Running:
         self.process.join(PATIENCE)
 
 
-def start(home: Path, argv: Sequence[str], **environment: str) -> Running:
-    """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file beside the home."""
-    descriptor, log = tempfile.mkstemp(prefix=f"{home.name}-", suffix=".log", dir=home.parent)
+def start(home: Path, argv: Sequence[str], log: Path | None = None, **environment: str) -> Running:
+    """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file in `log`, or beside the home."""
+    descriptor, path = tempfile.mkstemp(prefix="run-", suffix=".log", dir=log or home.parent)
     os.close(descriptor)
-    process = _forks.Process(
-        target=_run, args=(list(argv), Path(log), {"STILLHOUSE_HOME": str(home)} | environment)
-    )
+    process = _forks.Process(target=_run, args=(list(argv), Path(path), {"STILLHOUSE_HOME": str(home)} | environment))
     process.start()
-    return Running(process, Path(log))
+    return Running(process, Path(path))
 
 
-def run(home: Path, argv: Sequence[str], **environment: str) -> tuple[int, str]:
+def run(home: Path, argv: Sequence[str], log: Path | None = None, **environment: str) -> tuple[int, str]:
     """Run it to its end: exit code and everything it printed."""
-    running = start(home, argv, **environment)
+    running = start(home, argv, log, **environment)
     return running.wait(), running.printed
 
 

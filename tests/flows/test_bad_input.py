@@ -6,8 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,3 +100,17 @@ def test_one_message_and_the_store_as_it_was(
         f"artifacts/{stage}" for stage in finished}  # fmt: skip
     records = list(Store(Settings(home=copied_home)).records())
     assert len(records) == len(list(copied_home.glob("artifacts/*/*")))
+
+
+def test_a_wrong_word_typed_at_a_shell_is_said_in_a_moment(unbroken: Unbroken, tmp_path: Path) -> None:
+    """The command itself, imports and all: nothing is made before what was asked is known to be right."""
+    argv = [sys.executable, "-m", "flows.end_to_end", *unbroken.tiny.arguments(distill__temperature=0)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == USAGE_ERROR
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "ConfigError: the config cannot be used:",
+        "  distill.temperature is '0': input should be greater than 0. --help lists every field with its bounds."]  # fmt: skip
+    assert not (tmp_path / "home" / "artifacts").exists()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from infra.errors import DataError
 from tasks.extract.csv_table import CsvTable
+from tasks.extract.encoding import detect_encoding
 
 
 def written(folder: Path, text: str | bytes, name: str = "tickets.csv") -> Path:
@@ -154,3 +155,11 @@ def test_what_the_csv_module_writes_comes_back(
     csv.writer(buffer).writerows([("text", "label"), *rows])
     path = written(tmp_path_factory.mktemp("csv"), buffer.getvalue())
     assert [tuple(row.values()) for row in read(CsvTable(path))] == rows
+
+
+def test_a_stray_nul_in_a_long_file_is_said_and_the_rows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    lines = [f"text {i},x" for i in range(300)]
+    lines[150] = "te\0xt,x"
+    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    assert "line 152 holds a NUL character" in str(detect_encoding(path).note)
