@@ -7,16 +7,17 @@ stage was computed again, or a digest differs.
 """
 
 import argparse
+import os
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from prefect.testing.utilities import prefect_test_harness
 
 from tests.flows.running import Running, start
 from tests.flows.tiny import write_tiny
@@ -45,10 +46,12 @@ def finished(running: Running) -> Stages:
 
 def lost(runs: Sequence[Running]) -> list[str]:
     """Stages that one of successive runs had finished and a later one computed again."""
-    again = []
-    for before, after in zip(runs, runs[1:], strict=False):
-        ended = [line for line in after.lines if line.state != "running"]
-        again += [now.stage for _, now in zip(finished(before), ended, strict=False) if now.state != "cached"]
+    again: list[str] = []
+    done: Stages = []
+    for running in runs:
+        ended = [line for line in running.lines if line.state != "running"]
+        again += [line.stage for line in ended[: len(done)] if line.state != "cached"]
+        done = max(done, finished(running), key=len)
     return again
 
 
@@ -72,32 +75,53 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--longest", type=float, default=6.0, help="seconds from a start to a kill, at most")
+    parser.add_argument(
+        "--longest",
+        type=float,
+        help="seconds from a start to its kill, at most; default: a third of an unbroken run",
+    )
     asked = parser.parse_args()
-    moments, left, home = random.Random(asked.seed), asked.kills, 0
-    with tempfile.TemporaryDirectory(prefix="kill-drill-") as folder, prefect_test_harness():
-        place, tiny = Path(folder), write_tiny(Path(folder))
-        began = time.monotonic()
-        unbroken = start(place / "unbroken", tiny.arguments())
-        code = unbroken.wait()
-        sys.stderr.write(f"unbroken: exit code {code}, {time.monotonic() - began:.0f} s\n")
-        faults = 0
-        while left > 0:
-            home += 1
-            result = drill(
-                lambda: start(place / f"home{home}", tiny.arguments()), left, asked.longest, moments
-            )
-            left -= result.kills
-            same = _unmeasured(result.digests) == _unmeasured(finished(unbroken))
-            faults += bool(result.lost) or not same or result.exit_code != code
-            sys.stderr.write(
-                f"home {home}: {result.kills} kills, exit code {result.exit_code}, digests "
-                f"{'the same' if same else 'DIFFERENT'}, computed again: {dict(Counter(result.lost)) or 'nothing'}\n"
-            )
+    with tempfile.TemporaryDirectory(prefix="kill-drill-") as folder, prefect_server(Path(folder)):
+        return drill_all(Path(folder), asked.kills, asked.longest, random.Random(asked.seed))
+
+
+def drill_all(place: Path, kills: int, longest: float | None, moments: random.Random) -> int:
+    """Drill home after home in `place`; 1 if one of them ended otherwise than an unbroken run."""
+    tiny, began = write_tiny(place), time.monotonic()
+    unbroken = start(place / "unbroken", tiny.arguments())
+    code, seconds = unbroken.wait(), time.monotonic() - began
+    sys.stderr.write(f"unbroken: exit code {code}, {seconds:.0f} s\n")
+    faults = homes = 0
+    while kills > 0:
+        homes += 1
+        begin = partial(start, place / f"home{homes}", tiny.arguments())
+        result = drill(begin, kills, longest or seconds / 3, moments)
+        kills -= result.kills
+        same = unmeasured(result.digests) == unmeasured(finished(unbroken))
+        faults += bool(result.lost) or not same or result.exit_code != code
+        sys.stderr.write(
+            f"home {homes}: {result.kills} kills, exit code {result.exit_code}, digests "
+            f"{'the same' if same else 'DIFFERENT'}, computed again: {dict(Counter(result.lost)) or 'nothing'}\n"
+        )
     return int(faults > 0)
 
 
-def _unmeasured(stages: Stages) -> Stages:
+@contextmanager
+def prefect_server(place: Path) -> Iterator[None]:
+    """A server of the drill's own, as the test suite has one: the developer's is left alone."""
+    os.environ |= {"STILLHOUSE_HOME": str(place), "PREFECT_HOME": str(place / "prefect")}
+    (place / "prefect").mkdir()
+    # Prefect reads its environment when it is imported, so not before it is set.
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=180):
+        os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value()
+        yield
+
+
+def unmeasured(stages: Stages) -> Stages:
+    """Stages whose bytes do not depend on a stopwatch."""
     return [stage for stage in stages if stage[0] not in MEASURED]
 
 

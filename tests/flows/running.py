@@ -79,7 +79,9 @@ def start(home: Path, argv: Sequence[str], log: Path | None = None, **environmen
     """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file in `log`, or beside the home."""
     descriptor, path = tempfile.mkstemp(prefix="run-", suffix=".log", dir=log or home.parent)
     os.close(descriptor)
-    process = _forks.Process(target=_run, args=(list(argv), Path(path), {"STILLHOUSE_HOME": str(home)} | environment))
+    process = _forks.Process(
+        target=_run, args=(list(argv), Path(path), {"STILLHOUSE_HOME": str(home)} | environment)
+    )
     process.start()
     return Running(process, Path(path))
 

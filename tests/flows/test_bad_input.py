@@ -105,7 +105,9 @@ def test_one_message_and_the_store_as_it_was(
 def test_a_wrong_word_typed_at_a_shell_is_said_in_a_moment(unbroken: Unbroken, tmp_path: Path) -> None:
     """The command itself, imports and all: nothing is made before what was asked is known to be right."""
     argv = [sys.executable, "-m", "flows.end_to_end", *unbroken.tiny.arguments(distill__temperature=0)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
+    }
     environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
     done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == USAGE_ERROR

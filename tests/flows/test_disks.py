@@ -42,7 +42,6 @@ def fill(disk: Path, free: int) -> Path:
 @pytest.mark.parametrize(("missing", "free"), [
     pytest.param("artifacts/curate", 0, id="curate"),
     pytest.param("artifacts/train_teacher", 80_000, id="checkpoint"),
-    pytest.param("artifacts/export_onnx", 20_000, id="onnx"),
     pytest.param("hub/models", 80_000, id="push"),
     pytest.param("reports", 80_000, id="report"),
 ])  # fmt: skip

@@ -1,5 +1,6 @@
 """`kill -9` in every stage, one after the other in one home, and at random moments: nothing lost, nothing twice."""
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 from infra.settings import Settings
 from infra.store import Store
 from tests.flows.conftest import Unbroken
-from tests.flows.kill_drill import drill, finished, lost
+from tests.flows.kill_drill import drill, finished, lost, unmeasured
 from tests.flows.running import Running, new_home, start
 from tests.flows.test_end_to_end import STAGES, tracking
 
@@ -56,17 +57,14 @@ def test_every_stage_was_killed_while_it_was_under_way(killed: Killed) -> None:
 def test_a_rerun_finds_all_that_was_finished_and_repeats_only_the_killed_stage(killed: Killed) -> None:
     runs = [*killed.runs, killed.last]
     assert lost(runs) == []
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in itertools.pairwise(runs):
         assert finished(after)[: len(finished(before))] == finished(before)
 
 
 def test_the_release_after_all_kills_is_that_of_an_unbroken_run(unbroken: Unbroken, killed: Killed) -> None:
     assert killed.last.process.exitcode == 0, killed.last.printed
     expected = [(stage.name, stage.digest[:12]) for stage in unbroken.summary.stages]
-    # A benchmark is a measurement, so it and what is judged by it have bytes of their own.
-    measured = {"benchmark", "gate"}
-    assert [pair for pair in finished(killed.last) if pair[0] not in measured] == [
-        pair for pair in expected if pair[0] not in measured]  # fmt: skip
+    assert unmeasured(finished(killed.last)) == unmeasured(expected)
 
 
 def test_kills_leave_no_half_artifact_and_no_process_behind(killed: Killed) -> None:

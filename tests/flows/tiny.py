@@ -58,7 +58,7 @@ KEPT = [*SPECIAL, *PIECES, *COMMON, *(word for words in WORDS.values() for word 
 VOCABULARY = [*KEPT, *(word for words in RARE.values() for word in words)]
 
 ROWS, TEST_SHARE = 240, 0.25
-LABELS = sorted(WORDS.keys() - {OUT_OF_SCOPE}) + [OUT_OF_SCOPE]
+LABELS = [*sorted(WORDS.keys() - {OUT_OF_SCOPE}), OUT_OF_SCOPE]
 PASS, NEEDS_MORE_ROWS, FAIL = 0.5, 0.2, 0.001  # margins of the gate, and what comes of them
 # The smallest sizes at which every stage still does its work. float32 alone: the same weights on every CPU family.
 ASKED: dict[str, object] = {
