@@ -1,10 +1,8 @@
 """`kill -9` in every stage, one after the other in one home, and at random moments: nothing lost, nothing twice."""
 
-import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,75 +15,65 @@ from infra.settings import Settings
 from infra.store import Store
 from tests.flows.conftest import Unbroken
 from tests.flows.kill_drill import drill, finished, lost, unmeasured
-from tests.flows.running import Running, new_home, start
+from tests.flows.running import new_home, start
 from tests.flows.test_end_to_end import STAGES, tracking
 
-pytestmark = pytest.mark.slow
-MISSED = 3  # kills that may come too late, of fifteen: some stages take a few hundredths of a second
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+TOO_LATE = 3  # kills of fifteen that may come when the stage is done: some take a few hundredths of a second
 
 
-@dataclass(frozen=True)
-class Killed:
-    """A home in which the flow was killed in each stage, the runs that were, and the one that came to its end."""
-
-    home: Path
-    runs: list[Running]
-    under_way: list[str]
-    last: Running
-
-
-@pytest.fixture(scope="module")
-def killed(
-    unbroken: Unbroken, tmp_path_factory: pytest.TempPathFactory, tracking_database: Path
-) -> Iterator[Killed]:
-    home = new_home(tmp_path_factory.mktemp("kills") / "home", tracking_database)
-    runs, under_way = [], []
+def test_a_kill_in_any_stage_costs_that_stage_only(
+    unbroken: Unbroken, tmp_path: Path, tracking_database: Path
+) -> None:
+    """One long test, for its sixteen runs build on each other."""
+    home = new_home(tmp_path / "home", tracking_database)
+    begin = partial(start, home, unbroken.tiny.arguments())
+    runs, under_way = [], set()
     for stage in dict.fromkeys(STAGES):
-        runs.append(start(home, unbroken.tiny.arguments()))
+        runs.append(begin())
         if runs[-1].kill_in(stage):
-            under_way.append(stage)
-    last = start(home, unbroken.tiny.arguments())
-    last.wait()
-    yield Killed(home, runs, under_way, last)
+            under_way.add(stage)
+    runs.append(begin())
+    assert runs[-1].wait() == 0, runs[-1].printed
 
-
-def test_every_stage_was_killed_while_it_was_under_way(killed: Killed) -> None:
-    assert len(killed.under_way) >= len(set(STAGES)) - MISSED
-    assert {"train_teacher", "distill", "export_onnx", "evaluate", "benchmark"} <= set(killed.under_way)
-
-
-def test_a_rerun_finds_all_that_was_finished_and_repeats_only_the_killed_stage(killed: Killed) -> None:
-    runs = [*killed.runs, killed.last]
+    assert len(under_way) >= len(set(STAGES)) - TOO_LATE
+    assert {"train_teacher", "distill", "export_onnx", "evaluate", "benchmark"} <= under_way
     assert lost(runs) == []
-    for before, after in itertools.pairwise(runs):
-        assert finished(after)[: len(finished(before))] == finished(before)
-
-
-def test_the_release_after_all_kills_is_that_of_an_unbroken_run(unbroken: Unbroken, killed: Killed) -> None:
-    assert killed.last.process.exitcode == 0, killed.last.printed
     expected = [(stage.name, stage.digest[:12]) for stage in unbroken.summary.stages]
-    assert unmeasured(finished(killed.last)) == unmeasured(expected)
+    assert unmeasured(finished(runs[-1])) == unmeasured(expected)
+    assert_nothing_is_left_behind(home)
+    assert_killed_runs_are_shown_as_killed(home, len(runs) - 1)
 
 
-def test_kills_leave_no_half_artifact_and_no_process_behind(killed: Killed) -> None:
-    store = Store(Settings(home=killed.home))
-    folders = {path for stage in (killed.home / "artifacts").iterdir() for path in stage.iterdir()}
+def test_kills_at_random_moments_lose_nothing(
+    unbroken: Unbroken, tmp_path: Path, tracking_database: Path
+) -> None:
+    # The benchmark's artifact is given: it has been killed above, and takes longer than all else together.
+    home = new_home(tmp_path / "home", tracking_database, unbroken.home, ["benchmark"])
+    seconds = sum(stage.seconds for stage in unbroken.summary.stages if stage.name != "benchmark")
+    drilled = drill(partial(start, home, unbroken.tiny.arguments()), 3, seconds / 3, random.Random(20))
+    assert drilled.exit_code == 0
+    assert drilled.lost == []
+    assert drilled.digests == [(stage.name, stage.digest[:12]) for stage in unbroken.summary.stages]
+
+
+def assert_nothing_is_left_behind(home: Path) -> None:
+    """No half artifact, no work folder, no mark of a run under way, no process."""
+    store = Store(Settings(home=home))
+    folders = {path for stage in (home / "artifacts").iterdir() for path in stage.iterdir()}
     assert folders == {store.folder(record.stage, record.key) for record in store.records()}
     for left_over in ("runs", "work"):
-        assert list((killed.home / left_over).iterdir()) == []
-    assert [process.pid for process in psutil.process_iter() if belongs_to(process, killed.home)] == []
+        assert list((home / left_over).iterdir()) == []
+    assert [process.pid for process in psutil.process_iter() if belongs_to(process, home)] == []
 
 
-def test_killed_runs_are_not_shown_as_running(killed: Killed) -> None:
-    client = tracking(killed.home)
+def assert_killed_runs_are_shown_as_killed(home: Path, kills: int) -> None:
+    """In MLflow all of them; in Prefect none is running still."""
+    client = tracking(home)
     experiment = client.get_experiment_by_name("stillhouse/end_to_end")
     assert experiment is not None
-    statuses = Counter(
-        run.info.status
-        for run in client.search_runs([experiment.experiment_id], "tags.`prefect.flow_run_id` != ''")
-    )
-    assert statuses["RUNNING"] == 0
-    assert statuses["KILLED"] >= len(killed.under_way)
+    parents = client.search_runs([experiment.experiment_id], "attributes.run_name = 'end_to_end'")
+    assert Counter(run.info.status for run in parents) == {"KILLED": kills, "FINISHED": 1}
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     with get_client(sync_client=True) as prefect:
         assert prefect.read_flow_runs(flow_run_filter=FlowRunFilter(state=running)) == []
@@ -96,15 +84,3 @@ def belongs_to(process: psutil.Process, home: Path) -> bool:
         return process.environ().get("STILLHOUSE_HOME") == str(home)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-
-
-def test_kills_at_random_moments_lose_nothing(
-    unbroken: Unbroken, tmp_path: Path, tracking_database: Path
-) -> None:
-    # The benchmark's artifact is given: it has been killed above, and takes longer than all else together.
-    home = new_home(tmp_path / "home", tracking_database, unbroken.home, ["benchmark"])
-    seconds = sum(stage.seconds for stage in unbroken.summary.stages if stage.name != "benchmark")
-    drilled = drill(lambda: start(home, unbroken.tiny.arguments()), 3, seconds / 3, random.Random(20))
-    assert drilled.exit_code == 0
-    assert drilled.lost == []
-    assert drilled.digests == [(stage.name, stage.digest[:12]) for stage in unbroken.summary.stages]
