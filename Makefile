@@ -44,7 +44,7 @@ up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 # One thread per worker: two workers that each use both cores spoil each other's time.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest --ignore tests/flows --numprocesses 2 --dist loadfile --cov --cov-report term
 
 # Not yet part of `make test`: together they take longer than its six minutes.
 drill: export OMP_NUM_THREADS = 1
