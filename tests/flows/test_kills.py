@@ -1,6 +1,8 @@
 """`kill -9` in every stage, one after the other in one home, and at random moments: nothing lost, nothing twice."""
 
 import random
+import shutil
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from infra.settings import Settings
 from infra.store import Store
 from tests.flows.conftest import Unbroken
 from tests.flows.kill_drill import drill, finished, lost, unmeasured
-from tests.flows.running import new_home, start
+from tests.flows.running import new_home, run, start
 from tests.flows.test_end_to_end import STAGES, tracking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
@@ -55,6 +57,21 @@ def test_kills_at_random_moments_lose_nothing(
     assert drilled.exit_code == 0
     assert drilled.lost == []
     assert drilled.digests == [(stage.name, stage.digest[:12]) for stage in unbroken.summary.stages]
+
+
+def test_a_kill_while_mlflow_makes_its_tables_breaks_no_tracking(
+    unbroken: Unbroken, copied_home: Path
+) -> None:
+    shutil.rmtree(copied_home / "mlflow")
+    killed = start(copied_home, unbroken.tiny.arguments())
+    while not any(file.stat().st_size > 50_000 for file in (copied_home / "mlflow").glob("*.db")):
+        assert killed.process.is_alive(), killed.printed
+        time.sleep(0.005)
+    killed.kill()
+    code, printed = run(copied_home, unbroken.tiny.arguments())
+    assert code == 0, printed
+    assert "goes on without tracking" not in printed
+    assert len(tracking(copied_home).search_model_versions("name = 'local-tiny-classifier'")) == 1
 
 
 def assert_nothing_is_left_behind(home: Path) -> None:
