@@ -28,8 +28,10 @@ from prefect import Flow  # noqa: E402
 
 from infra.errors import ConfigError, StillhouseError  # noqa: E402
 from infra.layers import Layer, build, merge, read_layer  # noqa: E402
+from infra.prefect_server import temporary_server  # noqa: E402
 from infra.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.settings import get_settings  # noqa: E402
+from infra.tracking import prepare_tracking  # noqa: E402
 
 Config = TypeVar("Config", bound=BaseModel)
 Record = TypeVar("Record", bound=BaseModel)
@@ -78,7 +80,8 @@ class FlowCommand(Generic[Config, Record, Result]):
             _print_plan(asked.plan, Console(highlight=False))
             return 0
         environment.open_home(get_settings())
-        with run_options(RunOptions(full_verify=options.verify == "full")):
+        asked = RunOptions(full_verify=options.verify == "full")
+        with temporary_server(get_settings(), meanwhile=prepare_tracking), run_options(asked):
             result = self.summary(self.flow(config))
         if options.report is not None:
             options.report.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ Local layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
 
     snapshots/<revision>/...        the files; a revision is the start of their digest
     refs/main, refs/tags/<tag>      text files with a revision
-    history.jsonl                   revisions that were `main`, oldest first, with their messages
+    history.jsonl                   revisions that were `main`, oldest first, with their messages and sources
     main -> snapshots/<revision>    a path that stays the same from release to release
 """
 
@@ -50,8 +50,17 @@ class Revision(BaseModel):
 class Hub(Protocol):
     """A place for repositories of models and data sets. Pushing the same bytes again changes nothing."""
 
-    def push(self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None) -> Revision:
-        """Publish all files of `folder` as the new `main` of owner/name, and under `tag` if given."""
+    def push(
+        self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None, source: str = ""
+    ) -> Revision:
+        """Publish all files of `folder` as the new `main` of owner/name, and under `tag` if given.
+
+        `source` is the key of what the files were made from, for `made_from`.
+        """
+        ...
+
+    def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
+        """`main`, when it was pushed with this `source` and has its bytes still; None otherwise."""
         ...
 
     def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:
@@ -69,7 +78,9 @@ class LocalHub:
 
     root: Path
 
-    def push(self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None) -> Revision:
+    def push(
+        self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None, source: str = ""
+    ) -> Revision:
         """See `Hub.push`. Raises HubError (bad name, empty folder) and StoreError (the disk refuses)."""
         home = self._home(kind, repo)
         _check_tag(tag)
@@ -78,13 +89,26 @@ class LocalHub:
         revision = folder_digest(folder)[:REVISION_LENGTH]
         with disk_errors(home), _locked(home):
             self._write_snapshot(home, folder, revision)
-            self._note(home, revision, message)
+            self._note(home, revision, message, source)
             write_atomically(home / "refs" / MAIN, revision)
             if tag is not None:
                 write_atomically(home / "refs" / "tags" / tag, revision)
             _point(home / MAIN, Path("snapshots") / revision)
         snapshot = home / "snapshots" / revision
         return Revision(repo=repo, revision=revision, path=str(snapshot), message=message)
+
+    def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
+        """See `Hub.made_from`."""
+        home = self._home(kind, repo)
+        last = next(reversed(_history(home)), None)
+        if last is None or last.get("source") != source:
+            return None
+        snapshot = home / "snapshots" / last["revision"]
+        main = home / "refs" / MAIN
+        whole = snapshot.is_dir() and folder_digest(snapshot)[:REVISION_LENGTH] == last["revision"]
+        if not whole or not main.is_file() or main.read_text() != last["revision"]:
+            return None
+        return Revision(repo=repo, revision=last["revision"], path=str(snapshot), message=last["message"])
 
     def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:
         """See `Hub.resolve`."""
@@ -108,7 +132,15 @@ class LocalHub:
         home = self._home(kind, repo)
         snapshots = home / "snapshots"
         lines = [line for line in reversed(_history(home)) if (snapshots / line["revision"]).is_dir()]
-        return tuple(Revision(repo=repo, path=str(snapshots / line["revision"]), **line) for line in lines)
+        return tuple(
+            Revision(
+                repo=repo,
+                revision=line["revision"],
+                path=str(snapshots / line["revision"]),
+                message=line["message"],
+            )
+            for line in lines
+        )
 
     def _home(self, kind: Kind, repo: str) -> Path:
         owner, _, name = repo.partition("/")
@@ -134,10 +166,12 @@ class LocalHub:
         copy.rename(target)
         _sweep(snapshots)
 
-    def _note(self, home: Path, revision: str, message: str) -> None:
+    def _note(self, home: Path, revision: str, message: str, source: str) -> None:
         lines = _history(home)
-        if not lines or lines[-1]["revision"] != revision:
-            lines.append({"revision": revision, "message": message})
+        if not lines or (lines[-1]["revision"], lines[-1].get("source", "")) != (revision, source):
+            if lines and lines[-1]["revision"] == revision:
+                lines.pop()  # The same bytes from another source: one revision, known by the newer one.
+            lines.append({"revision": revision, "message": message, "source": source})
             text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
             write_atomically(home / HISTORY, text)
 

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -39,7 +39,12 @@ class Child(BaseModel):
             return False
 
 
-def start_process(log: Path, command: Sequence[str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
+def start_process(
+    log: Path,
+    command: Sequence[str],
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a child that writes to `log` and is out of reach of the terminal's Ctrl-C: its parent ends it."""
     with disk_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +52,7 @@ def start_process(log: Path, command: Sequence[str], cwd: Path | None = None) ->
             return subprocess.Popen(
                 command,
                 cwd=cwd,
+                env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -163,6 +163,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
         status = "KILLED"
         raise
     finally:
+        run.tracker.flush()
         run.tracker.end(run.mlflow_run_id, status)
         marker.unlink(missing_ok=True)
 

@@ -173,12 +173,15 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
         for server in wanted:
             processes[server.name] = start_process(log_file(settings, server.name), server.command)
         for server in wanted:
-            _wait_ready(server, log_file(settings, server.name), processes[server.name], stop)
+            await_ready(server, log_file(settings, server.name), processes[server.name], stop)
 
 
-def _wait_ready(server: Server, log: Path, process: subprocess.Popen[bytes], stop: threading.Event) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not stop.wait(0.2):
+def await_ready(
+    server: Server, log: Path, process: subprocess.Popen[bytes], stop: threading.Event | None = None
+) -> None:
+    """Wait until a server answers, or `stop` is set. Raises ServiceError when it ends, or stays silent."""
+    stop, deadline = stop or threading.Event(), time.monotonic() + START_SECONDS
+    while not stop.wait(0.1):
         if process.poll() is not None:
             raise ended(server.name, log, process)
         if _answers(server.health):

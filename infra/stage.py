@@ -79,6 +79,12 @@ class ActionRun:
     store: Store
     tracker: Tracker
     flow: FlowRun
+    name: str
+    version: int
+
+    def source(self, asked: JsonValue, **inputs: ArtifactRef) -> str:
+        """Key of what this action makes from these: what stands already under it need not be made again."""
+        return stage_key(self.name, self.version, asked, inputs)
 
     def path(self, ref: ArtifactRef) -> Path:
         """Folder or file of a reference."""
@@ -242,16 +248,20 @@ def stage(
 
 
 def action(
-    *, dry_run: bool = False
+    *, version: int = 1, dry_run: bool = False
 ) -> Callable[[Callable[Concatenate[ActionRun, Inputs], Value]], Callable[Inputs, Value]]:
-    """Make an uncached, idempotent step of `function(run, config, ...)`; with `dry_run` it also runs in a dry run."""
+    """Make an uncached, idempotent step of `function(run, config, ...)`; with `dry_run` it also runs in a dry run.
+
+    Raise `version` when what it makes from the same inputs changes.
+    """
 
     def decorate(function: Callable[Concatenate[ActionRun, Inputs], Value]) -> Callable[Inputs, Value]:
         name = function.__name__
 
         def body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
             flow = current_run()
-            return function(ActionRun(flow.settings, flow.store, flow.tracker, flow), *args, **kwargs)
+            run = ActionRun(flow.settings, flow.store, flow.tracker, flow, name, version)
+            return function(run, *args, **kwargs)
 
         as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(body)
 

@@ -1,33 +1,33 @@
-"""MLflow: a parent run a flow, a child run a stage. The only module that imports mlflow.
+"""MLflow: a parent run a flow, a child run a stage.
 
 Tracking never stops the work: a server that is down or refuses is said once, and the metrics stay beside the artifact
 (`record.json`, `metrics.jsonl`). Run ids are passed on explicitly; MLflow's own "active run" is thread-local.
 """
 
-import io
 import logging
 import time
-import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+from urllib.parse import urlparse
 
 from filelock import FileLock
 from pydantic import JsonValue
 
 from infra.environment import running_services
 from infra.history import Point
+from infra.processes import LOOPBACK
 from infra.record import Record
 from infra.settings import Settings
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
-    from mlflow.tracking import MlflowClient
+from infra.tracking_rest import RestRuns
+from infra.tracking_values import MetricPoint, Parameter, Runs
 
 logger = logging.getLogger(__name__)
-BATCH = 500
+BATCH_METRICS, BATCH_PARAMETERS = 500, 100
 PARAMETER_LENGTH = 500
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -38,9 +38,10 @@ class Tracker:
         self.settings = settings
         self.experiment = experiment
         self.uri = tracking_uri(settings)
-        self._client: MlflowClient | None = None
+        self._runs: Runs | None = None
         self._experiment_id = ""
         self._down = False
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracking")
 
     def start(
         self,
@@ -51,68 +52,62 @@ class Tracker:
     ) -> str | None:
         """Open a run and return its id; None when tracking is down."""
 
-        def open_run(client: "MlflowClient") -> str:
-            from mlflow.entities import Param
-
+        def open_run(runs: Runs) -> str:
             own = {"mlflow.parentRunId": parent} if parent else {}
-            run = client.create_run(self._experiment_id, run_name=name, tags={**own, **(tags or {})})
-            run_id = str(run.info.run_id)
-            params = [Param(field, value[:PARAMETER_LENGTH]) for field, value in flatten(config)]
-            for start in range(0, len(params), 100):
-                client.log_batch(run_id, params=params[start : start + 100])
-            return run_id
+            run = runs.create(self._experiment_id, name, {**own, **(tags or {})})
+            _send(runs, run, (), _parameters(config))
+            return run
 
         return self._try(f"open the run {name}", open_run)
 
     def log(self, run_id: str | None, points: Iterable[Point]) -> None:
         """Log (name, value, step) points in as few calls as possible."""
-        if run_id is None:
-            return
-
-        def send(client: "MlflowClient") -> None:
-            from mlflow.entities import Metric
-
-            now = int(time.time() * 1000)
-            metrics = [Metric(name, value, now, step) for name, value, step in points]
-            for start in range(0, len(metrics), BATCH):
-                client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-
-        self._try("log metrics", send)
+        if run_id is not None:
+            self._try("log metrics", lambda runs: _send(runs, run_id, _timed(points), ()))
 
     def log_file(self, run_id: str | None, path: Path, folder: str | None = None) -> None:
         """Keep a file as an artifact of a run."""
         if run_id is not None:
-            self._try(f"keep {path.name}", lambda client: client.log_artifact(run_id, str(path), folder))
+            self._try(f"keep {path.name}", lambda runs: runs.keep(run_id, path, folder))
 
     def end(self, run_id: str | None, status: str = "FINISHED") -> None:
         """Close a run as FINISHED, FAILED or KILLED."""
         if run_id is not None:
-            self._try("close a run", lambda client: client.set_terminated(run_id, status))
+            self._try("close a run", lambda runs: runs.end(run_id, status))
 
     def end_killed(self, run_id: str | None) -> None:
         """Close a run whose process is gone, and those of its stages that are still open, as KILLED."""
         if run_id is None:
             return
 
-        def close(client: "MlflowClient") -> None:
-            still_open = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
-            children = client.search_runs([self._experiment_id], still_open)
-            for killed in (*(child.info.run_id for child in children), run_id):
-                client.set_terminated(killed, "KILLED")
+        def close(runs: Runs) -> None:
+            for killed in (*runs.open_children(self._experiment_id, run_id), run_id):
+                runs.end(killed, "KILLED")
 
         self._try("close a killed run", close)
 
-    def replay(self, record: Record, parent: str | None, points: Iterable[Point]) -> str | None:
-        """Show a cached stage as a child run with the original's metrics and where they came from."""
+    def flush(self) -> None:
+        """Wait until everything that was replayed has arrived."""
+        self._background.submit(lambda: None).result()
+
+    def replay(self, record: Record, parent: str | None, points: Sequence[Point]) -> None:
+        """Show a cached stage as a child run with the original's metrics and where they came from.
+
+        Nothing waits for it but `flush`: a run whose stages are all cached does little else.
+        """
         tags = {
             "cache.hit": "true",
             "cache.source_run_id": record.mlflow_run_id or "",
             "digest": record.digest,
-        }
-        run_id = self.start(record.stage, parent, record.config, tags)
-        self.log(run_id, [*points, *((name, value, 0) for name, value in record.metrics.items())])
-        self.end(run_id)
-        return run_id
+        } | ({"mlflow.parentRunId": parent} if parent else {})
+
+        def show(runs: Runs) -> None:
+            run = runs.create(self._experiment_id, record.stage, tags)
+            last = [(name, value, 0) for name, value in record.metrics.items()]
+            _send(runs, run, _timed([*points, *last]), _parameters(record.config))
+            runs.end(run, "FINISHED")
+
+        self._background.submit(self._try, f"show the cached {record.stage}", show)
 
     def register_model(
         self,
@@ -129,10 +124,17 @@ class Tracker:
         models-from-code file that finds the folder under the artifact name `release`.
         """
 
-        def register(client: "MlflowClient") -> str:
-            version = self._registered(client, name, tags["digest"]) or self._log_model(
-                name, folder, code, tags, parent
-            )
+        def register(runs: Runs) -> str:
+            found = next((v for v in runs.versions(name) if v.tags.get("digest") == tags["digest"]), None)
+            if found is None:
+                version = self._log_model(name, folder, code, tags, parent)
+            elif found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
+                return found.version
+            else:
+                version = found.version
+            from infra.tracking_client import connect
+
+            client = connect(self.uri)
             for tag, value in tags.items():
                 client.set_model_version_tag(name, version, tag, value)
             for alias in aliases:
@@ -141,32 +143,15 @@ class Tracker:
 
         return self._try(f"register the model {name}", register)
 
-    def _registered(self, client: "MlflowClient", name: str, digest: str) -> str | None:
-        versions: list[ModelVersion] = list(client.search_model_versions(f"name = '{name}'"))
-        return next(
-            (str(version.version) for version in versions if version.tags.get("digest") == digest), None
-        )
-
     def _log_model(
         self, name: str, folder: Path, code: Path, tags: Mapping[str, str], parent: str | None
     ) -> str:
-        import mlflow
+        from infra.tracking_client import log_release
 
-        mlflow.set_tracking_uri(self.uri)
         run_id = self.start("register", parent, tags={"digest": tags["digest"]})
-        # MLflow prints what it does on the terminal; the flow's own lines say it.
-        with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.log_model(
-                name="release",
-                python_model=str(code),
-                artifacts={"release": str(folder)},
-                pip_requirements=["onnxruntime", "tokenizers", "numpy"],
-                registered_model_name=name,
-            )
-        return str(model.registered_model_version)
+        return log_release(self.uri, run_id, name, folder, code)
 
-    def _try(self, what: str, call: Callable[["MlflowClient"], Result]) -> Result | None:
+    def _try(self, what: str, call: Callable[[Runs], Result]) -> Result | None:
         if self._down:
             return None
         try:
@@ -180,27 +165,25 @@ class Tracker:
             )  # fmt: skip
             return None
 
-    def _connect(self) -> "MlflowClient":
-        if self._client is None:
-            from mlflow.tracking import MlflowClient
-
-            for chatty in ("alembic", "mlflow"):
-                logging.getLogger(chatty).setLevel(logging.WARNING)
+    def _connect(self) -> Runs:
+        if self._runs is None:
             if self.uri.startswith("sqlite"):
                 self.settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
             self.settings.locks.mkdir(parents=True, exist_ok=True)
+            location = self.settings.mlflow_artifacts.as_uri() if self.uri.startswith("sqlite") else None
             # The first use of a new SQLite file by two processes at once breaks it for good.
             with FileLock(self.settings.locks / "mlflow.lock"):
-                client = MlflowClient(self.uri)
-                found = client.get_experiment_by_name(self.experiment)
-                location = self.settings.mlflow_artifacts.as_uri() if self.uri.startswith("sqlite") else None
-                self._experiment_id = (
-                    str(found.experiment_id)
-                    if found
-                    else str(client.create_experiment(self.experiment, location))
-                )
-            self._client = client
-        return self._client
+                runs = self._open()
+                self._experiment_id = runs.experiment(self.experiment, location)
+            self._runs = runs
+        return self._runs
+
+    def _open(self) -> Runs:
+        if is_own_server(self.settings):
+            return RestRuns(self.uri)
+        from infra.tracking_client import ClientRuns
+
+        return ClientRuns(self.uri)
 
 
 def tracking_uri(settings: Settings) -> str:
@@ -209,6 +192,41 @@ def tracking_uri(settings: Settings) -> str:
     return settings.mlflow_uri or (
         services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}"
     )
+
+
+def prepare_tracking() -> None:
+    """Import MLflow's client ahead of its use, for a caller who has to wait for something else."""
+    import infra.tracking_client  # noqa: F401
+
+
+def is_own_server(settings: Settings) -> bool:
+    """Whether the tracking server is the one that `infra.cli up` runs on this machine."""
+    services = running_services(settings)
+    return (
+        services is not None
+        and settings.mlflow_uri is None
+        and urlparse(services.mlflow_tracking_uri).hostname == LOOPBACK
+    )
+
+
+def _send(runs: Runs, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
+    """Log in as few batches as the server takes."""
+    several, named = _batches(metrics, BATCH_METRICS), _batches(parameters, BATCH_PARAMETERS)
+    for some, others in zip_longest(several, named, fillvalue=()):
+        runs.log(run, some, others)
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _timed(points: Iterable[Point]) -> list[MetricPoint]:
+    now = int(time.time() * 1000)
+    return [MetricPoint(name, value, now, step) for name, value, step in points]
+
+
+def _parameters(config: JsonValue) -> list[Parameter]:
+    return [(field, value[:PARAMETER_LENGTH]) for field, value in flatten(config)]
 
 
 def flatten(value: JsonValue, prefix: str = "") -> list[tuple[str, str]]:

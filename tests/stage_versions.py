@@ -1,10 +1,10 @@
-"""Fingerprints of what each stage computes: a change of its code without a new version must not pass unseen.
+"""Fingerprints of what each stage computes and each versioned action makes: no change of code without a new version.
 
     python -m tests.stage_versions            compare with tests/stage_versions.json
     python -m tests.stage_versions --write    accept: raise `version` in @stage first, if the stage's results change
 
 A fingerprint is over the stage's own function and every module under `tasks/` that it imports, directly or not, as
-syntax: comments, docstrings and layout do not count.
+syntax: comments, docstrings and layout do not count; templates beside them do.
 """
 
 import ast
@@ -52,11 +52,10 @@ def _version(function: ast.FunctionDef) -> int | None:
         if (
             isinstance(decorator, ast.Call)
             and isinstance(decorator.func, ast.Name)
-            and decorator.func.id == "stage"
+            and decorator.func.id in {"stage", "action"}
         ):
-            return int(
-                next(ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "version")
-            )
+            versions = [ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "version"]
+            return int(versions[0]) if versions else None
     return None
 
 
@@ -71,9 +70,15 @@ def _fingerprint(function: ast.FunctionDef, path: Path) -> str:
         seen.add(module)
         waiting |= _imports(ast.parse(file.read_text()))
     for module in sorted(seen):
-        tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
-        digest.update(f"{module}\n{_syntax(tree)}".encode())
+        file = ROOT / (module.replace(".", "/") + ".py")
+        digest.update(f"{module}\n{_syntax(ast.parse(file.read_text()))}".encode())
+    for template in sorted({found for module in seen for found in _templates(module)}):
+        digest.update(f"{template.relative_to(ROOT)}\n{template.read_text()}".encode())
     return digest.hexdigest()[:16]
+
+
+def _templates(module: str) -> list[Path]:
+    return list((ROOT / module.replace(".", "/")).parent.glob("templates/*"))
 
 
 def _imports(tree: ast.AST) -> set[str]:

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from infra.artifact import DatasetRef
+from infra.fingerprint import canonical
 from infra.hub import open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
@@ -18,15 +19,18 @@ def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     return curate_rows(config, run.path(rows), run.output_dir)
 
 
-@action()
+@action(version=1)
 def publish_dataset(
     run: ActionRun, config: PublishDatasetConfig, dataset: DatasetRef, rows: DatasetRef
 ) -> PublishedDataset:
     """Push the data set with its card to the Hub; the same rows and config give the same revision."""
-    from tasks.dataset.publish import assemble
-
     hub = open_hub(run.settings.hub, run.settings.hub_folder)
-    with tempfile.TemporaryDirectory(prefix="stillhouse-dataset-") as scratch:
-        folder = assemble(config, run.path(dataset), run.path(rows), Path(scratch) / "dataset")
-        revision = hub.push("dataset", config.name, folder, f"Data set {dataset.digest[:12]}")
+    source = run.source(canonical(config), dataset=dataset, rows=rows)
+    if (revision := hub.made_from("dataset", config.name, source)) is None:
+        from tasks.dataset.publish import assemble
+
+        with tempfile.TemporaryDirectory(prefix="stillhouse-dataset-") as scratch:
+            folder = assemble(config, run.path(dataset), run.path(rows), Path(scratch) / "dataset")
+            message = f"Data set {dataset.digest[:12]}"
+            revision = hub.push("dataset", config.name, folder, message, source=source)
     return PublishedDataset(repo=revision.repo, revision=revision.revision, path=revision.path)

@@ -3,11 +3,11 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import infra
 from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
-from infra.hub import Revision, open_hub
+from infra.fingerprint import canonical
+from infra.hub import open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.results.pictures import find_plots
@@ -20,9 +20,6 @@ from tasks.results.values import (
     read_report,
     write_report,
 )
-
-if TYPE_CHECKING:
-    from tasks.deploy.card import CardFacts
 
 PYFUNC = Path(infra.__path__[0]) / "release_pyfunc.py"
 
@@ -69,7 +66,7 @@ def package(run: StageRun, config: ReleaseConfig, model: OnnxModelRef) -> Metric
     return package_model(run.path(model), run.output_dir)
 
 
-@action()
+@action(version=1)
 def release(
     run: ActionRun,
     config: ReleaseConfig,
@@ -87,67 +84,82 @@ def release(
     A candidate that did not pass is kept in the registry, where it can be compared, and goes nowhere else.
     Idempotent: the same package, evidence and config give the same revision and the same registered version.
     """
-    from tasks.deploy.card import CardFacts
     from tasks.deploy.package import read_package
-    from tasks.deploy.release import assemble_release
-    from tasks.labelled_text.dataset import load_info
-    from tasks.results.plots import plot_tradeoff
 
-    facts = CardFacts(
-        config=config,
-        model=read_package(run.path(package)),
-        verdict=read_report(run.path(verdict), GateVerdict),
-        evaluation=read_report(run.path(evaluation), EvaluationReport),
-        benchmark=read_report(run.path(benchmark), BenchmarkReport),
-        parity=_metrics(run, parity),
-        dataset=load_info(run.path(dataset)),
-        published=published,
-        attributions=_attributions(run, config, dataset),
-        base_model=base_model,
-        package_digest=package.digest,
-    )
-    passed = facts.verdict.verdict == "pass"
+    model, judged = read_package(run.path(package)), read_report(run.path(verdict), GateVerdict)
+    passed = judged.verdict == "pass"
     aliases = ("challenger", "champion") if passed else ("challenger",)
+    evidence = {"package": package, "verdict": verdict, "evaluation": evaluation, "benchmark": benchmark,
+                "parity": parity, "dataset": dataset}  # fmt: skip
+    hub = open_hub(run.settings.hub, run.settings.hub_folder)
+    source = run.source([canonical(config), published.repo, published.revision, base_model], **evidence)
+    pushed = hub.made_from("model", config.name, source) if passed else None
     with tempfile.TemporaryDirectory(prefix="stillhouse-release-") as scratch:
-        plot_tradeoff(facts.evaluation, facts.benchmark, Path(scratch) / "tradeoff.png")
-        plots = (Path(scratch) / "tradeoff.png", *find_plots(run.path(evaluation), run.path(benchmark)))
-        folder = assemble_release(run.path(package), facts, plots, Path(scratch) / "release")
-        pushed = _push(run, facts, folder) if passed else None
+        if pushed is None:
+            folder = _assemble(run, config, evidence, published, base_model, Path(scratch))
+        if pushed is None and passed:
+            message = f"Release of package {package.digest[:12]}"
+            pushed = hub.push("model", config.name, folder, message, source=source)
+        # What the registry knows of a version. `digest` is its identity: the same package keeps its version.
+        tags = {"digest": package.digest, "model_sha256": model.sha256, "verdict": judged.verdict,
+                "dataset_revision": published.revision, "hub_revision": pushed.revision if pushed else ""}  # fmt: skip
         version = run.tracker.register_model(
-            config.registered_name, folder, PYFUNC, aliases, _tags(facts, pushed), run.flow.mlflow_run_id
+            config.registered_name,
+            Path(pushed.path) if pushed else folder,
+            PYFUNC,
+            aliases,
+            tags,
+            run.flow.mlflow_run_id,
         )
     return ReleaseRecord(
         name=config.name,
-        verdict=facts.verdict.verdict,
+        verdict=judged.verdict,
         revision=pushed.revision if pushed else None,
         path=pushed.path if pushed else None,
         registered_name=config.registered_name,
         registered_version=version,
         aliases=aliases if version else (),
         package_digest=package.digest,
-        model_sha256=facts.model.sha256,
+        model_sha256=model.sha256,
     )
 
 
-def _push(run: ActionRun, facts: "CardFacts", folder: Path) -> Revision:
-    message = f"Release of package {facts.package_digest[:12]}"
-    return open_hub(run.settings.hub, run.settings.hub_folder).push(
-        "model", facts.config.name, folder, message
+def _assemble(
+    run: ActionRun,
+    config: ReleaseConfig,
+    evidence: Mapping[str, ArtifactRef],
+    published: PublishedDataset,
+    base_model: str,
+    scratch: Path,
+) -> Path:
+    """The folder of the release: model, card and plots."""
+    from tasks.deploy.card import CardFacts
+    from tasks.deploy.package import read_package
+    from tasks.deploy.release import assemble_release
+    from tasks.labelled_text.dataset import load_info
+    from tasks.results.plots import plot_tradeoff
+
+    paths = {name: run.path(ref) for name, ref in evidence.items()}
+    parity = run.record(evidence["parity"])
+    facts = CardFacts(
+        config=config,
+        model=read_package(paths["package"]),
+        verdict=read_report(paths["verdict"], GateVerdict),
+        evaluation=read_report(paths["evaluation"], EvaluationReport),
+        benchmark=read_report(paths["benchmark"], BenchmarkReport),
+        parity=parity.metrics if parity else {},
+        dataset=load_info(paths["dataset"]),
+        published=published,
+        attributions=_attributions(run, config, evidence["dataset"]),
+        base_model=base_model,
+        package_digest=evidence["package"].digest,
     )
+    plot_tradeoff(facts.evaluation, facts.benchmark, scratch / "tradeoff.png")
+    plots = (scratch / "tradeoff.png", *find_plots(paths["evaluation"], paths["benchmark"]))
+    return assemble_release(paths["package"], facts, plots, scratch / "release")
 
 
-def _tags(facts: "CardFacts", pushed: Revision | None) -> Mapping[str, str]:
-    """What the registry knows of a version. `digest` is its identity: the same package keeps its version."""
-    return {
-        "digest": facts.package_digest,
-        "model_sha256": facts.model.sha256,
-        "verdict": facts.verdict.verdict,
-        "dataset_revision": facts.published.revision,
-        "hub_revision": pushed.revision if pushed else "",
-    }
-
-
-def _attributions(run: ActionRun, config: ReleaseConfig, dataset: DatasetRef) -> tuple[str, ...]:
+def _attributions(run: ActionRun, config: ReleaseConfig, dataset: ArtifactRef) -> tuple[str, ...]:
     """What the config says of the sources, and what their licences want said: it travels with the rows."""
     from tasks.deploy.card import read_attributions
 
@@ -156,8 +168,3 @@ def _attributions(run: ActionRun, config: ReleaseConfig, dataset: DatasetRef) ->
     extracts = [run.path(ArtifactRef(uri=item.uri, digest=item.digest)) for item in inputs]
     own = [sentence for extract in extracts for sentence in read_attributions(extract)]
     return tuple(dict.fromkeys(sentence for sentence in (config.attribution, *own) if sentence))
-
-
-def _metrics(run: ActionRun, ref: ReportRef) -> Mapping[str, float]:
-    record = run.record(ref)
-    return record.metrics if record else {}

@@ -65,6 +65,29 @@ def test_main_moves_and_older_revisions_and_tags_stay(hub: LocalHub, tmp_path: P
     assert files_in(hub.root / "models" / "local" / "intents" / "main") == {"card": "old"}
 
 
+def test_main_is_known_by_what_it_was_made_from(hub: LocalHub, tmp_path: Path) -> None:
+    assert hub.made_from("model", REPO, "key") is None
+    folder = folder_of(tmp_path / "a", card="x")
+    pushed = hub.push("model", REPO, folder, "first", source="key")
+    assert hub.made_from("model", REPO, "key") == pushed
+    assert hub.made_from("model", REPO, "another") is None
+    assert hub.made_from("dataset", REPO, "key") is None
+    hub.push("model", REPO, folder, "the same bytes", source="newer")
+    assert hub.made_from("model", REPO, "key") is None
+    assert hub.made_from("model", REPO, "newer") is not None
+    assert len(hub.revisions("model", REPO)) == 1
+
+
+def test_a_revision_that_lost_its_bytes_or_is_not_main_is_made_again(hub: LocalHub, tmp_path: Path) -> None:
+    pushed = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "first", source="key")
+    (Path(pushed.path) / "card").write_text("y")
+    assert hub.made_from("model", REPO, "key") is None
+    hub.push("model", REPO, tmp_path / "a", "mended", source="key")
+    assert hub.made_from("model", REPO, "key") is not None
+    hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "second", source="other")
+    assert hub.made_from("model", REPO, "key") is None
+
+
 def test_models_and_datasets_are_apart(hub: LocalHub, tmp_path: Path) -> None:
     hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "model")
     assert hub.revisions("dataset", REPO) == ()

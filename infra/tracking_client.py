@@ -1,0 +1,89 @@
+"""Tracking through MLflow's own client: SQLite under home, and any server that the settings name.
+
+The only module that imports mlflow (and `release_pyfunc.py`, which MLflow loads); importing it takes 3.5 s.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Metric, Param
+from mlflow.tracking import MlflowClient
+
+from infra.tracking_values import MetricPoint, Parameter, Version
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client that does not chat on the terminal."""
+    for chatty in ("alembic", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return MlflowClient(uri)
+
+
+class ClientRuns:
+    """Runs through MLflow's own client: SQLite under home, and any server that the settings name."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._client = connect(uri)
+
+    def experiment(self, name: str, location: str | None) -> str:
+        """See `Runs.experiment`."""
+        found = self._client.get_experiment_by_name(name)
+        return str(found.experiment_id if found else self._client.create_experiment(name, location))
+
+    def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """See `Runs.create`."""
+        return str(self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
+
+    def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
+        """See `Runs.log`."""
+        self._client.log_batch(
+            run, [Metric(m.name, m.value, m.time, m.step) for m in metrics], [Param(*p) for p in parameters]
+        )
+
+    def end(self, run: str, status: str) -> None:
+        """See `Runs.end`."""
+        self._client.set_terminated(run, status)
+
+    def open_children(self, experiment: str, parent: str) -> list[str]:
+        """See `Runs.open_children`."""
+        wanted = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'RUNNING'"
+        return [str(run.info.run_id) for run in self._client.search_runs([experiment], wanted)]
+
+    def keep(self, run: str, file: Path, folder: str | None) -> None:
+        """See `Runs.keep`."""
+        self._client.log_artifact(run, str(file), folder)
+
+    def versions(self, name: str) -> list[Version]:
+        """See `Runs.versions`."""
+        models = self._client.search_registered_models(f"name = '{name}'")
+        aliases = dict(models[0].aliases) if models else {}
+        return [
+            Version(
+                version=str(found.version),
+                tags=dict(found.tags),
+                aliases=frozenset(name for name, of in aliases.items() if str(of) == str(found.version)),
+            )
+            for found in self._client.search_model_versions(f"name = '{name}'")
+        ]
+
+
+def log_release(uri: str, run_id: str | None, name: str, folder: Path, code: Path) -> str:
+    """Log a release folder as a pyfunc model, register it as `name`, and return the new version."""
+    mlflow.set_tracking_uri(uri)
+    # MLflow prints what it does on the terminal; the flow's own lines say it.
+    with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = mlflow.pyfunc.log_model(
+            name="release",
+            python_model=str(code),
+            artifacts={"release": str(folder)},
+            pip_requirements=["onnxruntime", "tokenizers", "numpy"],
+            registered_model_name=name,
+        )
+    return str(model.registered_model_version)

@@ -1,0 +1,56 @@
+"""What goes to a tracking server, and what it is asked for."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+Parameter = tuple[str, str]
+
+
+class MetricPoint(NamedTuple):
+    """A metric at a step; `time` in milliseconds since 1970."""
+
+    name: str
+    value: float
+    time: int
+    step: int
+
+
+class Version(NamedTuple):
+    """A version of a registered model."""
+
+    version: str
+    tags: Mapping[str, str]
+    aliases: frozenset[str]
+
+
+class Runs(Protocol):
+    """A tracking server. Every method raises what its client raises; `Tracker` says it once and goes on without."""
+
+    def experiment(self, name: str, location: str | None) -> str:
+        """Id of the experiment, made when it is not there; its artifacts lie at `location`."""
+        ...
+
+    def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """Open a run and return its id."""
+        ...
+
+    def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
+        """Log one batch: at most 1,000 in all, 100 of them parameters."""
+        ...
+
+    def end(self, run: str, status: str) -> None:
+        """Close a run as FINISHED, FAILED or KILLED."""
+        ...
+
+    def open_children(self, experiment: str, parent: str) -> list[str]:
+        """Ids of a run's children that are not closed."""
+        ...
+
+    def keep(self, run: str, file: Path, folder: str | None) -> None:
+        """Keep a file as an artifact of a run."""
+        ...
+
+    def versions(self, name: str) -> list[Version]:
+        """Versions of a registered model; none for a model that is not registered."""
+        ...

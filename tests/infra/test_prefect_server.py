@@ -1,0 +1,56 @@
+"""Prefect's server for one command: used where none is set, gone when the process ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from prefect.settings import PREFECT_API_URL
+
+from infra.prefect_server import temporary_server
+from infra.settings import Settings
+
+FLOW = """
+import sys
+from infra import environment
+environment.prepare()
+from prefect import flow
+from infra.prefect_server import temporary_server
+from infra.settings import get_settings
+
+@flow(name="tiny")
+def tiny() -> int:
+    return 3
+
+with temporary_server(get_settings(), lambda: print("meanwhile")):
+    from prefect.settings import PREFECT_API_URL
+    print(PREFECT_API_URL.value(), tiny())
+print([module for module in sys.modules if module == "prefect.server.api.server"])
+"""
+
+
+def test_a_flow_has_a_server_that_ends_with_its_process(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
+    done = subprocess.run([sys.executable, "-c", FLOW], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    meanwhile, told, imported = done.stdout.splitlines()
+    assert meanwhile == "meanwhile"
+    url, result = told.split()
+    assert url.startswith("http://127.0.0.1:")
+    assert result == "3"
+    assert imported == "[]"  # the server is another process's business
+    port = url.split(":")[2].removesuffix("/api")
+    assert not any(
+        port in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    )
+    assert list((tmp_path / "home" / "logs").iterdir()) == []
+
+
+def test_a_server_that_is_set_is_used(prefect_server: None, tmp_path: Path) -> None:
+    before, called = PREFECT_API_URL.value(), []
+    with temporary_server(Settings(home=tmp_path), lambda: called.append(True)):
+        assert PREFECT_API_URL.value() == before
+    assert called == []
+    assert not (tmp_path / "logs").exists()

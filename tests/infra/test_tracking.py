@@ -1,0 +1,158 @@
+"""Tracking against a real MLflow server: what is sent over REST and through MLflow's own client is the same."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from infra.processes import end_processes, start_process
+from infra.services import await_ready, servers
+from infra.settings import Settings
+from infra.tracking import Tracker, is_own_server
+from infra.tracking_client import ClientRuns
+from infra.tracking_rest import RestRuns
+from infra.tracking_values import MetricPoint, Runs
+from tests.infra.ports import free_ports
+
+BOTH = pytest.mark.parametrize("kind", [RestRuns, ClientRuns])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, tracking_database: Path) -> Iterator[Settings]:
+    """A home whose MLflow server runs, as `infra.cli up` starts it, and whose services.json says so."""
+    (port,) = free_ports(1)
+    settings = Settings(home=tmp_path_factory.mktemp("served"), mlflow_port=port)
+    settings.mlflow_artifacts.mkdir(parents=True)
+    settings.mlflow_database.write_bytes(tracking_database.read_bytes())
+    server = next(server for server in servers(settings) if server.name == "mlflow")
+    log = settings.home / "mlflow.log"
+    process = start_process(log, server.command)
+    await_ready(server, log, process)
+    uri = f"http://127.0.0.1:{port}"
+    told = {"pid": os.getpid(), "prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": uri}
+    settings.services_file.write_text(json.dumps(told))
+    yield settings
+    end_processes([process.pid])
+
+
+@pytest.fixture
+def uri(served: Settings) -> str:
+    return f"http://127.0.0.1:{served.mlflow_port}"
+
+
+@pytest.fixture
+def client(uri: str) -> MlflowClient:
+    return MlflowClient(uri)
+
+
+@BOTH
+def test_an_experiment_is_made_once(kind: type[RestRuns | ClientRuns], uri: str) -> None:
+    runs = kind(uri)
+    name = f"once/{kind.__name__}"
+    assert runs.experiment(name, None) == runs.experiment(name, None)
+
+
+@BOTH
+def test_a_run_arrives_with_everything_that_was_sent(
+    kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient, tmp_path: Path
+) -> None:
+    runs: Runs = kind(uri)
+    run = runs.create(runs.experiment("arrives", None), "train", {"digest": "ä b"})
+    points = [MetricPoint("loss", 0.5, 1_700_000_000_000, 1), MetricPoint("loss", 0.25, 1_700_000_000_001, 2)]
+    runs.log(run, points, [("temperature", "2.0"), ("note", "")])
+    (tmp_path / "plot.txt").write_text("a plot")
+    runs.keep(run, tmp_path / "plot.txt", "plots")
+    runs.end(run, "FINISHED")
+    told = client.get_run(run)
+    assert told.info.run_name == "train"
+    assert told.info.status == "FINISHED"
+    assert told.info.end_time >= told.info.start_time > 1_700_000_000_000
+    assert told.data.tags["digest"] == "ä b"
+    assert told.data.params == {"temperature": "2.0", "note": ""}
+    history = client.get_metric_history(run, "loss")
+    assert [(metric.value, metric.step, metric.timestamp) for metric in history] == [
+        (0.5, 1, 1_700_000_000_000),
+        (0.25, 2, 1_700_000_000_001),
+    ]
+    assert [item.path for item in client.list_artifacts(run, "plots")] == ["plots/plot.txt"]
+
+
+@BOTH
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_metric_that_is_no_number_is_sent_as_it_is(
+    kind: type[RestRuns | ClientRuns], value: float, uri: str, client: MlflowClient
+) -> None:
+    runs = kind(uri)
+    run = runs.create(runs.experiment("no number", None), "train", {})
+    runs.log(run, [MetricPoint("loss", value, 1, 0)], [])
+    told = client.get_run(run).data.metrics["loss"]
+    # SQL has no infinity: MLflow keeps the largest double in its place.
+    assert math.isnan(told) if math.isnan(value) else told == math.copysign(1.7976931348623157e308, value)
+
+
+@BOTH
+def test_only_the_open_children_of_a_run_are_found(kind: type[RestRuns | ClientRuns], uri: str) -> None:
+    runs = kind(uri)
+    experiment = runs.experiment(f"children/{kind.__name__}", None)
+    parent, other = runs.create(experiment, "flow", {}), runs.create(experiment, "flow", {})
+    done, still_open = (runs.create(experiment, "stage", {"mlflow.parentRunId": parent}) for _ in range(2))
+    runs.create(experiment, "stage", {"mlflow.parentRunId": other})
+    runs.end(done, "FINISHED")
+    assert runs.open_children(experiment, parent) == [still_open]
+
+
+@BOTH
+def test_versions_of_a_model_come_with_tags_and_aliases(
+    kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient
+) -> None:
+    name = f"model-{kind.__name__}"
+    runs = kind(uri)
+    assert runs.versions(name) == []
+    client.create_registered_model(name)
+    assert runs.versions(name) == []
+    first, second = (
+        client.create_model_version(name, "s3://nowhere/model", tags={"digest": d}) for d in "ab"
+    )
+    client.set_registered_model_alias(name, "champion", first.version)
+    found = {version.version: version for version in runs.versions(name)}
+    assert found[str(first.version)].aliases == {"champion"}
+    assert found[str(second.version)].aliases == frozenset()
+    assert found[str(second.version)].tags == {"digest": "b"}
+
+
+def test_our_own_server_is_asked_over_rest_and_any_other_through_the_client(
+    served: Settings, tmp_path: Path
+) -> None:
+    assert is_own_server(served)
+    assert not is_own_server(served.model_copy(update={"mlflow_uri": "https://mlflow.example"}))
+    assert not is_own_server(Settings(home=tmp_path))
+
+
+def test_a_batch_larger_than_the_server_takes_is_sent_in_parts(
+    served: Settings, client: MlflowClient
+) -> None:
+    tracker = Tracker(served, "stillhouse/batches")
+    run = tracker.start("train", config={f"field{number}": number for number in range(250)})
+    assert run is not None
+    tracker.log(run, [(f"metric{number}", 1.0, 0) for number in range(1_201)])
+    told = client.get_run(run).data
+    assert len(told.params) == 250
+    assert len(told.metrics) == 1_201
+
+
+def test_a_server_that_stops_answering_is_said_once(
+    served: Settings, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    told = json.loads(served.services_file.read_text()) | {"mlflow_tracking_uri": f"http://127.0.0.1:{port}"}
+    settings = Settings(home=tmp_path)
+    settings.services_file.write_text(json.dumps(told))
+    tracker = Tracker(settings, "stillhouse/down")
+    assert tracker.start("a run") is None
+    tracker.log("a run", [("loss", 1.0, 0)])
+    tracker.flush()
+    assert caplog.text.count("goes on without tracking") == 1
