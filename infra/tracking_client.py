@@ -18,9 +18,9 @@ from infra.tracking_values import MetricPoint, Parameter, Version
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client that does not chat on the terminal."""
-    for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    """A client that is silent: what fails is raised as well, and `Tracker` says it once."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     return MlflowClient(uri)
 
 
