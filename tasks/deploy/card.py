@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.deploy.config import ReleaseConfig
-from tasks.deploy.gate import points
+from tasks.deploy.reasons import points
 from tasks.deploy.package import ReleasedModel
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.results.comparison import compare

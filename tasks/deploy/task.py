@@ -24,7 +24,7 @@ from tasks.results.values import (
 PYFUNC = Path(infra.__path__[0]) / "release_pyfunc.py"
 
 
-@stage(version=1, output=ReportRef)
+@stage(version=2, output=ReportRef)
 def gate(
     run: StageRun,
     config: GateConfig,
@@ -47,13 +47,17 @@ def gate(
         load_split(run.path(dataset), "test").labels,
     )
     write_report(run.output_dir, verdict)
+    speed = verdict.latency_interval
     return {
         "passed": float(verdict.verdict == "pass"),
         "accuracy_difference": verdict.accuracy_difference,
         "interval_low": verdict.interval[0],
         "interval_high": verdict.interval[1],
         "mcnemar_p": verdict.mcnemar_p,
+        "power": verdict.power,
+        "failed_classes": float(len(verdict.failed_classes)),
         "latency_ratio_teacher": verdict.latency_ratio,
+        **({"latency_ratio_low": speed[0], "latency_ratio_high": speed[1]} if speed else {}),
         "size_ratio_teacher": verdict.size_ratio,
     }
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from infra.errors import ArtifactError
 from tasks.deploy.config import GateConfig
-from tasks.deploy.gate import decide, judge_accuracy
+from tasks.deploy.conditions import judge_accuracy
+from tasks.deploy.gate import decide
 from tasks.deploy.paired import PairedCounts, bootstrap_interval
 from tasks.results.values import GateVerdict
 from tests.tasks.deploy.reports import LABELS, benchmark, evaluation, write_predictions, wrong_on

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import ArtifactError
-from tasks.deploy.paired import PairedCounts, bootstrap_interval, count_pairs, mcnemar_p, rows_needed
+from tasks.deploy.paired import PairedCounts, bootstrap_interval, count_pairs, mcnemar_p
+from tasks.deploy.power import rows_needed
 
 
 @st.composite
