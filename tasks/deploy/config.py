@@ -88,8 +88,3 @@ class ReleaseConfig(BaseModel):
         description="make a package champion again that `infra.cli rollback` took down",
         json_schema_extra=IGNORE,
     )
-
-    @property
-    def registered_name(self) -> str:
-        """The model's name in MLflow's registry, where a slash is not allowed."""
-        return self.name.replace("/", "-")

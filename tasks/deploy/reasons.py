@@ -49,7 +49,9 @@ def latency_reason(verdict: GateVerdict, reference: Timing, candidate: Timing) -
         return f"Faster: {times} ({ratio})."
     if high < 1:
         return f"Not faster: {times} ({ratio})."
-    return f"Not shown to be faster: {times} ({ratio}, which holds 1). More rounds may tell (benchmark.rounds)."
+    return (
+        f"Not shown to be faster: {times} ({ratio}, which holds 1). More rounds may tell (benchmark.rounds)."
+    )
 
 
 def accuracy_reason(verdict: GateVerdict) -> str:
@@ -71,7 +73,9 @@ def accuracy_reason(verdict: GateVerdict) -> str:
     if verdict.rows_needed is None:
         return f"Undecided: {evidence} The loss is exactly the margin: no number of rows can be named."
     likely = "pass" if verdict.accuracy_difference > -verdict.margin else "fail"
-    return f"Undecided: {evidence} About {verdict.rows_needed:,} test rows would decide, most likely {likely}."
+    return (
+        f"Undecided: {evidence} About {verdict.rows_needed:,} test rows would decide, most likely {likely}."
+    )
 
 
 def class_reason(verdict: GateVerdict) -> str:
@@ -81,7 +85,9 @@ def class_reason(verdict: GateVerdict) -> str:
     if verdict.failed_classes:
         named = ", ".join(fall_text(fall) for fall in verdict.failed_classes[:NAMED_CLASSES])
         more = len(verdict.failed_classes) - NAMED_CLASSES
-        return f"Classes that lost more than {floor}: {named}{f' and {more} more' if more > 0 else ''}; {tests}."
+        return (
+            f"Classes that lost more than {floor}: {named}{f' and {more} more' if more > 0 else ''}; {tests}."
+        )
     seen = "no fall" if verdict.visible_fall is None else f"a fall of {verdict.visible_fall * 100:.0f} points"
     return (
         f"No class is shown to lose more than {floor}: {tests}, which would see {seen} in a class of median size. "

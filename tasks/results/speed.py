@@ -28,4 +28,3 @@ def ratio_interval(
     slow, fast = np.median(rounds[:, drawn], axis=2)
     low, high = np.quantile(slow / fast, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
-

@@ -159,7 +159,9 @@ class GateVerdict(Value):
     rows_needed: int | None = Field(
         description="test rows that would decide, when the verdict is needs_more_rows"
     )
-    class_floor: float = Field(description="largest fall of a class's recall that is allowed, 0.1 = 10 points")
+    class_floor: float = Field(
+        description="largest fall of a class's recall that is allowed, 0.1 = 10 points"
+    )
     classes: int = Field(description="classes with test rows")
     largest_fall: ClassFall = Field(description="the class whose recall fell most, or rose least")
     failed_classes: tuple[ClassFall, ...] = Field(
@@ -191,8 +193,10 @@ class ReleaseRecord(Value):
 
     name: str = Field(description="owner/name on the Hub")
     verdict: Verdict
-    revision: str | None = Field(description="revision on the Hub; null unless the verdict is pass")
-    path: str | None = Field(description="folder of the release; null unless the verdict is pass")
+    revision: str | None = Field(description="revision on the Hub; null unless it is released")
+    path: str | None = Field(
+        description="folder of the release; null unless the verdict is pass and no rollback took it down"
+    )
     registered_name: str = Field(description="the model's name in MLflow's registry")
     registered_version: str | None = Field(
         description="version in MLflow's registry; null when tracking was down"
@@ -202,6 +206,11 @@ class ReleaseRecord(Value):
     )
     package_digest: str = Field(description="digest of the package artifact: model, config and tokenizer")
     model_sha256: str = Field(description="sha256 of onnx/model_quantized.onnx")
+    note: str | None = Field(
+        None,
+        description="what else a person should know: why a candidate that passed was not released, or that the "
+        "champion did not pass",
+    )
     summary: str | None = Field(
         None, description="JSON of the run that made it; null until the report is written"
     )

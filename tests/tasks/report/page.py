@@ -17,7 +17,15 @@ from tasks.report.inputs import (
 )
 from tasks.report.summary import RunSummary, StageSummary
 from tasks.results.comparison import ROWS, compare
-from tasks.results.values import ClassFall, ClassScores, Confusion, EvaluationReport, GateVerdict, ReleaseRecord, Verdict
+from tasks.results.values import (
+    ClassFall,
+    ClassScores,
+    Confusion,
+    EvaluationReport,
+    GateVerdict,
+    ReleaseRecord,
+    Verdict,
+)
 from tests.tasks.deploy.reports import benchmark, evaluation
 
 MARKUP = "<script>alert('from the data')</script>"
