@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def test_rollbacks_go_back_one_by_one_and_then_refuse(promotions: Promotions) ->
         seen.append(main_of(promotions))
     assert seen == ["four", "two", "one"]
     before = history(promotions).read_bytes()
-    with pytest.raises(HubError, match="no champion to go back to.* found only [0-9a-f]{12}.*Nothing was changed"):
+    with pytest.raises(
+        HubError, match=r"no champion to go back to.* found only [0-9a-f]{12}.*Nothing was changed"
+    ):
         roll_back(promotions)
     assert history(promotions).read_bytes() == before and main_of(promotions) == "one"
 
@@ -139,11 +142,13 @@ def test_a_champion_whose_files_are_damaged_is_not_gone_back_to(promotions: Prom
     first = release(promotions, "one")
     release(promotions, "two")
     (promotions.hub.home("model", REPO) / "snapshots" / first.revision / "model").write_text("broken")
-    with pytest.raises(HubError, match="no longer whole.*Nothing was changed"):
+    with pytest.raises(HubError, match=r"no longer whole.*Nothing was changed"):
         promotions.next_rollback("")
 
 
-def test_a_rollback_that_was_killed_before_main_moved_is_finished_and_not_repeated(promotions: Promotions) -> None:
+def test_a_rollback_that_was_killed_before_main_moved_is_finished_and_not_repeated(
+    promotions: Promotions,
+) -> None:
     for word in ("one", "two", "three"):
         release(promotions, word)
     third = promotions.hub.main("model", REPO)
@@ -210,7 +215,9 @@ def promoting(promotions: Promotions, times: int) -> subprocess.Popen[bytes]:
     """A process that promotes two revisions in turn."""
     words = [publish(promotions, word).revision for word in ("one", "two")]
     arguments = [str(promotions.hub.root), REPO, str(times), *words]
-    child = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE, cwd=Path.cwd())
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE, cwd=Path.cwd()
+    )
     assert child.stdout is not None and child.stdout.readline() == b"ready\n"
     return child
 
@@ -233,7 +240,7 @@ def test_two_processes_at_once_lose_no_line(promotions: Promotions) -> None:
     for child in children:
         child.communicate(timeout=120)
     lines = promotions.lines()
-    assert all(after.before == before.after for before, after in zip(lines, lines[1:], strict=False))
+    assert all(after.before == before.after for before, after in pairwise(lines))
     assert promotions.hub.main("model", REPO) == lines[-1].after.revision
 
 

@@ -26,7 +26,9 @@ def answers(rows: int, gained: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray
 
 
 @pytest.mark.parametrize("rows", [5, 30, 120])
-def test_losing_just_the_floor_in_every_class_fails_any_class_in_at_most_one_gate_of_twenty(rows: int) -> None:
+def test_losing_just_the_floor_in_every_class_fails_any_class_in_at_most_one_gate_of_twenty(
+    rows: int,
+) -> None:
     floor, often, random = 0.1, 0.02, np.random.default_rng(rows)
     failed = 0
     for _ in range(400):

@@ -147,7 +147,9 @@ def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
         decide(GateConfig(), evaluation(50), benchmark(), tmp_path / "nowhere", folder, labels)
 
 
-@pytest.mark.parametrize("wrong", [{"margin": 0}, {"confidence": 1.0}, {"resamples": 10}, {"class_floor": 0}, {"marign": 0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"margin": 0}, {"confidence": 1.0}, {"resamples": 10}, {"class_floor": 0}, {"marign": 0.1}]
+)
 def test_a_config_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         GateConfig.model_validate(wrong)

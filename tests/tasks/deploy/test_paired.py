@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
@@ -108,7 +107,7 @@ def test_the_score_interval_ends_where_the_score_test_rejects(
     z = norm.ppf((1 + confidence) / 2)
     low, high = score_interval(counts, confidence)
     assert -1 <= low <= counts.difference <= high <= 1
-    if -0.999 < low and high < 0.999:
+    if low > -0.999 and high < 0.999:
         assert score(counts, low) == pytest.approx(z, abs=1e-3)
         assert score(counts, high) == pytest.approx(-z, abs=1e-3)
 

@@ -13,7 +13,9 @@ SIMULATED = 600
 def outcomes(rows: int, gained: float, lost: float, margin: float) -> list[str]:
     """Verdicts on accuracy of simulated test splits, where candidate and reference differ by these true shares."""
     draws = np.random.default_rng(rows).multinomial(rows, [gained, lost, 1 - gained - lost], SIMULATED)
-    return [judge_accuracy(score_interval(PairedCounts(rows, g, m), 0.95), margin) for g, m, _ in draws.tolist()]
+    return [
+        judge_accuracy(score_interval(PairedCounts(rows, g, m), 0.95), margin) for g, m, _ in draws.tolist()
+    ]
 
 
 @pytest.mark.parametrize("power", [0.8, 0.95])
@@ -21,7 +23,7 @@ def outcomes(rows: int, gained: float, lost: float, margin: float) -> list[str]:
     ("counts", "margin"),
     [
         (PairedCounts(rows=200, gained=6, lost=9), 0.03),
-        (PairedCounts(rows=200, gained=0, lost=0), 0.03),  # models that hardly differ: the hardest to count for
+        (PairedCounts(rows=200, gained=0, lost=0), 0.03),  # the hardest to count for
         (PairedCounts(rows=300, gained=40, lost=44), 0.03),
         (PairedCounts(rows=60, gained=1, lost=3), 0.1),
         (PairedCounts(rows=1_000, gained=10, lost=20), 0.02),

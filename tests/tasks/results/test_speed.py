@@ -58,7 +58,9 @@ def test_one_slow_round_changes_nothing() -> None:
 
 
 @given(st.lists(st.tuples(MILLISECONDS, MILLISECONDS), min_size=FEWEST_ROUNDS, max_size=20))
-def test_the_interval_holds_the_ratio_and_turns_round_with_the_models(pairs: list[tuple[float, float]]) -> None:
+def test_the_interval_holds_the_ratio_and_turns_round_with_the_models(
+    pairs: list[tuple[float, float]],
+) -> None:
     slow, fast = np.array(pairs).T
     low, high = interval(slow, fast)
     ratios = np.array(pairs)[:, 0, None] / np.array(pairs)[None, :, 1]
