@@ -135,6 +135,25 @@ class Tracker:
 
         return self._try(f"register the model {name}", register)
 
+    def point_alias(self, name: str, alias: str, tags: Mapping[str, str]) -> str | None:
+        """Point an alias at the newest version of a registered model that has `tags`; returns that version.
+
+        None when no version has them, or tracking is down.
+        """
+
+        def point(runs: Runs) -> str | None:
+            fitting = [v for v in runs.versions(name) if tags.items() <= dict(v.tags).items()]
+            if not fitting:
+                return None
+            newest = max(fitting, key=lambda v: int(v.version))
+            if alias not in newest.aliases:
+                from infra.tracking_client import connect
+
+                connect(self.uri).set_registered_model_alias(name, alias, newest.version)
+            return newest.version
+
+        return self._try(f"point {alias} at a version of {name}", point)
+
     def _register(
         self,
         runs: Runs,

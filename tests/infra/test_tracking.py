@@ -127,6 +127,21 @@ def test_versions_of_a_model_come_with_tags_and_aliases(
     assert found[str(second.version)].tags == {"digest": "b"}
 
 
+def test_an_alias_goes_to_the_newest_version_that_has_the_tags(
+    served: Settings, client: MlflowClient
+) -> None:
+    client.create_registered_model("aliased")
+    first, _, third = (
+        client.create_model_version("aliased", "s3://nowhere/model", tags={"digest": d}) for d in "aba"
+    )
+    tracker = Tracker(served, "stillhouse/aliases")
+    assert tracker.point_alias("aliased", "champion", {"digest": "a"}) == str(third.version)
+    assert client.get_model_version_by_alias("aliased", "champion").version == str(third.version)
+    assert tracker.point_alias("aliased", "champion", {"digest": "nobody's"}) is None
+    assert tracker.point_alias("unregistered", "champion", {"digest": "a"}) is None
+    assert str(first.version) != str(third.version)
+
+
 def test_our_own_server_is_asked_over_rest_and_any_other_through_the_client(
     served: Settings, tmp_path: Path
 ) -> None:
