@@ -11,8 +11,8 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from infra.errors import ArtifactError
 from tasks.compress.config import CompressConfig
-from tasks.compress.folder import TOKENIZER_FILE, read_model, require_labels, write_ruled
-from tasks.compress.graph import prune, strip
+from tasks.onnx_model.folder import TOKENIZER_FILE, read_model, require_labels, write_ruled
+from tasks.onnx_model.graph import prune, strip
 from tasks.runtimes.onnx import read_labels
 
 MATRICES = ("MatMul", "Gemm", "Attention")

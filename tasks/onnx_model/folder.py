@@ -14,9 +14,9 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError, StoreError
-from tasks.compress.graph import check
-from tasks.compress.rule_nodes import set_rule
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.onnx_model.graph import check
+from tasks.onnx_model.rule_nodes import set_rule
 from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
 from tasks.runtimes.onnx import OnnxRunner
 
