@@ -54,3 +54,8 @@ def divergence(reference: np.ndarray, logits: np.ndarray) -> Divergence:
     agreement = np.mean(reference.argmax(axis=1) == logits.argmax(axis=1))
     expected, found = (log_softmax(rows.astype(np.float64), axis=1) for rows in (reference, logits))
     return Divergence(float(agreement), float(np.mean(np.sum(np.exp(expected) * (expected - found), axis=1))))
+
+
+def spread(texts: Sequence[str], count: int) -> list[str]:
+    """At most `count` of `texts`, evenly over them."""
+    return [texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).astype(int))]

@@ -41,7 +41,7 @@ class FallbackConfig(BaseModel):
         description="share of texts that int8 must answer as float32 does; layers that hurt go back to float32 until it "
         "does; unset: all are int8",
     )
-    texts: int = Field(512, ge=1, le=100_000, description="texts it is measured on")
+    texts: int = Field(512, ge=1, le=100_000, description="validation texts it is measured on")
 
 
 class Weights4BitConfig(BaseModel):
@@ -60,10 +60,16 @@ class QatConfig(LoopConfig):
     """Quantization-aware training: the loop's options, with defaults for a few epochs from a trained model."""
 
     epochs: int | None = Field(2, ge=1, le=1000, description="passes over the rows")
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="peak rate of AdamW, below that of the training before")
+    learning_rate: float = Field(
+        1e-5,
+        gt=0,
+        le=1,
+        description="peak rate of AdamW: a tenth of fine-tuning's, for little is to be learned",
+    )
     range_momentum: float = Field(
         0.02, gt=0, le=1, description="share of each batch's range in the moving range of an activation"
     )
+    embeddings: bool = Field(True, description="embeddings are trained for int8 too")
 
 
 class QuantizationConfig(BaseModel):

@@ -19,9 +19,9 @@ def to_dynamic_int8(model: ModelProto, embeddings: bool, exclude: Collection[str
     """An int8 copy of a float32 graph without its out-of-scope rule.
 
     Matrices, fused attention's among them, become QInt8 per column: ranges of 7 bits or unsigned weights cost
-    agreement on any CPU with VNNI and gain nothing. Embeddings become int8 with one scale for a table. Biases, norms
-    and softmax stay float32. The product of attention's weights with its values is of two activations and stays too.
-    `exclude` names nodes that stay as they are.
+    agreement on any CPU with VNNI and gain nothing. Embeddings become bytes with one scale and zero point for a table.
+    Biases, norms and softmax stay float32. The product of attention's weights with its values is of two activations and
+    stays too. `exclude` names nodes that stay as they are.
     """
     marked = ModelProto.FromString(model.SerializeToString())
     # The graph is simplified already: the quantizer need not advise to do so.

@@ -7,7 +7,11 @@ from onnx import GraphProto, NodeProto, TensorProto, helper
 from tasks.onnx_model.graph import MICROSOFT
 from tasks.quantization.dynamic import EMBEDDINGS, MATRICES
 
-MASK, PAST, BIAS = 3, 4, 5  # inputs of com.microsoft's Attention after tokens, weight and bias of the projection
+MASK, PAST, BIAS = (
+    3,
+    4,
+    5,
+)  # inputs of com.microsoft's Attention after tokens, weight and bias of the projection
 KEPT = ("num_heads", "scale", "mask_filter_value", "unidirectional")  # attributes of both attentions
 
 

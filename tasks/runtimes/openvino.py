@@ -13,7 +13,9 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.out_of_scope.rule import apply_rule
 from tasks.runtimes.exported import encode, read_labels, read_rule, read_tokenizer
 
-MODEL_FILE = "openvino_model.xml"  # with openvino_model.bin beside it, the names that optimum-intel gives them
+MODEL_FILE = (
+    "openvino_model.xml"  # with openvino_model.bin beside it, the names that optimum-intel gives them
+)
 
 
 class OpenvinoRunner:

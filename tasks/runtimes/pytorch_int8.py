@@ -15,18 +15,25 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.ao.nn.quantized import Embedding as QuantizedEmbedding
+from torch.ao.nn.quantized.dynamic import Linear as QuantizedLinear
 from transformers import AutoConfig
 
 from infra.errors import ArtifactError
 from tasks.encoder.batching import encode, pad
 from tasks.encoder.checkpoint import load_info
-from tasks.encoder.loading import load_tokenizer, quiet_transformers
+from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.out_of_scope.rule import OutOfScopeRule
 
 WEIGHTS_FILE = "int8.safetensors"
-BESIDE = ("config.json", "classifier.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-LINEAR, EMBEDDING = torch.ao.nn.quantized.dynamic.Linear, torch.ao.nn.quantized.Embedding
+BESIDE = (
+    "config.json",
+    "classifier.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
 Tensors = dict[str, torch.Tensor]
 
 
@@ -70,9 +77,9 @@ def save_int8(model: SentenceClassifier, checkpoint: Path, folder: Path) -> None
     """
     tensors: Tensors = {}
     for name, module in model.named_modules():
-        if isinstance(module, LINEAR):
+        if isinstance(module, QuantizedLinear) and module.bias() is not None:
             tensors[f"{name}.bias"] = module.bias().detach()
-        if isinstance(module, LINEAR | EMBEDDING):
+        if isinstance(module, QuantizedLinear | QuantizedEmbedding):
             weight = module.weight()
             tensors[f"{name}.weight"] = weight.int_repr()
             tensors[f"{name}.scale"] = weight.q_per_channel_scales()
@@ -122,9 +129,9 @@ def _packed(module: nn.Module, name: str, tensors: Tensors) -> nn.Module:
     with quantized_tensors():
         if isinstance(module, nn.Embedding):
             table = torch.quantize_per_channel(weight, scale, zero_point, 0, torch.quint8)
-            return EMBEDDING(rows, columns, padding_idx=module.padding_idx, _weight=table)
-        packed = LINEAR(columns, rows)
-        packed.set_weight_bias(
-            torch.quantize_per_channel(weight, scale, zero_point, 0, torch.qint8), module.bias.detach()
-        )
+            return QuantizedEmbedding(rows, columns, padding_idx=module.padding_idx, _weight=table)
+        bias = dict(module.named_parameters()).get("bias")
+        packed = QuantizedLinear(columns, rows, bias_=bias is not None)
+        matrix = torch.quantize_per_channel(weight, scale, zero_point, 0, torch.qint8)
+        packed.set_weight_bias(matrix, None if bias is None else bias.detach())
     return packed
