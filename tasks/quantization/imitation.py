@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import kl_div, log_softmax
 from transformers import PreTrainedTokenizerBase
 
-from tasks.encoder.batching import encode, pad
+from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.inference import answer_rows
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.quantization.answers import divergence
 from tasks.quantization.config import QatConfig
-from tasks.quantization.qat import fold, prepare
+from tasks.quantization.qat import fold, prepare, see_ranges
 from tasks.training.loop import Batch, Lesson, Log, Validated, fit
 
 FIRST_ROWS = 1024  # rows whose ranges are seen before the first step
@@ -53,6 +53,7 @@ def train_for_int8(
     info, tokenizer = load_info(checkpoint), load_tokenizer(checkpoint)
     model = SentenceClassifier.load(checkpoint)
     lesson = imitate(model, tokenizer, texts, info.max_length)
+    without_dropout(model)
     prepare(model, config.range_momentum, config.embeddings)
     see_ranges(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.batch_size)
     progress = fit(model, lesson, config, work_dir, log)
@@ -82,13 +83,8 @@ def imitate(
     return Lesson(rows, tokenizer.pad_token_id, loss, validate)
 
 
-def see_ranges(
-    model: SentenceClassifier, rows: Sequence[Sequence[int]], pad_id: int, batch_size: int
-) -> None:
-    """Let a prepared model see the ranges of its activations over `rows` of token ids, without learning."""
-    mode, order = model.training, np.argsort([len(row) for row in rows], kind="stable")
-    model.train()
-    with torch.no_grad():
-        for start in range(0, len(order), batch_size):
-            model(*pad([rows[i] for i in order[start : start + batch_size]], pad_id))
-    model.train(mode)
+def without_dropout(model: nn.Module) -> None:
+    """Turn dropout off for good, in place: the targets know of none, so it would be one more noise to learn against."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
