@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from infra.errors import ParityError
 from tasks.compress.config import ParityConfig
-from tasks.compress.folder import read_rule
 from tasks.encoder.checkpoint import load_info
 from tasks.labelled_text.dataset import load_split
+from tasks.onnx_model.folder import read_rule
 from tasks.out_of_scope.rule import apply_rule
 from tasks.results.values import Value, write_report
 from tasks.runtimes.onnx import OnnxRunner

@@ -7,6 +7,8 @@ from tasks.runtimes.runner import ONNX_FILES, Kind, kind_of
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "classifier.json", *TOKENIZER_FILES)
+INT8_CHECKPOINT_FILES = ("config.json", "int8.safetensors", "classifier.json", *TOKENIZER_FILES)
+OPENVINO_FILES = ("openvino_model.xml", "openvino_model.bin", "config.json", "tokenizer.json")
 HEAD_FOLDER = "3_Dense"
 TFIDF_FILES = ("baseline.json", "model.safetensors", "vocabulary.json")
 
@@ -22,6 +24,8 @@ def inference_files(folder: Path) -> list[Path]:
     if kind == "pytorch":
         head = sorted((folder / HEAD_FOLDER).glob("*"))
         return _present(folder, CHECKPOINT_FILES) + [path for path in head if path.is_file()]
+    if kind in ("pytorch_int8", "openvino"):
+        return _present(folder, INT8_CHECKPOINT_FILES if kind == "pytorch_int8" else OPENVINO_FILES)
     graph = next(name for name in ONNX_FILES if (folder / name).is_file())
     beside = sorted((folder / graph).parent.glob("*.onnx.data*"))
     if beside:

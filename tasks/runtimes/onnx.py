@@ -1,17 +1,14 @@
 """An ONNX model the way a user of a release runs it: `tokenizers` and `onnxruntime`, nothing else."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
-from pydantic import ValidationError
-from tokenizers import Tokenizer
 
 from infra.errors import ArtifactError
-from tasks.out_of_scope.rule import OutOfScopeRule
+from tasks.runtimes.exported import encode, read_labels, read_rule, read_tokenizer
 from tasks.runtimes.runner import ONNX_FILES
 
 DAMAGED = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)
@@ -32,52 +29,7 @@ class OnnxRunner:
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] with the rule in the out-of-scope class."""
-        encoded = self._tokenizer.encode_batch_fast(list(texts))
-        feeds = {
-            "input_ids": np.array([row.ids for row in encoded], dtype=np.int64),
-            "attention_mask": np.array([row.attention_mask for row in encoded], dtype=np.int64),
-        }
-        return self._session.run(["logits"], feeds)[0]
-
-
-def read_labels(folder: Path) -> tuple[str, ...]:
-    """Class names of `config.json` in the order of the logits; raises ArtifactError when it has none."""
-    try:
-        names = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"]
-        return tuple(names[str(i)] for i in range(len(names)))
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(
-            f"{folder}/config.json does not name the labels ({type(error).__name__}: {error}): expected "
-            "id2label. Export the model again."
-        ) from error
-
-
-def read_rule(folder: Path) -> OutOfScopeRule | None:
-    """The rule that the graph in `folder` holds, as its `config.json` says; None where it holds none."""
-    rule = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("out_of_scope")
-    try:
-        return None if rule is None else OutOfScopeRule.model_validate(rule)
-    except ValidationError as error:
-        raise ArtifactError(
-            f"{folder}/config.json says out_of_scope as {rule!r}: expected label, score, threshold and "
-            "expected_share, or null. Export the model again."
-        ) from error
-
-
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError if it does not."""
-    path = folder / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises a bare Exception
-        raise ArtifactError(
-            f"{path} cannot be read ({error}): expected a fast tokenizer. Export the model again."
-        ) from error
-    if tokenizer.padding is None or tokenizer.truncation is None:
-        raise ArtifactError(
-            f"{path} sets no padding or no truncation: expected both. Export the model again."
-        )
-    return tokenizer
+        return self._session.run(["logits"], encode(self._tokenizer, texts))[0]
 
 
 def open_session(folder: Path, threads: int | None, spinning: bool) -> onnxruntime.InferenceSession:
