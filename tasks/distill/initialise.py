@@ -8,8 +8,8 @@ import torch
 from transformers import PretrainedConfig
 
 from infra.errors import ConfigError
-from tasks.distill.architecture import POSITIONS, WORDS, Architecture, architecture_of
 from tasks.distill.config import DistillConfig
+from tasks.encoder.architecture import POSITIONS, WORDS, Architecture, architecture_of
 from tasks.encoder.model import SentenceClassifier
 
 Weights = dict[str, torch.Tensor]

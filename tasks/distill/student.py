@@ -9,12 +9,12 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError
-from tasks.distill.architecture import WORDS
 from tasks.distill.config import DistillConfig
 from tasks.distill.initialise import student_from_teacher
 from tasks.distill.losses import cosine_distance, cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
 from tasks.distill.vocabulary import student_vocabulary
+from tasks.encoder.architecture import WORDS
 from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.loading import load_tokenizer
