@@ -37,6 +37,12 @@ class StoredBytes(Value):
         description="the same of blocks: each block with a non-zero in it, and its column"
     )
 
+    def __str__(self) -> str:
+        return (
+            f"{_mb(self.dense)} MB ({_mb(self.gzip)} by gzip, {_mb(self.zstd)} by zstd, {_mb(self.sparse)} in a sparse "
+            f"format, {_mb(self.block_sparse)} in one of blocks)"
+        )
+
 
 class Latency(Value):
     """Milliseconds of one query in ONNX Runtime on one thread."""

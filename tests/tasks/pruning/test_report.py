@@ -80,6 +80,7 @@ def test_a_report_says_what_was_measured(pruned):
     text = found.text()
     assert "50.0% of the weights" in text
     assert f"{found.pruned_latency.median:.3f} ms" in text
+    assert f"{found.int8.dense / 1e6:.2f} MB ({found.int8.gzip / 1e6:.2f} by gzip" in text
     assert "ONNX Runtime runs them dense only" in text
 
 
