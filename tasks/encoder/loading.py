@@ -9,6 +9,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from transformers.utils import logging
 
 from infra.errors import ArtifactError
+from tasks.encoder.narrow import narrow
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def load_body(folder: Path) -> PreTrainedModel:
             f"{folder} lacks {len(missing)} weights of its own config.json, among them {missing[0]}. "
             "Expected every weight of the encoder. Delete the folder and make or fetch it again."
         )
-    return without_pooler(body)
+    return narrow(without_pooler(body))
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
