@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infra.errors import ArtifactError
-from tasks.runtimes.runner import ONNX_FILES, Kind, kind_of
+from tasks.runtimes.runner import Kind, graph_file, kind_of
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "classifier.json", *TOKENIZER_FILES)
@@ -22,14 +22,14 @@ def inference_files(folder: Path) -> list[Path]:
     if kind == "pytorch":
         head = sorted((folder / HEAD_FOLDER).glob("*"))
         return _present(folder, CHECKPOINT_FILES) + [path for path in head if path.is_file()]
-    graph = next(name for name in ONNX_FILES if (folder / name).is_file())
-    beside = sorted((folder / graph).parent.glob("*.onnx.data*"))
+    graph = graph_file(folder)
+    beside = sorted(graph.parent.glob("*.onnx.data*"))
     if beside:
         raise ArtifactError(
             f"{folder} keeps weights in {[path.name for path in beside]}: expected one self-contained "
             "ONNX file. Export again."
         )
-    return _present(folder, (graph, "config.json", "tokenizer.json"))
+    return [graph, *_present(folder, ("config.json", "tokenizer.json"))]
 
 
 def inference_bytes(folder: Path) -> int:

@@ -1,20 +1,56 @@
-"""An ONNX model the way a user of a release runs it: `tokenizers` and `onnxruntime`, nothing else."""
+"""An ONNX model the way a user of a release runs it: `tokenizers` and `onnxruntime`, nothing else.
+
+Importing this module imports nothing heavier than those two: it is what serving stands on.
+"""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
-from pydantic import ValidationError
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from infra.errors import ArtifactError
-from tasks.out_of_scope.rule import OutOfScopeRule
-from tasks.runtimes.runner import ONNX_FILES
+from tasks.runtimes.runner import graph_file
 
+if TYPE_CHECKING:
+    from tasks.out_of_scope.rule import OutOfScopeRule
+
+PADDING = ("direction", "pad_id", "pad_type_id", "pad_token")
 DAMAGED = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)
+
+
+class TextGraph:
+    """Tokenizer and session of one ONNX folder. Threads may share it: neither is changed after it is opened."""
+
+    def __init__(self, folder: Path, threads: int | None, spinning: bool) -> None:
+        self._tokenizer = read_tokenizer(folder)
+        # Taken out of the tokenizer, so that many texts can be tokenized at once and padded batch by batch.
+        padding = self._tokenizer.padding or {}
+        self._padding = {name: padding[name] for name in PADDING}
+        self._tokenizer.no_padding()
+        self._session = open_session(folder, threads, spinning)
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Token ids of each text, cut to the model's length, not padded."""
+        rows: list[Encoding] = self._tokenizer.encode_batch_fast(list(texts))
+        return rows
+
+    def logits(self, rows: Sequence[Encoding]) -> np.ndarray:
+        """Logits float32 [n, classes] of encoded texts as one batch, padded to its longest row (in place)."""
+        longest = max(len(row) for row in rows)
+        for row in rows:
+            if len(row) < longest:
+                row.pad(longest, **self._padding)
+        feeds = {
+            "input_ids": np.array([row.ids for row in rows], dtype=np.int64),
+            "attention_mask": np.array([row.attention_mask for row in rows], dtype=np.int64),
+        }
+        logits: np.ndarray = self._session.run(["logits"], feeds)[0]
+        return logits
 
 
 class OnnxRunner:
@@ -26,18 +62,17 @@ class OnnxRunner:
 
     def __init__(self, folder: Path, threads: int | None = None, spinning: bool = True) -> None:
         self.labels, self.rule = read_labels(folder), read_rule(folder)
-        self.runtime = f"onnxruntime {onnxruntime.__version__}"
-        self._tokenizer = read_tokenizer(folder)
-        self._session = open_session(folder, threads, spinning)
+        self.runtime = runtime_name()
+        self._graph = TextGraph(folder, threads, spinning)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] with the rule in the out-of-scope class."""
-        encoded = self._tokenizer.encode_batch_fast(list(texts))
-        feeds = {
-            "input_ids": np.array([row.ids for row in encoded], dtype=np.int64),
-            "attention_mask": np.array([row.attention_mask for row in encoded], dtype=np.int64),
-        }
-        return self._session.run(["logits"], feeds)[0]
+        return self._graph.logits(self._graph.encode(texts))
+
+
+def runtime_name() -> str:
+    """Library and version."""
+    return f"onnxruntime {onnxruntime.__version__}"
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
@@ -52,8 +87,13 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         ) from error
 
 
-def read_rule(folder: Path) -> OutOfScopeRule | None:
+def read_rule(folder: Path) -> "OutOfScopeRule | None":
     """The rule that the graph in `folder` holds, as its `config.json` says; None where it holds none."""
+    # Here and not above: with the rule come scipy and pyarrow, for which an answer has no use.
+    from pydantic import ValidationError
+
+    from tasks.out_of_scope.rule import OutOfScopeRule
+
     rule = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("out_of_scope")
     try:
         return None if rule is None else OutOfScopeRule.model_validate(rule)
@@ -82,7 +122,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 def open_session(folder: Path, threads: int | None, spinning: bool) -> onnxruntime.InferenceSession:
     """A session of the graph in `folder`; raises ArtifactError when ONNX Runtime does not take it."""
-    path = folder / next(name for name in ONNX_FILES if (folder / name).is_file())
+    path = graph_file(folder)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one for each core
     options.inter_op_num_threads = 1

@@ -5,15 +5,27 @@ Opening one imports its runtime and no other, so a process that runs ONNX never 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from infra.errors import ArtifactError
-from tasks.out_of_scope.rule import OutOfScopeRule
+
+if TYPE_CHECKING:
+    from tasks.out_of_scope.rule import OutOfScopeRule
 
 Kind = Literal["tfidf", "pytorch", "onnx"]
 ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
+
+
+def graph_file(folder: Path) -> Path:
+    """The ONNX graph in `folder`; raises ArtifactError when there is none."""
+    for name in ONNX_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ArtifactError(
+        f"{folder} holds no ONNX graph: expected {' or '.join(ONNX_FILES)}. Run the stage that makes it again."
+    )
 
 
 class Runner(Protocol):
@@ -23,7 +35,7 @@ class Runner(Protocol):
     runtime: str  # library and version
     rows_independent: bool  # whether a row's logits are the same whatever rows share its batch
     ruled: bool  # whether the logits are after the out-of-scope rule
-    rule: OutOfScopeRule | None  # that rule; None where the model has none
+    rule: "OutOfScopeRule | None"  # that rule; None where the model has none
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] of `texts` as one batch."""
