@@ -5,10 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from infra.errors import ArtifactError
+from tasks.encoder.bag import BagOfTokens, BagOfTokensConfig
+
+# The one encoder of ours that transformers does not have: from here on it is read and made like any other.
+AutoConfig.register(BagOfTokensConfig.model_type, BagOfTokensConfig)
+AutoModel.register(BagOfTokensConfig, BagOfTokens)
 
 
 @contextmanager
