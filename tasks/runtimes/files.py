@@ -10,6 +10,8 @@ CHECKPOINT_FILES = ("config.json", "model.safetensors", "classifier.json", *TOKE
 HEAD_FOLDER = "3_Dense"
 TFIDF_FILES = ("baseline.json", "model.safetensors", "vocabulary.json")
 
+FAST_TEXT_FILES = ("fasttext.json", "model.bin", "model.safetensors")
+
 
 def inference_files(folder: Path) -> list[Path]:
     """Every file that answering a text takes: weights or graph, tokenizer, configuration.
@@ -19,6 +21,8 @@ def inference_files(folder: Path) -> list[Path]:
     kind: Kind = kind_of(folder)
     if kind == "tfidf":
         return _present(folder, TFIDF_FILES)
+    if kind == "fast_text":
+        return _present(folder, FAST_TEXT_FILES)
     if kind == "pytorch":
         head = sorted((folder / HEAD_FOLDER).glob("*"))
         return _present(folder, CHECKPOINT_FILES) + [path for path in head if path.is_file()]

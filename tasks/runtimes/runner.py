@@ -14,7 +14,7 @@ from infra.errors import ArtifactError
 if TYPE_CHECKING:
     from tasks.out_of_scope.rule import OutOfScopeRule
 
-Kind = Literal["tfidf", "pytorch", "onnx"]
+Kind = Literal["tfidf", "fast_text", "pytorch", "onnx"]
 ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
 
 
@@ -46,13 +46,15 @@ def kind_of(folder: Path) -> Kind:
     """The runtime that a model's folder is for; raises ArtifactError when the folder holds no model."""
     if (folder / "baseline.json").is_file():
         return "tfidf"
+    if (folder / "fasttext.json").is_file():
+        return "fast_text"
     if (folder / "classifier.json").is_file():
         return "pytorch"
     if any((folder / name).is_file() for name in ONNX_FILES):
         return "onnx"
     raise ArtifactError(
-        f"{folder} holds no model: expected baseline.json (TF-IDF), classifier.json (PyTorch) or one of "
-        f"{', '.join(ONNX_FILES)}. Run the stage that makes the model again."
+        f"{folder} holds no model: expected baseline.json (TF-IDF), fasttext.json, classifier.json (PyTorch) or one "
+        f"of {', '.join(ONNX_FILES)}. Run the stage that makes the model again."
     )
 
 
@@ -72,6 +74,10 @@ def open_runner(folder: Path, threads: int | None = None, spinning: bool = True)
         from tasks.runtimes.tfidf import TfidfRunner
 
         return TfidfRunner(folder)
+    if kind == "fast_text":
+        from tasks.runtimes.fast_text import FastTextRunner
+
+        return FastTextRunner(folder)
     if kind == "pytorch":
         from tasks.runtimes.pytorch import PytorchRunner
 
