@@ -30,7 +30,7 @@ class ParityConfig(BaseModel):
     int8_difference: float = Field(
         0.25,
         gt=0,
-        description="largest difference of an int8 logit from PyTorch's, as a share of the range of that text's logits",
+        description="largest difference of an int8 logit from PyTorch's, as a share of the median text's range of logits",
     )
 
 
