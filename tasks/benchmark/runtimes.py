@@ -49,6 +49,8 @@ class Model:
         self.settings = {
             "tfidf": (Setting(threads=1),),
             "pytorch": tuple(Setting(threads=n) for n in thread_counts(cores)),
+            "pytorch_int8": tuple(Setting(threads=n) for n in thread_counts(cores)),
+            "openvino": tuple(Setting(threads=n) for n in thread_counts(cores)),
             "onnx": onnx_settings(cores),
         }[self._kind]
         self._runner = self._open(self.settings[0])
@@ -56,10 +58,10 @@ class Model:
         self.size_bytes = inference_bytes(folder)
 
     def use(self, setting: Setting) -> None:
-        """ONNX Runtime fixes its threads when a session opens, torch can change them, TF-IDF has one."""
-        if self._kind == "onnx":
+        """ONNX Runtime and OpenVINO fix their threads when a model opens, torch can change them, TF-IDF has one."""
+        if self._kind in ("onnx", "openvino"):
             self._runner = self._open(setting)
-        elif self._kind == "pytorch":
+        elif self._kind in ("pytorch", "pytorch_int8"):
             _set_torch_threads(setting.threads)
 
     def answer(self, texts: Sequence[str]) -> object:

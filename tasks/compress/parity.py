@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from infra.errors import ParityError
 from tasks.compress.config import ParityConfig
-from tasks.compress.folder import read_rule
 from tasks.encoder.checkpoint import load_info
 from tasks.labelled_text.dataset import load_split
+from tasks.onnx_model.folder import read_rule
 from tasks.out_of_scope.rule import apply_rule
 from tasks.results.values import Value, write_report
 from tasks.runtimes.onnx import OnnxRunner
@@ -35,9 +35,7 @@ class Parity(Value):
     texts: int
     agreement: float = Field(description="share of equal answers")
     difference: float = Field(description="largest difference of a logit")
-    relative_difference: float = Field(
-        description="the same as a share of the median text's range of logits"
-    )
+    relative_difference: float = Field(description="the same as a share of the median text's range of logits")
     worst_text: str = Field(description="the text with the largest difference, its beginning")
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import ArtifactError, ConfigError, DataError
-from tasks.runtimes.onnx import TextGraph, read_labels, runtime_name
+from tasks.runtimes.exported import read_labels
+from tasks.runtimes.onnx import TextGraph, runtime_name
 
 BATCH = 32  # texts answered at once; more gain nothing on one core
 # Of a longer text only the beginning is tokenized. The model's own cut, in tokens, comes long before.

@@ -3,21 +3,17 @@
 Importing this module imports nothing heavier than those two: it is what serving stands on.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from infra.errors import ArtifactError
+from tasks.runtimes.exported import feeds_of, read_labels, read_rule, read_tokenizer
 from tasks.runtimes.runner import graph_file
-
-if TYPE_CHECKING:
-    from tasks.out_of_scope.rule import OutOfScopeRule
 
 PADDING = ("direction", "pad_id", "pad_type_id", "pad_token")
 DAMAGED = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf)
@@ -45,11 +41,7 @@ class TextGraph:
         for row in rows:
             if len(row) < longest:
                 row.pad(longest, **self._padding)
-        feeds = {
-            "input_ids": np.array([row.ids for row in rows], dtype=np.int64),
-            "attention_mask": np.array([row.attention_mask for row in rows], dtype=np.int64),
-        }
-        logits: np.ndarray = self._session.run(["logits"], feeds)[0]
+        logits: np.ndarray = self._session.run(["logits"], feeds_of(rows))[0]
         return logits
 
 
@@ -73,51 +65,6 @@ class OnnxRunner:
 def runtime_name() -> str:
     """Library and version."""
     return f"onnxruntime {onnxruntime.__version__}"
-
-
-def read_labels(folder: Path) -> tuple[str, ...]:
-    """Class names of `config.json` in the order of the logits; raises ArtifactError when it has none."""
-    try:
-        names = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"]
-        return tuple(names[str(i)] for i in range(len(names)))
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(
-            f"{folder}/config.json does not name the labels ({type(error).__name__}: {error}): expected "
-            "id2label. Export the model again."
-        ) from error
-
-
-def read_rule(folder: Path) -> "OutOfScopeRule | None":
-    """The rule that the graph in `folder` holds, as its `config.json` says; None where it holds none."""
-    # Here and not above: with the rule come scipy and pyarrow, for which an answer has no use.
-    from pydantic import ValidationError
-
-    from tasks.out_of_scope.rule import OutOfScopeRule
-
-    rule = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("out_of_scope")
-    try:
-        return None if rule is None else OutOfScopeRule.model_validate(rule)
-    except ValidationError as error:
-        raise ArtifactError(
-            f"{folder}/config.json says out_of_scope as {rule!r}: expected label, score, threshold and "
-            "expected_share, or null. Export the model again."
-        ) from error
-
-
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError if it does not."""
-    path = folder / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises a bare Exception
-        raise ArtifactError(
-            f"{path} cannot be read ({error}): expected a fast tokenizer. Export the model again."
-        ) from error
-    if tokenizer.padding is None or tokenizer.truncation is None:
-        raise ArtifactError(
-            f"{path} sets no padding or no truncation: expected both. Export the model again."
-        )
-    return tokenizer
 
 
 def open_session(folder: Path, threads: int | None, spinning: bool) -> onnxruntime.InferenceSession:

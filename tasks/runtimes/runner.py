@@ -14,7 +14,7 @@ from infra.errors import ArtifactError
 if TYPE_CHECKING:
     from tasks.out_of_scope.rule import OutOfScopeRule
 
-Kind = Literal["tfidf", "fast_text", "pytorch", "onnx"]
+Kind = Literal["tfidf", "fast_text", "pytorch", "pytorch_int8", "onnx", "openvino"]
 ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
 
 
@@ -49,12 +49,14 @@ def kind_of(folder: Path) -> Kind:
     if (folder / "fasttext.json").is_file():
         return "fast_text"
     if (folder / "classifier.json").is_file():
-        return "pytorch"
+        return "pytorch_int8" if (folder / "int8.safetensors").is_file() else "pytorch"
+    if (folder / "openvino_model.xml").is_file():
+        return "openvino"
     if any((folder / name).is_file() for name in ONNX_FILES):
         return "onnx"
     raise ArtifactError(
-        f"{folder} holds no model: expected baseline.json (TF-IDF), fasttext.json, classifier.json (PyTorch) or one "
-        f"of {', '.join(ONNX_FILES)}. Run the stage that makes the model again."
+        f"{folder} holds no model: expected baseline.json (TF-IDF), fasttext.json, classifier.json (PyTorch), "
+        f"openvino_model.xml or one of {', '.join(ONNX_FILES)}. Run the stage that makes the model again."
     )
 
 
@@ -68,6 +70,7 @@ def open_runner(folder: Path, threads: int | None = None, spinning: bool = True)
 
     Raises:
         ArtifactError: the folder holds no model, or a damaged one.
+        ConfigError: its runtime is an extra that is not installed.
     """
     kind = kind_of(folder)
     if kind == "tfidf":
@@ -82,6 +85,14 @@ def open_runner(folder: Path, threads: int | None = None, spinning: bool = True)
         from tasks.runtimes.pytorch import PytorchRunner
 
         return PytorchRunner(folder, threads)
+    if kind == "pytorch_int8":
+        from tasks.runtimes.pytorch_int8 import PytorchInt8Runner
+
+        return PytorchInt8Runner(folder, threads)
+    if kind == "openvino":
+        from tasks.runtimes.openvino import OpenvinoRunner
+
+        return OpenvinoRunner(folder, threads)
     from tasks.runtimes.onnx import OnnxRunner
 
     return OnnxRunner(folder, threads, spinning)

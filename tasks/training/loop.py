@@ -67,7 +67,7 @@ def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path,
     The weights it came with count as epoch 0.
 
     Args:
-        model: parameters without `requires_grad` stay as they are and are in no checkpoint.
+        model: parameters without `requires_grad` stay as they are and are in no checkpoint; persistent buffers are.
         lesson: rows, loss and validation.
         config: `epochs` must be set.
         work_dir: checkpoints lie here; a run that finds some goes on from the newest.
@@ -90,6 +90,13 @@ def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path,
         return _Run(model, lesson, config, work_dir, log).to_end(config.epochs)
 
 
+def trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All that training changes: parameters with `requires_grad`, and persistent buffers, such as moving ranges."""
+    kept = model.state_dict().keys()
+    weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    return weights | {name: value for name, value in model.named_buffers() if name in kept}
+
+
 class _Run(Generic[Model]):
     """One training run: what the loop holds between its steps."""
 
@@ -102,7 +109,7 @@ class _Run(Generic[Model]):
         self.bare = model
         self.model: Model  # the same, wrapped for several devices where there are several
         self.model, self.optimiser = self.accelerator.prepare(model, build_optimiser(model, config))
-        self.weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        self.weights = trained_state(model)
         self.lengths = [len(row) for row in lesson.rows]
         self.best: dict[str, torch.Tensor] = {}
         self.progress = Progress()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from infra.errors import ArtifactError, ConfigError, DataError
-from tasks.compress.quantize import quantize_graph
 from tasks.out_of_scope.rule import OutOfScopeRule
+from tasks.quantization.dynamic import to_dynamic_int8
 from tasks.runtimes.classifier import LONGEST_TEXT, Classifier, buckets
 from tasks.runtimes.onnx import OnnxRunner
 from tests.tasks.deploy.tiny_release import LABELS, WORDS, make_onnx_artifact, voting_graph
@@ -46,7 +46,7 @@ def texts() -> list[str]:
 def int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bag of word vectors with a dense layer, in dynamic int8: what a row gives depends on its batch."""
     folder = make_onnx_artifact(tmp_path_factory.mktemp("int8"))
-    onnx.save(quantize_graph(dense_graph(), embeddings=True), folder / "model.onnx")
+    onnx.save(to_dynamic_int8(dense_graph(), embeddings=True), folder / "model.onnx")
     return folder
 
 
