@@ -35,9 +35,7 @@ class Parity(Value):
     texts: int
     agreement: float = Field(description="share of equal answers")
     difference: float = Field(description="largest difference of a logit")
-    relative_difference: float = Field(
-        description="the same as a share of the median text's range of logits"
-    )
+    relative_difference: float = Field(description="the same as a share of the median text's range of logits")
     worst_text: str = Field(description="the text with the largest difference, its beginning")
 
 

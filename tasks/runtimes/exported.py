@@ -1,15 +1,20 @@
-"""What lies beside an exported graph and is the same for every runtime: labels, rule, tokenizer, its inputs."""
+"""What lies beside an exported graph and is the same for every runtime: labels, rule, tokenizer, its inputs.
+
+Importing this module imports no more than numpy and tokenizers: it is a part of what serving stands on.
+"""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from infra.errors import ArtifactError
-from tasks.out_of_scope.rule import OutOfScopeRule
+
+if TYPE_CHECKING:
+    from tasks.out_of_scope.rule import OutOfScopeRule
 
 Feeds = dict[str, np.ndarray]  # `input_ids` and `attention_mask`, int64 [batch, sequence]
 
@@ -26,8 +31,13 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         ) from error
 
 
-def read_rule(folder: Path) -> OutOfScopeRule | None:
+def read_rule(folder: Path) -> "OutOfScopeRule | None":
     """The rule of the model in `folder`, as its `config.json` says; None where it has none."""
+    # Here and not above: with the rule come scipy and pyarrow, for which an answer has no use.
+    from pydantic import ValidationError
+
+    from tasks.out_of_scope.rule import OutOfScopeRule
+
     rule = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("out_of_scope")
     try:
         return None if rule is None else OutOfScopeRule.model_validate(rule)
@@ -56,7 +66,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> Feeds:
     """The graph's inputs for `texts` as one batch, cut and padded as the tokenizer says."""
-    rows = tokenizer.encode_batch_fast(list(texts))
+    return feeds_of(tokenizer.encode_batch_fast(list(texts)))
+
+
+def feeds_of(rows: Sequence[Encoding]) -> Feeds:
+    """The graph's inputs for encoded texts of one length."""
     return {
         "input_ids": np.array([row.ids for row in rows], dtype=np.int64),
         "attention_mask": np.array([row.attention_mask for row in rows], dtype=np.int64),
