@@ -86,6 +86,10 @@ class Tracker:
 
         self._try("close a killed run", close)
 
+    def page(self, run_id: str | None) -> str:
+        """Where a server's UI shows a run."""
+        return f"{self.uri}/#/experiments/{self._experiment_id}/runs/{run_id}"
+
     def flush(self) -> None:
         """Wait until everything that was replayed has arrived."""
         self._background.submit(lambda: None).result()
