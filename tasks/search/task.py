@@ -38,7 +38,8 @@ class Trial:
     def __init__(self, run: FlowRun, study: "Study", proposal: "Proposal") -> None:
         self.choice: Choice = proposal.choice
         self._run, self._study, self._proposal = run, study, proposal
-        self._parent, self._child, self._epoch = run.mlflow_run_id, None, 0
+        self._parent, self._epoch = run.mlflow_run_id, 0
+        self._child: str | None = None
         self._measured: Measured | None = None
 
     def measured(self, quantized: OnnxModelRef, timing: ReportRef) -> None:
