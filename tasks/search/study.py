@@ -46,7 +46,7 @@ class Study:
         """`first` are tried before anything is drawn: what is known to be good."""
         folder.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._search, self._budget, self._teacher = search, budget, teacher_accuracy
+        self._search, self._budget, self._teacher = _widened(search, first), budget, teacher_accuracy
         self._study = optuna.create_study(
             study_name=NAME,
             storage=JournalStorage(JournalFileBackend(str(folder / "journal.log"))),
@@ -122,6 +122,17 @@ class Study:
     def _note(self, proposal: Proposal, state: str, values: dict[str, object]) -> None:
         for name, value in {STATE: state, CHOICE: proposal.choice.model_dump(), **values}.items():
             proposal.trial.set_user_attr(name, value)
+
+
+def _widened(search: SearchConfig, first: Sequence[Choice]) -> SearchConfig:
+    """The space with the students in it that are tried first."""
+    wider: dict[str, tuple[float, ...]] = {}
+    for name in ("layers", "intermediate_size", "vocabulary_size", "epochs", "embedding_bits"):
+        wider[name] = tuple(sorted({*getattr(search, name), *(getattr(choice, name) for choice in first)}))
+    for name in ("alpha", "temperature"):
+        values = [*getattr(search, name), *(getattr(choice, name) for choice in first)]
+        wider[name] = (min(values), max(values))
+    return search.model_copy(update=wider)
 
 
 def _row(trial: FrozenTrial) -> TrialRow:

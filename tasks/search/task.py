@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
+from pydantic import BaseModel
 
 from infra.artifact import ArtifactRef, CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
 from infra.errors import ArtifactError, StageStopped
@@ -147,17 +148,18 @@ def open_search(
     budget: BudgetConfig,
     teacher: CheckpointRef,
     dataset: DatasetRef,
-    first: Sequence[Choice],
+    first: Choice,
+    fixed: Sequence[BaseModel],
 ) -> Iterator[Search]:
     """The study of this space, budget, teacher and data set: a new one, or the one that was begun before.
 
-    One process searches it at a time; another waits.
+    `first` is tried before anything is drawn. `fixed` is what else makes a trial what it is: with other settings of
+    the stages it is another study. One process searches it at a time; another waits.
     """
     from tasks.search.study import Study
 
-    key = stage_key(
-        "search", VERSION, [canonical(config), canonical(budget)], {"teacher": teacher, "dataset": dataset}
-    )
+    asked = canonical([config, budget, first, *fixed])
+    key = stage_key("search", VERSION, asked, {"teacher": teacher, "dataset": dataset})
     folder = run.settings.home / "search" / key[:20]
     folder.mkdir(parents=True, exist_ok=True)
     accuracy, widths = (
@@ -165,7 +167,7 @@ def open_search(
         _widths(run.store.path(teacher), run.store.path(dataset)),
     )
     with FileLock(folder / "lock"):
-        yield Search(run, Study(folder, config, budget, accuracy, first), budget, accuracy, widths)
+        yield Search(run, Study(folder, config, budget, accuracy, [first]), budget, accuracy, widths)
 
 
 def _widths(teacher: Path, dataset: Path) -> Widths:
