@@ -27,9 +27,9 @@ def compress(config: CompressFlowConfig) -> ReleaseRecord:
         asked = prepared.config
         if run.options.dry_run:
             return judge_and_release(asked, prepared, make_student(asked, prepared)).record
-        first = [choice_of(asked)]
+        first, fixed = choice_of(asked), (asked.tokenizer, asked.distill, asked.compress, config.timing)
         with open_search(
-            run, config.search, config.budget, prepared.teacher, prepared.dataset, first
+            run, config.search, config.budget, prepared.teacher, prepared.dataset, first, fixed
         ) as search:
             for trial in search.trials():
                 with trial:
