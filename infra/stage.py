@@ -172,6 +172,7 @@ class Stage(Generic[Inputs, Output]):
             except StillhouseError as error:
                 # Prefect keeps the exception to the end of the process: without its frames, no model or
                 # connection stays with it. The message says all that a user needs.
+                error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None
         if found is not None:
             self._serve(flow, record, started)

@@ -131,8 +131,9 @@ def release(
             tags,
             run.flow.mlflow_run_id,
         )
-    if pushed is None and (current := promotions.champion()) is not None:
-        # A rollback while the tracking server was down moved `main` alone: here the alias follows.
+    current = promotions.champion()
+    if current is not None and current.package != package.digest:
+        # The alias follows the history, whoever moved it last: a rollback while the server was down, another run.
         run.tracker.point_alias(registered_name(config.name), CHAMPION, current.tags)
     return ReleaseRecord(
         name=config.name,

@@ -50,10 +50,13 @@ def client(uri: str) -> MlflowClient:
 
 
 @BOTH
-def test_an_experiment_is_made_once(kind: type[RestRuns | ClientRuns], uri: str) -> None:
+def test_an_experiment_is_made_once_and_the_ui_opens_it_at_its_runs(
+    kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient
+) -> None:
     runs = kind(uri)
     name = f"once/{kind.__name__}"
     assert runs.experiment(name, None) == runs.experiment(name, None)
+    assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 @BOTH
