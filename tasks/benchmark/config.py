@@ -30,6 +30,12 @@ class BenchmarkConfig(BaseModel):
         le=100_000,
         description="test texts for throughput, evenly over their lengths; 256 take BERT-base 8 s",
     )
+    yardstick_layers: int = Field(
+        12,
+        ge=1,
+        le=12,
+        description="layers of the yardstick. 12 is BERT-base; fewer are for trying the flow out: ratios mean nothing",
+    )
     tried: int = Field(
         10, ge=1, le=1_000, description="timed calls for each number of threads that is tried first"
     )

@@ -45,8 +45,15 @@ def benchmark(
     query = config.query or median_text(texts)
     folders = {YARDSTICK: models[TEACHER].resolve()} | {name: path.resolve() for name, path in models.items()}
     cores, classes = usable_cores(), len(load_info(dataset).labels)
+    asked = Open(
+        name=YARDSTICK,
+        folder=folders[YARDSTICK],
+        classes=classes,
+        cores=cores,
+        yardstick_layers=config.yardstick_layers,
+    )
     with workers(tuple(folders)) as started:
-        opened = open_all(started, folders, classes, cores)
+        opened = open_all(started, folders, asked)
         settings = {
             name: worker.ask(Tune(query=query, calls=config.tried), Setting)
             for name, worker in started.items()
@@ -75,12 +82,10 @@ def benchmark(
     return flat_metrics(report)
 
 
-def open_all(
-    started: Mapping[str, Worker], folders: Mapping[str, Path], classes: int, cores: int
-) -> dict[str, Opened]:
-    """Load every model, all at once: importing torch three times takes the longest."""
+def open_all(started: Mapping[str, Worker], folders: Mapping[str, Path], asked: Open) -> dict[str, Opened]:
+    """Load every model as `asked`, all at once: importing torch three times takes the longest."""
     for name, worker in started.items():
-        worker.send(Open(name=name, folder=folders[name], classes=classes, cores=cores))
+        worker.send(asked.model_copy(update={"name": name, "folder": folders[name]}))
     return {name: worker.receive(Opened) for name, worker in started.items()}
 
 
