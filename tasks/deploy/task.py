@@ -117,8 +117,13 @@ def release(
     with tempfile.TemporaryDirectory(prefix="stillhouse-release-") as scratch:
         pushed = _publish(run, hub, candidate, Path(scratch)) if wanted else None
         if pushed is not None:
-            champion = Champion(revision=pushed.revision, package=package.digest)
-            promotions.promote(champion, judged.verdict, _why(judged, down), _unrecorded(hub, config.name))
+            champion, before = (
+                Champion(revision=pushed.revision, package=package.digest),
+                _unrecorded(hub, config.name),
+            )
+            again = config.promote_again
+            if not promotions.promote(champion, judged.verdict, _why(judged, down), again, before):
+                pushed = None  # It was rolled back while its card was written.
         # What the registry knows of a version. `digest` is its identity: the same package keeps its version.
         tags = {"digest": package.digest, "model_sha256": model.sha256, "verdict": judged.verdict,
                 "dataset_revision": published.revision, **({"hub_revision": pushed.revision} if pushed else {})}  # fmt: skip
