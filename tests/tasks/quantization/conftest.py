@@ -33,7 +33,10 @@ class Made:
 @pytest.fixture(scope="package")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("quantization")
-    checkpoint, dataset = with_own_vectors(write_teacher(root / "checkpoint")), write_dataset(root / "dataset")
+    checkpoint, dataset = (
+        with_own_vectors(write_teacher(root / "checkpoint")),
+        write_dataset(root / "dataset"),
+    )
     (root / "onnx").mkdir()
     export_onnx(CompressConfig(), checkpoint, dataset, root / "onnx")
     texts = {name: load_split(dataset, name).texts for name in ("train", "validation")}
