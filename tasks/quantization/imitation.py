@@ -19,7 +19,7 @@ from tasks.encoder.inference import answer_rows
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.quantization.answers import divergence
-from tasks.quantization.config import QatConfig
+from tasks.quantization.config import QuantizationConfig
 from tasks.quantization.qat import fold, prepare, see_ranges
 from tasks.training.loop import Batch, Lesson, Log, Validated, fit
 
@@ -34,12 +34,13 @@ class Texts(NamedTuple):
 
 
 def train_for_int8(
-    config: QatConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Log
+    config: QuantizationConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Log
 ) -> Mapping[str, float]:
     """Train a checkpoint for int8 and write an ordinary float32 checkpoint, folded, to `output_dir`.
 
-    Export and quantize it as any other. `work_dir` keeps the loop's checkpoints: called again after a kill, it goes on
-    and writes the same bytes.
+    Export and quantize it as any other, dynamic or static. The table of positions alone is off its grid where the
+    export cuts it. `work_dir` keeps the loop's checkpoints: called again after a kill, it goes on and writes the same
+    bytes.
 
     Returns:
         `kl` (nats) and `agreement` of the fake-quantized model with the float32 one it came from, on the validation
@@ -54,9 +55,9 @@ def train_for_int8(
     model = SentenceClassifier.load(checkpoint)
     lesson = imitate(model, tokenizer, texts, info.max_length)
     without_dropout(model)
-    prepare(model, config.range_momentum, config.embeddings)
-    see_ranges(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.batch_size)
-    progress = fit(model, lesson, config, work_dir, log)
+    prepare(model, config.qat.range_momentum, config.embeddings)
+    see_ranges(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.qat.batch_size)
+    progress = fit(model, lesson, config.qat, work_dir, log)
     fold(model)
     model.save(output_dir, tokenizer, info)
     return progress.best_metrics | {"best_epoch": progress.best_epoch}

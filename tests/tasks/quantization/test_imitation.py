@@ -11,14 +11,15 @@ from tasks.labelled_text.dataset import load_split
 from tasks.onnx_model.folder import read_model
 from tasks.quantization.affine import fit_affine
 from tasks.quantization.answers import divergence, graph_logits
-from tasks.quantization.config import QatConfig
+from tasks.quantization.config import QatConfig, QuantizationConfig
 from tasks.quantization.dynamic import to_dynamic_int8
 from tasks.quantization.imitation import Texts, train_for_int8
 from tasks.quantization.layers import find_layers
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import tensors
 
-CONFIG = QatConfig(epochs=4, batch_size=8, learning_rate=3e-5, mixed_precision="no", patience=4)
+LOOP = QatConfig(epochs=4, batch_size=8, learning_rate=3e-5, mixed_precision="no", patience=4)
+CONFIG = QuantizationConfig(method="qat", qat=LOOP)
 
 
 @pytest.fixture(scope="module")
