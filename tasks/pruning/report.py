@@ -5,9 +5,8 @@ or by a sparse format, and time only by kernels for that format, which ONNX Runt
 """
 
 import gzip
-import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from tasks.runtimes.files import inference_bytes
 from tasks.runtimes.onnx import OnnxRunner
 
 LEVEL = 9  # of gzip and zstd: a release is compressed once
-WARM_UP, ROUNDS, CALLS = 20, 30, 10
+WARM_UP, ROUNDS, CALLS = 5, 60, 5  # rounds, rounds, calls in each
 
 
 class StoredBytes(Value):
@@ -44,15 +43,15 @@ class StoredBytes(Value):
         )
 
 
-class Latency(Value):
-    """Milliseconds of one query in ONNX Runtime on one thread."""
+class Spread(Value):
+    """Median and quartiles of repeated measurements."""
 
     median: float
     lower_quartile: float
     upper_quartile: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3f} ms ({self.lower_quartile:.3f} to {self.upper_quartile:.3f})"
+        return f"{self.median:.3f} ({self.lower_quartile:.3f} to {self.upper_quartile:.3f})"
 
 
 class PruningReport(Value):
@@ -66,24 +65,23 @@ class PruningReport(Value):
     )
     dense_bytes: int = Field(description="of all files that answering with the dense model takes")
     pruned_bytes: int = Field(description="the same of the pruned model")
-    dense_latency: Latency
-    pruned_latency: Latency
-
-    @property
-    def latency_ratio(self) -> float:
-        """Pruned over dense, of the medians."""
-        return self.pruned_latency.median / self.dense_latency.median
+    dense_latency: Spread = Field(description="milliseconds of one query in ONNX Runtime on one thread")
+    pruned_latency: Spread
+    latency_ratio: Spread = Field(
+        description="pruned over dense, of rounds that were timed one after the other"
+    )
 
     def text(self) -> str:
         """What was found, in sentences."""
-        before, after = self.dense_latency, self.pruned_latency
-        apart = before.lower_quartile > after.upper_quartile or after.lower_quartile > before.upper_quartile
-        verdict = "they differ" if apart else "no difference, for ONNX Runtime multiplies the zeros too"
+        ratio = self.latency_ratio
+        apart = ratio.upper_quartile < 1 or ratio.lower_quartile > 1
+        verdict = "a difference" if apart else "no difference, for ONNX Runtime multiplies the zeros too"
         return (
-            f"{self.sparsity:.1%} of the weights of the layers' matrices are zero. One query takes {after} where the "
-            f"dense model takes {before}, a ratio of {self.latency_ratio:.2f}: {verdict}. The files of the pruned model "
-            f"have {_mb(self.pruned_bytes)} MB, those of the dense one {_mb(self.dense_bytes)}. Its matrices alone have "
-            f"{self.int8} in int8 and {self.float32} in float32; ONNX Runtime runs them dense only."
+            f"{self.sparsity:.1%} of the weights of the layers' matrices are zero. One query takes "
+            f"{self.pruned_latency} ms where the dense model takes {self.dense_latency}, a ratio of {ratio}: {verdict}. "
+            f"The files of the pruned model have {_mb(self.pruned_bytes)} MB, those of the dense one "
+            f"{_mb(self.dense_bytes)}. Its matrices alone have {self.int8} in int8 and {self.float32} in float32; ONNX "
+            "Runtime runs them dense only."
         )
 
 
@@ -103,8 +101,9 @@ def report_pruning(
         int8=stored([as_int8(weight) for weight in matrices.values()], block),
         dense_bytes=inference_bytes(graphs[0]),
         pruned_bytes=inference_bytes(graphs[1]),
-        dense_latency=dense,
-        pruned_latency=pruned,
+        dense_latency=_spread(dense),
+        pruned_latency=_spread(pruned),
+        latency_ratio=_spread(pruned / dense),
     )
 
 
@@ -140,28 +139,34 @@ def stored(weights: Sequence[np.ndarray], block: Block) -> StoredBytes:
     )
 
 
-def time_in_turns(graphs: Sequence[Path], texts: Sequence[str]) -> list[Latency]:
-    """Latency of ONNX artifacts, one text at a time on one thread, in turns so that the machine's moods meet all.
+def time_in_turns(graphs: Sequence[Path], texts: Sequence[str]) -> np.ndarray:
+    """Milliseconds of one text at a time on one thread, float64 [graphs, rounds], of ONNX artifacts.
 
+    They take turns, so that the machine's moods meet all of them, and of a round's calls the fastest counts, which was
+    not interrupted: a round's ratio means something on a busy machine too.
     Nothing spins between calls, so sessions in one process do not disturb each other.
     """
     runners = [OnnxRunner(folder, threads=1, spinning=False) for folder in graphs]
-    for runner in runners:
-        for call in range(WARM_UP):
-            runner.logits([texts[call % len(texts)]])
-    times: Mapping[int, list[float]] = {number: [] for number in range(len(runners))}
-    for round_ in range(ROUNDS):
-        for number, runner in enumerate(runners):
-            begin = time.perf_counter()
-            for call in range(CALLS):
-                runner.logits([texts[(round_ * CALLS + call) % len(texts)]])
-            times[number].append((time.perf_counter() - begin) / CALLS * 1e3)
-    return [_latency(times[number]) for number in range(len(runners))]
+    found = np.empty((len(runners), ROUNDS))
+    for round_ in range(-WARM_UP, ROUNDS):
+        # Now the one goes first, now the other.
+        for number in sorted(range(len(runners)), reverse=round_ % 2 == 1):
+            text = texts[round_ % len(texts)]
+            fastest = min(_milliseconds(runners[number], text) for _ in range(CALLS))
+            if round_ >= 0:
+                found[number, round_] = fastest
+    return found
 
 
-def _latency(milliseconds: list[float]) -> Latency:
-    lower, median, upper = statistics.quantiles(milliseconds, n=4)
-    return Latency(median=median, lower_quartile=lower, upper_quartile=upper)
+def _milliseconds(runner: OnnxRunner, text: str) -> float:
+    begin = time.perf_counter()
+    runner.logits([text])
+    return (time.perf_counter() - begin) * 1e3
+
+
+def _spread(values: np.ndarray) -> Spread:
+    lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return Spread(median=median, lower_quartile=lower, upper_quartile=upper)
 
 
 def _sparse_bytes(matrix: scipy.sparse.sparray) -> int:

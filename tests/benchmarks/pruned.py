@@ -88,7 +88,7 @@ def main() -> None:
             answers = answer_alone(OnnxRunner(graph, threads=1), test.texts, graph).argmax(axis=1)
             sys.stdout.write(
                 f"| {text} | {report.sparsity:.1%} | {(answers == test.labels).mean():.4f} | "
-                f"{report.pruned_bytes / 1e6:.2f} | {report.latency_ratio:.2f} | {report.int8.zstd / 1e6:.2f} of "
+                f"{report.pruned_bytes / 1e6:.2f} | {report.latency_ratio} | {report.int8.zstd / 1e6:.2f} of "
                 f"{report.int8.dense / 1e6:.2f} | {seconds:.0f} |\n"
             )
             sys.stdout.flush()
