@@ -12,11 +12,19 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import onnx_ir
 import torch
+from pydantic import JsonValue
 from torch import nn
-from transformers.exporters import OnnxConfig, OnnxExporter, OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
+from transformers import Cache, PreTrainedModel
+from transformers.exporters.configs import OnnxConfig
+from transformers.exporters.exporter_onnx import OnnxExporter
+from transformers.exporters.quantizers.quantizer_onnxruntime import (
+    OnnxRuntimeDynamicConfig,
+    OnnxRuntimeQuantizer,
+)
 
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.loading import load_tokenizer
@@ -48,7 +56,7 @@ def export_with_transformers(
     require_labels(checkpoint, info.labels, dataset)
     model = SentenceClassifier.load(checkpoint)
     # Two rows of three tokens, one padded: sizes of one would be taken for constants.
-    sample = {
+    sample: dict[str, torch.Tensor | Cache] = {
         "input_ids": torch.ones((2, 3), dtype=torch.int64),
         "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]]),
     }
@@ -56,10 +64,11 @@ def export_with_transformers(
         dynamic=True, ort_fusions="cpu", quantizer=OnnxRuntimeQuantizer(OnnxRuntimeDynamicConfig())
     )
     with torch.no_grad(), _quiet():
-        graph = onnx_ir.to_proto(OnnxExporter().export(_Deployed(model).eval(), sample, defaults).program)
+        module = cast(PreTrainedModel, _Deployed(model).eval())  # any module will do
+        graph = onnx_ir.to_proto(OnnxExporter().export(module, sample, defaults).program)
     strip(graph)
     write_tokenizer(output_dir, load_tokenizer(checkpoint), info.max_length)
-    described = {
+    described: dict[str, JsonValue] = {
         "model_type": model.body.config.model_type,
         "id2label": {str(i): name for i, name in enumerate(info.labels)},
         "max_length": info.max_length,

@@ -35,16 +35,14 @@ def test_the_peer_answers_as_the_checkpoint_it_was_made_of(tmp_path: Path) -> No
     assert sorted(path.name for path in peer.iterdir()) == ["config.json", "model.onnx", "tokenizer.json"]
     assert metrics["size_mb"] == sum(path.stat().st_size for path in peer.iterdir()) / 1e6
     kinds = [node.op_type for node in onnx.load(peer / "model.onnx").graph.node]
-    assert (
-        kinds.count("MatMulInteger") == 6 + 1
-    )  # query, key, value, output, two of the feed-forward block; the head
+    assert kinds.count("MatMulInteger") == 4 + 1  # attention, its output, two of feed-forward; the head
     texts = load_split(dataset, "test").texts
+    runners = [open_runner(folder, threads=1) for folder in (peer, teacher)]
     answers, expected = (
-        np.concatenate([open_runner(folder, threads=1).logits([text]) for text in texts])[:, :-1]
-        for folder in (peer, teacher)
+        np.concatenate([runner.logits([text]) for text in texts])[:, :-1] for runner in runners
     )
     assert (answers.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.7
-    assert open_runner(peer, threads=1).rule is not None
+    assert runners[0].rule is not None
 
 
 def test_a_data_set_of_other_labels_is_refused(tmp_path: Path) -> None:
