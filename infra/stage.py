@@ -35,7 +35,7 @@ from infra.progress import Progress  # noqa: E402
 from infra.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
 from infra.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from infra.store import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
+from infra.store import KEY_LENGTH, Store, content_digest, disk_errors, measure_files  # noqa: E402
 from infra.tracking import Tracker  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -267,7 +267,8 @@ def action(
         def body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
             flow = current_run()
             run = ActionRun(flow.settings, flow.store, flow.tracker, flow, name, version)
-            return function(run, *args, **kwargs)
+            with disk_errors(flow.settings.home):
+                return function(run, *args, **kwargs)
 
         as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(body)
 

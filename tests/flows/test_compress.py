@@ -65,7 +65,7 @@ def test_the_winner_is_released_and_every_trial_is_tracked(
     assert again.package_digest == record.package_digest
     printed = capfd.readouterr().err
     assert "running" not in printed
-    assert "trial 0" not in printed
+    assert "trial 0 {" not in printed
 
 
 def test_a_budget_that_cannot_be_met_names_the_constraint(unbroken: Unbroken, searched_home: Path) -> None:
