@@ -18,6 +18,8 @@ from tasks.quantization.layers import find_layers
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import tensors
 
+pytestmark = pytest.mark.slow
+
 LOOP = QatConfig(epochs=4, batch_size=8, learning_rate=3e-5, mixed_precision="no", patience=4)
 CONFIG = QuantizationConfig(method="qat", qat=LOOP)
 

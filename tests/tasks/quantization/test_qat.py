@@ -26,6 +26,8 @@ from tasks.training.config import LoopConfig
 from tasks.training.loop import Batch, Lesson, fit, trained_state
 from tests.tasks.training.lesson import make_lesson, make_model, silent
 
+pytestmark = pytest.mark.slow
+
 MATRICES = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-100, 100, width=32)
 )

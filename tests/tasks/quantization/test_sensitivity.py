@@ -11,6 +11,8 @@ from tasks.quantization.sensitivity import fall_back, format_harms, measure_harm
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import tensors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fragile(made: Made) -> tuple[ModelProto, str]:

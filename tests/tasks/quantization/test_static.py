@@ -16,6 +16,8 @@ from tasks.quantization.static import find_ranges, to_static_int8
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import TABLE, WEIGHT, gather_graph, kinds, matmul_graph, run, tensors
 
+pytestmark = pytest.mark.slow
+
 
 def static(made: Made, **options: object) -> ModelProto:
     return to_static_int8(made.graph, find_ranges(CalibrationConfig(**options), made.graph, made.feeds), True)

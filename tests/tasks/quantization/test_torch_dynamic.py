@@ -17,6 +17,8 @@ from tasks.runtimes.pytorch_int8 import PytorchInt8Runner, load_int8, quantized_
 from tasks.runtimes.runner import kind_of, open_runner
 from tests.tasks.quantization.conftest import Made
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["what is my balance", "rain", "tell me about the storm please"]
 
 
