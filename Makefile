@@ -28,6 +28,11 @@ help: ## this list
 	$(PIP) --editable '.[dev]'
 	@touch .venv/.installed $@
 
+.venv/.installed-bench: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing Stillhouse and what it is compared with into .venv (about two minutes the first time)"
+	$(PIP) --editable '.[bench]'
+	@touch .venv/.installed $@
+
 demo: .venv/.installed ## from SQL to a released classifier on this machine (10-15 minutes; free the second time)
 	$(BIN)/python -m flows.end_to_end
 
@@ -35,7 +40,7 @@ demo: .venv/.installed ## from SQL to a released classifier on this machine (10-
 smoke: .venv/.installed ## the same flow, tiny, in under a minute
 	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
-bench: .venv/.installed ## speed of the newest run as ratios, repeated, into docs/BENCHMARKS.md
+bench: .venv/.installed-bench ## the newest release beside what else one could use, into docs/BENCHMARKS.md
 	$(BIN)/python -m tests.benchmarks
 
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
@@ -44,12 +49,12 @@ up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 # One thread per worker: two workers that each use both cores spoil each other's time.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest --ignore tests/flows --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --cov --cov-report term
 
-# Not yet part of `make test`: together they take longer than its six minutes.
+# Not part of `make test`, whose six minutes they would double; CI runs both.
 drill: export OMP_NUM_THREADS = 1
-drill: .venv/.installed-dev ## the whole flow killed in each stage, run twice at once, on a full disk, with bad input
-	$(BIN)/python -m pytest tests/flows
+drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; every way to quantize
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -62,7 +67,7 @@ check: .venv/.installed-dev ## ruff, mypy, import-linter
 # pins where its build needs them, and the build's local label (+cpu) is not part of the version.
 lock: ## constraints.txt made anew, from an empty environment
 	rm -rf .venv-lock && python3.11 -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -qq --editable '.[dev]'
+	.venv-lock/bin/python -m pip install -qq --editable '.[dev,openvino]'
 	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
 	  .venv-lock/bin/python -m pip freeze --exclude-editable \
 	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new

@@ -1,4 +1,4 @@
-"""The house's own commands: `python -m infra.cli up | down | status | lineage | gc | doctor | env`.
+"""The house's own commands: `python -m infra.cli up | down | status | promotions | rollback | lineage | gc | ...`.
 
 Flows are run by `python -m flows.<name>`; this is for what stands around them.
 """
@@ -23,6 +23,7 @@ from rich.markup import escape
 
 from infra.environment import Services, prepare, running_services
 from infra.errors import StillhouseError
+from infra.promotion_commands import Rollback, ShowPromotions
 from infra.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.store import Store
@@ -157,7 +158,7 @@ class Env(BaseModel):
 
 
 class Cli(BaseSettings):
-    """Stillhouse's servers, lineage, clean-up and health."""
+    """Stillhouse's servers, champions, lineage, clean-up and health."""
 
     model_config = SettingsConfigDict(
         env_prefix="STILLHOUSE_CLI_",
@@ -170,6 +171,8 @@ class Cli(BaseSettings):
     down: CliSubCommand[Down] = Field(description="end them, also what a killed `up` left behind")
     status: CliSubCommand[Status] = Field(description="whether they run, and where")
     lineage: CliSubCommand[Lineage] = Field(description="what an artifact was made from, down to the sources")
+    promotions: CliSubCommand[ShowPromotions] = Field(description="who was champion of a model, when and why")
+    rollback: CliSubCommand[Rollback] = Field(description="make a model's previous champion champion again")
     gc: CliSubCommand[Gc] = Field(description="free what no kept release reaches")
     doctor: CliSubCommand[Doctor] = Field(
         description="look at versions, CPU, disk and services; say what to do"

@@ -21,7 +21,8 @@ def canonical(value: object, where: str = "config") -> JsonValue:
 
     A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
     for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
-    is added to a stage leaves what it computed before valid. Raises ConfigError for sets, callables and any other type whose identity is not certain.
+    is added to a stage leaves what it computed before valid. Raises ConfigError for sets, callables and any other type
+    whose identity is not certain.
     """
     if value is None or isinstance(value, bool | int | str):
         return value.value if isinstance(value, Enum) else value

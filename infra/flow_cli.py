@@ -37,6 +37,7 @@ Config = TypeVar("Config", bound=BaseModel)
 Record = TypeVar("Record", bound=BaseModel)
 Result = TypeVar("Result", bound=BaseModel)
 USAGE_ERROR = 2
+OWN_LOGGERS = ("flows", "tasks", "infra")
 logger = logging.getLogger(__name__)
 
 
@@ -54,7 +55,7 @@ class FlowCommand(Generic[Config, Record, Result]):
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the flow as asked; returns the exit code. A user's mistake is one message, never a stack trace."""
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+        _show_warnings()
         console = Console(stderr=True, highlight=False)
         try:
             return self._main(list(sys.argv[1:] if argv is None else argv), console)
@@ -62,7 +63,7 @@ class FlowCommand(Generic[Config, Record, Result]):
             console.print(
                 f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True
             )
-            return USAGE_ERROR
+            return error.exit_code
         except KeyboardInterrupt:
             console.print("interrupted: what was finished is kept; run the same command again to go on.")
             return 130
@@ -149,6 +150,15 @@ class _Parser(argparse.ArgumentParser):
         close = difflib.get_close_matches(wrong, known, n=1)
         hint = f" Did you mean {close[0]}?" if close and close[0] != wrong else ""
         raise ConfigError(f"the command line cannot be read: {message}.{hint} --help lists every option.")
+
+
+def _show_warnings() -> None:
+    """Our own warnings go to the terminal: Prefect takes the root logger's handlers over, and is set to be silent."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).handlers = [handler]
 
 
 def _arguments(config: type[BaseModel]) -> type[BaseSettings]:

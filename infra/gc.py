@@ -33,7 +33,7 @@ class Garbage:
 
 
 def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None = None) -> list[Garbage]:
-    """Folders that can go, largest first. Of each repository the newest `keep_releases` count (None: all)."""
+    """Folders that can go, largest first. Of each repository the newest `keep_releases` count, and `main` (None: all)."""
     store = Store(settings)
     records = list(store.records())
     kept = {key[:KEY_LENGTH] for key in kept_keys(settings, records, keep_days, keep_releases)}
@@ -99,10 +99,12 @@ def _published_files(settings: Settings, keep_releases: int | None) -> set[str]:
     digests = set()
     for kind, folder in FOLDERS.items():
         for home in (settings.hub_folder / folder).glob("*/*"):
-            revisions = hub.revisions(kind, f"{home.parent.name}/{home.name}")[:keep_releases]
-            files = (
-                file for revision in revisions for file in Path(revision.path).rglob("*") if file.is_file()
-            )
+            repo = f"{home.parent.name}/{home.name}"
+            main, published = hub.main(kind, repo), hub.revisions(kind, repo)
+            # After a rollback `main` is not the newest.
+            kept = [*published[:keep_releases], *(item for item in published if item.revision == main)]
+            folders = {revision.path for revision in kept}
+            files = (file for folder in folders for file in Path(folder).rglob("*") if file.is_file())
             digests |= {file_digest(file) for file in files}
     return digests
 

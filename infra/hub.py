@@ -4,7 +4,8 @@ Local layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
 
     snapshots/<revision>/...        the files; a revision is the start of their digest
     refs/main, refs/tags/<tag>      text files with a revision
-    history.jsonl                   revisions that were `main`, oldest first, with their messages and sources
+    history.jsonl                   what was pushed, oldest first: revisions with their messages and sources
+    promotions.jsonl                of a model: every change of champion (infra/promotions.py)
     main -> snapshots/<revision>    a path that stays the same from release to release
 """
 
@@ -51,9 +52,16 @@ class Hub(Protocol):
     """A place for repositories of models and data sets. Pushing the same bytes again changes nothing."""
 
     def push(
-        self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None, source: str = ""
+        self,
+        kind: Kind,
+        repo: str,
+        folder: Path,
+        message: str,
+        tag: str | None = None,
+        source: str = "",
+        main: bool = True,
     ) -> Revision:
-        """Publish all files of `folder` as the new `main` of owner/name, and under `tag` if given.
+        """Publish all files of `folder` as the new `main` of owner/name (unless told not), and under `tag` if given.
 
         `source` is the key of what the files were made from, for `made_from`.
         """
@@ -68,7 +76,7 @@ class Hub(Protocol):
         ...
 
     def revisions(self, kind: Kind, repo: str) -> tuple[Revision, ...]:
-        """What has been `main`, newest first; empty for a repository that does not exist."""
+        """What was published, newest first; empty for a repository that does not exist."""
         ...
 
 
@@ -79,40 +87,79 @@ class LocalHub:
     root: Path
 
     def push(
-        self, kind: Kind, repo: str, folder: Path, message: str, tag: str | None = None, source: str = ""
+        self,
+        kind: Kind,
+        repo: str,
+        folder: Path,
+        message: str,
+        tag: str | None = None,
+        source: str = "",
+        main: bool = True,
     ) -> Revision:
         """See `Hub.push`. Raises HubError (bad name, empty folder) and StoreError (the disk refuses)."""
-        home = self._home(kind, repo)
+        home = self.home(kind, repo)
         _check_tag(tag)
         if not any(path.is_file() for path in folder.rglob("*")):
             raise HubError(f"{folder} has no files: expected what {repo} is to publish. Run its stage first.")
         revision = folder_digest(folder)[:REVISION_LENGTH]
-        with disk_errors(home), _locked(home):
+        with self.locked(kind, repo):
             self._write_snapshot(home, folder, revision)
             self._note(home, revision, message, source)
-            write_atomically(home / "refs" / MAIN, revision)
             if tag is not None:
                 write_atomically(home / "refs" / "tags" / tag, revision)
-            _point(home / MAIN, Path("snapshots") / revision)
+            if main:
+                self.set_main(kind, repo, revision)
         snapshot = home / "snapshots" / revision
         return Revision(repo=repo, revision=revision, path=str(snapshot), message=message)
 
     def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
         """See `Hub.made_from`."""
-        home = self._home(kind, repo)
-        last = next(reversed(_history(home)), None)
-        if last is None or last.get("source") != source:
+        main = self.main(kind, repo)
+        found = next(
+            (line for line in reversed(_history(self.home(kind, repo))) if line["revision"] == main), None
+        )
+        if (
+            main is None
+            or found is None
+            or found.get("source") != source
+            or not self.is_whole(kind, repo, main)
+        ):
             return None
-        snapshot = home / "snapshots" / last["revision"]
-        main = home / "refs" / MAIN
-        whole = snapshot.is_dir() and folder_digest(snapshot)[:REVISION_LENGTH] == last["revision"]
-        if not whole or not main.is_file() or main.read_text() != last["revision"]:
-            return None
-        return Revision(repo=repo, revision=last["revision"], path=str(snapshot), message=last["message"])
+        snapshot = self.home(kind, repo) / "snapshots" / main
+        return Revision(repo=repo, revision=main, path=str(snapshot), message=found["message"])
+
+    def main(self, kind: Kind, repo: str) -> str | None:
+        """The revision that `main` is; None for a repository without one."""
+        path = self.home(kind, repo) / "refs" / MAIN
+        return path.read_text() if path.is_file() else None
+
+    def set_main(self, kind: Kind, repo: str, revision: str) -> None:
+        """Make a published revision `main`. The caller holds `locked`."""
+        home = self.home(kind, repo)
+        write_atomically(home / "refs" / MAIN, revision)
+        _point(home / MAIN, Path("snapshots") / revision)
+
+    def is_whole(self, kind: Kind, repo: str, revision: str) -> bool:
+        """Whether a revision is there with every byte that it was published with."""
+        snapshot = self.home(kind, repo) / "snapshots" / revision
+        return snapshot.is_dir() and folder_digest(snapshot)[:REVISION_LENGTH] == revision
+
+    @contextmanager
+    def locked(self, kind: Kind, repo: str) -> Iterator[Path]:
+        """Hold a repository alone; gives its folder. The lock is the operating system's and dies with its holder.
+
+        Raises StoreError when the disk refuses.
+        """
+        home = self.home(kind, repo)
+        with disk_errors(home):
+            for name in ("snapshots", "refs/tags"):
+                (home / name).mkdir(parents=True, exist_ok=True)
+            with FileLock(home / ".lock"):
+                yield home
 
     def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:
         """See `Hub.resolve`."""
-        home = self._home(kind, repo)
+        home = self.home(kind, repo)
         snapshots = home / "snapshots"
         ref = home / "refs" / (MAIN if revision == MAIN else f"tags/{revision}")
         if NAME.fullmatch(revision) and ref.is_file() and (snapshots / ref.read_text()).is_dir():
@@ -129,7 +176,7 @@ class LocalHub:
 
     def revisions(self, kind: Kind, repo: str) -> tuple[Revision, ...]:
         """See `Hub.revisions`."""
-        home = self._home(kind, repo)
+        home = self.home(kind, repo)
         snapshots = home / "snapshots"
         lines = [line for line in reversed(_history(home)) if (snapshots / line["revision"]).is_dir()]
         return tuple(
@@ -142,7 +189,8 @@ class LocalHub:
             for line in lines
         )
 
-    def _home(self, kind: Kind, repo: str) -> Path:
+    def home(self, kind: Kind, repo: str) -> Path:
+        """Folder of a repository, there or not. Raises HubError for what is no name."""
         owner, _, name = repo.partition("/")
         if not (NAME.fullmatch(owner) and NAME.fullmatch(name)):
             raise HubError(
@@ -158,7 +206,11 @@ class LocalHub:
         _sweep(snapshots)
         if target.is_dir() and folder_digest(target)[:REVISION_LENGTH] == revision:
             return
-        shutil.copytree(folder, copy)
+        # Not copytree: it gathers what fails, and a full disk is then no longer told from the rest.
+        for source in (path for path in sorted(folder.rglob("*")) if path.is_file()):
+            place = copy / source.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
         if folder_digest(copy)[:REVISION_LENGTH] != revision:
             raise HubError(f"{folder} changed while it was published: expected files at rest. Push again.")
         if target.is_dir():
@@ -176,7 +228,7 @@ class LocalHub:
             write_atomically(home / HISTORY, text)
 
 
-def open_hub(uri: str = "local", folder: Path | None = None) -> Hub:
+def open_hub(uri: str = "local", folder: Path | None = None) -> LocalHub:
     """The Hub of a uri: `local` (`folder`, or the one under STILLHOUSE_HOME), a path, or `file:///path`.
 
     Raises ConfigError for an address on the network: that Hub comes with a later version.
@@ -192,15 +244,6 @@ def open_hub(uri: str = "local", folder: Path | None = None) -> Hub:
             "network comes with a later version. Publish to a folder, and upload that with `hf upload`."
         )
     return LocalHub(Path(uri).expanduser().resolve())
-
-
-@contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """One push at a time; the lock is the operating system's and dies with its holder."""
-    for name in ("snapshots", "refs/tags"):
-        (home / name).mkdir(parents=True, exist_ok=True)
-    with FileLock(home / ".lock"):
-        yield
 
 
 def _sweep(snapshots: Path) -> None:

@@ -86,6 +86,10 @@ class Tracker:
 
         self._try("close a killed run", close)
 
+    def page(self, run_id: str | None) -> str:
+        """Where a server's UI shows a run."""
+        return f"{self.uri}/#/experiments/{self._experiment_id}/runs/{run_id}"
+
     def flush(self) -> None:
         """Wait until everything that was replayed has arrived."""
         self._background.submit(lambda: None).result()
@@ -125,31 +129,55 @@ class Tracker:
         """
 
         def register(runs: Runs) -> str:
-            found = next((v for v in runs.versions(name) if v.tags.get("digest") == tags["digest"]), None)
-            if found is None:
-                version = self._log_model(name, folder, code, tags, parent)
-            elif found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
-                return found.version
-            else:
-                version = found.version
-            from infra.tracking_client import connect
-
-            client = connect(self.uri)
-            for tag, value in tags.items():
-                client.set_model_version_tag(name, version, tag, value)
-            for alias in aliases:
-                client.set_registered_model_alias(name, alias, version)
-            return version
+            # Two runs that release the same bytes at once make one version of them.
+            with FileLock(self.settings.locks / "registry.lock"):
+                return self._register(runs, name, folder, code, aliases, tags, parent)
 
         return self._try(f"register the model {name}", register)
 
-    def _log_model(
-        self, name: str, folder: Path, code: Path, tags: Mapping[str, str], parent: str | None
-    ) -> str:
-        from infra.tracking_client import log_release
+    def point_alias(self, name: str, alias: str, tags: Mapping[str, str]) -> str | None:
+        """Point an alias at the newest version of a registered model that has `tags`; returns that version.
 
-        run_id = self.start("register", parent, tags={"digest": tags["digest"]})
-        return log_release(self.uri, run_id, name, folder, code)
+        None when no version has them, or tracking is down.
+        """
+
+        def point(runs: Runs) -> str | None:
+            fitting = [v for v in runs.versions(name) if tags.items() <= dict(v.tags).items()]
+            if not fitting:
+                return None
+            newest = max(fitting, key=lambda v: int(v.version))
+            if alias not in newest.aliases:
+                from infra.tracking_client import connect
+
+                connect(self.uri).set_registered_model_alias(name, alias, newest.version)
+            return newest.version
+
+        return self._try(f"point {alias} at a version of {name}", point)
+
+    def _register(
+        self,
+        runs: Runs,
+        name: str,
+        folder: Path,
+        code: Path,
+        aliases: tuple[str, ...],
+        tags: Mapping[str, str],
+        parent: str | None,
+    ) -> str:
+        found = next((v for v in runs.versions(name) if v.tags.get("digest") == tags["digest"]), None)
+        if found and found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
+            return found.version
+        from infra.tracking_client import connect, log_release
+
+        if found is None:
+            run_id = self.start("register", parent, tags={"digest": tags["digest"]})
+        version = found.version if found else log_release(self.uri, run_id, name, folder, code)
+        client = connect(self.uri)
+        for tag, value in tags.items():
+            client.set_model_version_tag(name, version, tag, value)
+        for alias in aliases:
+            client.set_registered_model_alias(name, alias, version)
+        return version
 
     def _try(self, what: str, call: Callable[[Runs], Result]) -> Result | None:
         if self._down:

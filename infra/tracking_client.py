@@ -14,13 +14,13 @@ import mlflow
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
-from infra.tracking_values import MetricPoint, Parameter, Version
+from infra.tracking_values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client that does not chat on the terminal."""
-    for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    """A client that is silent: what fails is raised as well, and `Tracker` says it once."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     return MlflowClient(uri)
 
 
@@ -34,7 +34,9 @@ class ClientRuns:
     def experiment(self, name: str, location: str | None) -> str:
         """See `Runs.experiment`."""
         found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name, location))
+        if found:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(name, location, tags=EXPERIMENT_TAGS))
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """See `Runs.create`."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlparse
 
 import httpx
 
-from infra.tracking_values import MetricPoint, Parameter, Version
+from infra.tracking_values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
 
 TIMEOUT_S = 10.0
 PAGE = 1000
@@ -31,8 +31,9 @@ class RestRuns:
         """Id of the experiment, made when it is not there."""
         found = self._http.get("experiments/get-by-name", params={"experiment_name": name})
         if found.status_code == httpx.codes.NOT_FOUND:
-            place = {"artifact_location": location} if location else {}
-            return str(self._post("experiments/create", {"name": name, **place})["experiment_id"])
+            asked: dict[str, Any] = {"artifact_location": location} if location else {}
+            asked |= {"name": name, "tags": [{"key": k, "value": v} for k, v in EXPERIMENT_TAGS.items()]}
+            return str(self._post("experiments/create", asked)["experiment_id"])
         return str(found.raise_for_status().json()["experiment"]["experiment_id"])
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 Parameter = tuple[str, str]
+# Without it MLflow's UI opens an experiment as one about prompts and traces, its runs out of sight.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 class MetricPoint(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is asked of the fit_baseline stage: the strong TF-IDF baseline that stands in every table."""
+"""What is asked of the baselines: TF-IDF in its strong form, which stands in every table, and fastText."""
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -39,3 +39,27 @@ class BaselineConfig(BaseModel):
                     f"{name} is {low}, {high}: expected two lengths, 1 or more, the shorter first"
                 )
         return self
+
+
+class FastTextConfig(BaseModel):
+    """fastText, plain or quantized. The defaults are what did best on CLINC150."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dimensions: int = Field(50, ge=1, le=4_096, description="length of a vector")
+    epochs: int = Field(50, ge=1, le=10_000, description="passes over the training rows")
+    learning_rate: float = Field(1.0, gt=0, le=10, description="rate of the first step; it falls to zero")
+    words: int = Field(2, ge=1, le=10, description="longest run of words with a vector, in words")
+    characters: tuple[int, int] = Field(
+        (3, 5), description="shortest and longest piece of a word with a vector, in characters; 0, 0: none"
+    )
+    buckets: int = Field(50_000, ge=1, description="rows that runs and pieces are hashed into")
+    quantized: bool = Field(False, description="product codes instead of numbers: a twentieth of the size")
+    kept_rows: int = Field(20_000, ge=1, description="rows of the table that a quantized model keeps")
+    expected_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of out-of-scope texts in traffic; unset: the weighted share in validation",
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="order of the rows, and fastText's own")

@@ -1,8 +1,8 @@
-"""Fit the TF-IDF baseline. (Domain imports are inside the stage: a hit never pays for scikit-learn.)"""
+"""Fit the baselines. (Domain imports are inside the stages: a hit never pays for scikit-learn.)"""
 
 from infra.artifact import BaselineRef, DatasetRef
 from infra.stage import Metrics, StageRun, stage
-from tasks.baseline.config import BaselineConfig
+from tasks.baseline.config import BaselineConfig, FastTextConfig
 
 
 @stage(version=1, output=BaselineRef)
@@ -11,3 +11,11 @@ def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> 
     from tasks.baseline import tfidf
 
     return tfidf.fit_baseline(config, run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=BaselineRef)
+def fit_fast_text(run: StageRun, config: FastTextConfig, dataset: DatasetRef) -> Metrics:
+    """fastText, plain or quantized, with every model's out-of-scope rule. Needs the extra `bench`."""
+    from tasks.baseline import fast_text
+
+    return fast_text.fit_fast_text(config, run.path(dataset), run.output_dir)

@@ -2,8 +2,9 @@
 
 Each runtime has a process of its own, for threads that wait by spinning spoil their neighbours' figures. All
 are loaded first and idle; then one is asked at a time, in rounds, so that a slow minute of the machine meets
-all of them alike. A latency is the time from the query's string to its scores, tokenizer included. p50, p95
-and p99 are taken over the timed calls of all rounds together.
+all of them alike. A latency is the time from the query's string to its scores, tokenizer included. p50 is the
+median of the rounds' medians, which are kept: two models are compared round by round (tasks/results/speed.py).
+p95 and p99 are taken over the timed calls of all rounds together.
 """
 
 from collections.abc import Mapping
@@ -44,8 +45,15 @@ def benchmark(
     query = config.query or median_text(texts)
     folders = {YARDSTICK: models[TEACHER].resolve()} | {name: path.resolve() for name, path in models.items()}
     cores, classes = usable_cores(), len(load_info(dataset).labels)
+    asked = Open(
+        name=YARDSTICK,
+        folder=folders[YARDSTICK],
+        classes=classes,
+        cores=cores,
+        yardstick_layers=config.yardstick_layers,
+    )
     with workers(tuple(folders)) as started:
-        opened = open_all(started, folders, classes, cores)
+        opened = open_all(started, folders, asked)
         settings = {
             name: worker.ask(Tune(query=query, calls=config.tried), Setting)
             for name, worker in started.items()
@@ -74,19 +82,17 @@ def benchmark(
     return flat_metrics(report)
 
 
-def open_all(
-    started: Mapping[str, Worker], folders: Mapping[str, Path], classes: int, cores: int
-) -> dict[str, Opened]:
-    """Load every model, all at once: importing torch three times takes the longest."""
+def open_all(started: Mapping[str, Worker], folders: Mapping[str, Path], asked: Open) -> dict[str, Opened]:
+    """Load every model as `asked`, all at once: importing torch three times takes the longest."""
     for name, worker in started.items():
-        worker.send(Open(name=name, folder=folders[name], classes=classes, cores=cores))
+        worker.send(asked.model_copy(update={"name": name, "folder": folders[name]}))
     return {name: worker.receive(Opened) for name, worker in started.items()}
 
 
-def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: str) -> dict[str, list[int]]:
-    """Nanoseconds of every timed call of each worker. Each round begins with another worker."""
+def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: str) -> dict[str, np.ndarray]:
+    """Nanoseconds of every timed call of each worker [rounds, timed]. Each round begins with another worker."""
     names = list(started)
-    times: dict[str, list[int]] = {name: [] for name in names}
+    times: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
     request = Latency(query=query, warmups=config.warmups, timed=config.timed)
     with tqdm(
         total=config.rounds * len(names), desc="benchmark", unit="turn", leave=False, disable=None
@@ -94,9 +100,9 @@ def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: s
         for turn in range(config.rounds):
             first = turn % len(names)
             for name in names[first:] + names[:first]:
-                times[name].extend(started[name].ask(request, Timed).nanoseconds)
+                times[name].append(started[name].ask(request, Timed).nanoseconds)
                 bar.update()
-    return times
+    return {name: np.array(rounds) for name, rounds in times.items()}
 
 
 def median_text(texts: list[str]) -> str:
@@ -113,20 +119,22 @@ def length_batches(texts: list[str], rows: int, batch_size: int) -> tuple[tuple[
 
 
 def summarise(
-    name: str, opened: Opened, setting: Setting, nanoseconds: list[int], rows_per_s: float
+    name: str, opened: Opened, setting: Setting, nanoseconds: np.ndarray, rows_per_s: float
 ) -> Timing:
-    """One row of the report."""
-    p50, p95, p99 = (float(value) for value in np.percentile(np.array(nanoseconds) / 1e6, [50, 95, 99]))
+    """One row of the report, from the times of every call [rounds, timed]."""
+    medians = np.median(nanoseconds / 1e6, axis=1)
+    p95, p99 = (float(value) for value in np.percentile(nanoseconds / 1e6, [95, 99]))
     return Timing(
         name=name,
         runtime=opened.runtime,
         threads=setting.threads,
         spinning=setting.spinning,
         size_bytes=opened.size_bytes,
-        p50_ms=p50,
+        p50_ms=float(np.median(medians)),
         p95_ms=p95,
         p99_ms=p99,
         rows_per_s=rows_per_s,
+        round_p50_ms=tuple(medians.tolist()),
     )
 
 

@@ -31,6 +31,7 @@ class Open(Message):
     folder: Path = Field(description="the model; for the yardstick a checkpoint that has a tokenizer")
     classes: int = Field(ge=1, description="labels of the data set, for the yardstick's head")
     cores: int = Field(ge=1, description="most threads to use")
+    yardstick_layers: int = Field(12, ge=1, description="layers of the yardstick; BERT-base has 12")
 
 
 class Tune(Message):

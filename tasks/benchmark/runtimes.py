@@ -36,7 +36,7 @@ class Contestant(Protocol):
 def open_contestant(request: Open) -> Contestant:
     """Load what `request` names; raises ArtifactError when its folder holds no model that can be read."""
     if request.name == YARDSTICK:
-        return Yardstick(request.folder, request.classes, request.cores)
+        return Yardstick(request)
     return Model(request.folder, request.cores)
 
 
@@ -49,6 +49,8 @@ class Model:
         self.settings = {
             "tfidf": (Setting(threads=1),),
             "pytorch": tuple(Setting(threads=n) for n in thread_counts(cores)),
+            "pytorch_int8": tuple(Setting(threads=n) for n in thread_counts(cores)),
+            "openvino": tuple(Setting(threads=n) for n in thread_counts(cores)),
             "onnx": onnx_settings(cores),
         }[self._kind]
         self._runner = self._open(self.settings[0])
@@ -56,10 +58,10 @@ class Model:
         self.size_bytes = inference_bytes(folder)
 
     def use(self, setting: Setting) -> None:
-        """ONNX Runtime fixes its threads when a session opens, torch can change them, TF-IDF has one."""
-        if self._kind == "onnx":
+        """ONNX Runtime and OpenVINO fix their threads when a model opens, torch can change them, TF-IDF has one."""
+        if self._kind in ("onnx", "openvino"):
             self._runner = self._open(setting)
-        elif self._kind == "pytorch":
+        elif self._kind in ("pytorch", "pytorch_int8"):
             _set_torch_threads(setting.threads)
 
     def answer(self, texts: Sequence[str]) -> object:
@@ -71,22 +73,22 @@ class Model:
 
 
 class Yardstick:
-    """BERT-base with a head of `classes` labels, and the tokenizer that lies in `tokenizer`."""
+    """BERT-base with a head for the data set's labels, and the teacher's tokenizer."""
 
-    def __init__(self, tokenizer: Path, classes: int, cores: int) -> None:
+    def __init__(self, request: Open) -> None:
         import torch
         import transformers
 
         from tasks.encoder.loading import load_tokenizer
 
-        self._tokenizer = load_tokenizer(tokenizer)
+        self._tokenizer = load_tokenizer(request.folder)
         if self._tokenizer.pad_token_id is None:
             raise ArtifactError(
-                f"the tokenizer in {tokenizer} has no padding token: expected one. Train the model again."
+                f"the tokenizer in {request.folder} has no padding token: expected one. Train the model again."
             )
         self._tokenizer.model_max_length = POSITIONS
-        config = transformers.BertConfig()
-        config.num_labels = classes
+        config = transformers.BertConfig(num_hidden_layers=request.yardstick_layers)
+        config.num_labels = request.classes
         config.vocab_size = max(config.vocab_size, len(self._tokenizer))
         torch.manual_seed(0)
         self._model = transformers.BertForSequenceClassification(config).eval()
@@ -94,7 +96,7 @@ class Yardstick:
             "text-classification", model=self._model, tokenizer=self._tokenizer, device="cpu"
         )
         self.runtime = f"torch {torch.__version__}, transformers {transformers.__version__}"
-        self.settings = tuple(Setting(threads=n) for n in thread_counts(cores))
+        self.settings = tuple(Setting(threads=n) for n in thread_counts(request.cores))
         self.size_bytes = self._saved_bytes()
 
     def use(self, setting: Setting) -> None:

@@ -35,7 +35,7 @@ def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset
     return quantize_onnx(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=ReportRef)
+@stage(version=2, output=ReportRef)
 def check_parity(
     run: StageRun,
     config: ParityConfig,

@@ -10,8 +10,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.deploy.config import ReleaseConfig
-from tasks.deploy.gate import points
 from tasks.deploy.package import ReleasedModel
+from tasks.deploy.reasons import points
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.results.comparison import compare
 from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, PublishedDataset

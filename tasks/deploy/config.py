@@ -24,7 +24,7 @@ class GateConfig(BaseModel):
         0.95,
         ge=0.5,
         lt=1,
-        description="confidence of the two-sided interval; 0.95 lets 2.5% of the too weak pass",
+        description="confidence of the two-sided intervals of accuracy and speed: 0.95 lets 2.5% of the too weak pass",
     )
     power: float = Field(
         0.8,
@@ -32,8 +32,20 @@ class GateConfig(BaseModel):
         lt=1,
         description="chance with which the named number of test rows would decide (needs_more_rows)",
     )
+    class_floor: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="largest loss of recall in any class, 0.1 = 10 points; never below the margin. A class fails that is "
+        "shown to have lost more, by an exact test that lets chance fail any at all in 5% of gates; 1 turns it off",
+    )
     resamples: int = Field(20_000, ge=1_000, le=1_000_000, description="bootstrap resamples")
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
+
+    @property
+    def effective_class_floor(self) -> float:
+        """What a class may lose: at least what all of them together may."""
+        return max(self.class_floor, self.margin)
 
 
 class ReleaseConfig(BaseModel):
@@ -71,7 +83,8 @@ class ReleaseConfig(BaseModel):
         json_schema_extra=IGNORE,
     )
 
-    @property
-    def registered_name(self) -> str:
-        """The model's name in MLflow's registry, where a slash is not allowed."""
-        return self.name.replace("/", "-")
+    promote_again: bool = Field(
+        False,
+        description="make a package champion again that `infra.cli rollback` took down",
+        json_schema_extra=IGNORE,
+    )

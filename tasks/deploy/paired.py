@@ -2,16 +2,23 @@
 
 Rows that both models get right, or both get wrong, say nothing about their difference. What counts is how
 many rows only the candidate gets right (gained) and how many only the reference gets right (lost).
+
+The score interval decides. The bootstrap interval is shown beside it: where one of the two counts is near
+zero it ends too soon (exact rate of promoting a model that is worse by just the margin, 95% intervals: up to
+5.8% by the bootstrap, at most 3.9% by the score, 2.7% from 60 rows on; both are meant to have 2.5%).
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
 
 from infra.errors import ArtifactError
+
+EDGE = 1 - 1e-12  # differences lie between -1 and 1, where the score has no variance
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,40 @@ def count_pairs(labels: np.ndarray, reference: np.ndarray, candidate: np.ndarray
     return PairedCounts(len(labels), gained, lost)
 
 
+def null_share(gained: float, lost: float, difference: float) -> float:
+    """Share of lost rows that fits best when the true difference is `difference`; `gained` and `lost` are shares.
+
+    The restricted maximum likelihood estimate in closed form: Tango (1998), "Equivalence test and confidence
+    interval for the difference in proportions for the paired-sample design", Statistics in Medicine 17.
+    """
+    linear = (2 + lost - gained) * difference - gained - lost
+    constant = -lost * difference * (1 - difference)
+    return (math.sqrt(max(linear * linear - 8 * constant, 0.0)) - linear) / 4
+
+
+def null_variance(gained: float, lost: float, difference: float) -> float:
+    """Variance of one row's difference (-1, 0 or 1) when the true mean is `difference`: Tango (1998)."""
+    return 2 * null_share(gained, lost, difference) + difference * (1 - difference)
+
+
+def score(counts: PairedCounts, difference: float) -> float:
+    """Standard deviations by which the observed difference lies above a supposed true one."""
+    shares = counts.gained / counts.rows, counts.lost / counts.rows
+    distance = counts.difference - difference
+    if distance == 0:
+        return 0.0
+    variance = null_variance(*shares, difference) / counts.rows
+    return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
+
+
+def score_interval(counts: PairedCounts, confidence: float) -> tuple[float, float]:
+    """Two-sided interval of the accuracy difference: the true differences that the score test does not reject."""
+    z, seen = float(norm.ppf((1 + confidence) / 2)), counts.difference
+    low = brentq(lambda d: min(score(counts, d), 2 * z) - z, -EDGE, seen) if seen > -EDGE else -1.0
+    high = brentq(lambda d: max(score(counts, d), -2 * z) + z, seen, EDGE) if seen < EDGE else 1.0
+    return float(low), float(high)
+
+
 def bootstrap_interval(
     counts: PairedCounts, confidence: float, resamples: int, seed: int
 ) -> tuple[float, float]:
@@ -73,20 +114,3 @@ def mcnemar_p(counts: PairedCounts) -> float:
     concordant = counts.rows - counts.gained - counts.lost
     table = [[concordant, counts.gained], [counts.lost, 0]]  # the test looks at the off-diagonal alone
     return float(mcnemar(table, exact=True).pvalue)
-
-
-def rows_needed(counts: PairedCounts, margin: float, confidence: float, power: float) -> int | None:
-    """Test rows with which the interval would leave the margin on one side, None when no number would.
-
-    Normal approximation for a difference of paired proportions: n = (z_confidence + z_power)^2 v / (d +
-    margin)^2, with d the observed difference and v = (gained + lost) / rows - d^2 the variance of one row
-    (smoothed as in `bootstrap_interval`). It takes d for the truth; a d of exactly -margin is on neither
-    side however many rows there are.
-    """
-    distance = counts.difference + margin
-    if math.isclose(distance, 0.0, abs_tol=1e-9):
-        return None
-    discordant = (counts.gained + counts.lost + 2) / (counts.rows + 2)
-    z = norm.ppf(1 - (1 - confidence) / 2) + norm.ppf(power)
-    needed = z**2 * (discordant - counts.difference**2) / distance**2
-    return max(counts.rows + 1, math.ceil(needed))

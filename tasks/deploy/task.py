@@ -2,12 +2,16 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import JsonValue
 
 import infra
 from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
-from infra.fingerprint import canonical
-from infra.hub import open_hub
+from infra.fingerprint import folder_digest
+from infra.hub import LocalHub, Revision, open_hub
+from infra.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.results.pictures import find_plots
@@ -24,7 +28,17 @@ from tasks.results.values import (
 PYFUNC = Path(infra.__path__[0]) / "release_pyfunc.py"
 
 
-@stage(version=1, output=ReportRef)
+@dataclass(frozen=True)
+class Candidate:
+    """What a release is made of: `evidence` holds package, verdict, evaluation, benchmark, parity and dataset."""
+
+    config: ReleaseConfig
+    evidence: Mapping[str, ArtifactRef]
+    published: PublishedDataset
+    base_model: str
+
+
+@stage(version=2, output=ReportRef)
 def gate(
     run: StageRun,
     config: GateConfig,
@@ -47,13 +61,17 @@ def gate(
         load_split(run.path(dataset), "test").labels,
     )
     write_report(run.output_dir, verdict)
+    speed = verdict.latency_interval
     return {
         "passed": float(verdict.verdict == "pass"),
         "accuracy_difference": verdict.accuracy_difference,
         "interval_low": verdict.interval[0],
         "interval_high": verdict.interval[1],
         "mcnemar_p": verdict.mcnemar_p,
+        "power": verdict.power,
+        "failed_classes": float(len(verdict.failed_classes)),
         "latency_ratio_teacher": verdict.latency_ratio,
+        **({"latency_ratio_low": speed[0], "latency_ratio_high": speed[1]} if speed else {}),
         "size_ratio_teacher": verdict.size_ratio,
     }
 
@@ -66,7 +84,7 @@ def package(run: StageRun, config: ReleaseConfig, model: OnnxModelRef) -> Metric
     return package_model(run.path(model), run.output_dir)
 
 
-@action(version=1)
+@action(version=2)
 def release(
     run: ActionRun,
     config: ReleaseConfig,
@@ -81,57 +99,113 @@ def release(
 ) -> ReleaseRecord:
     """Register the candidate as challenger; on *pass* push it to the Hub and make it champion.
 
-    A candidate that did not pass is kept in the registry, where it can be compared, and goes nowhere else.
+    A candidate that did not pass is kept in the registry, where it can be compared, and goes nowhere else. One
+    that a rollback took down stays down unless the config asks for it again. A gate promotes and never demotes:
+    a champion that fails a later gate stays champion, and that is said.
     Idempotent: the same package, evidence and config give the same revision and the same registered version.
     """
     from tasks.deploy.package import read_package
 
     model, judged = read_package(run.path(package)), read_report(run.path(verdict), GateVerdict)
-    passed = judged.verdict == "pass"
-    aliases = ("challenger", "champion") if passed else ("challenger",)
     evidence = {"package": package, "verdict": verdict, "evaluation": evaluation, "benchmark": benchmark,
                 "parity": parity, "dataset": dataset}  # fmt: skip
+    candidate = Candidate(config, evidence, published, base_model)
     hub = open_hub(run.settings.hub, run.settings.hub_folder)
-    source = run.source([canonical(config), published.repo, published.revision, base_model], **evidence)
-    pushed = hub.made_from("model", config.name, source) if passed else None
+    promotions = Promotions(hub, config.name)
+    down = promotions.taken_down(package.digest)
+    wanted = judged.verdict == "pass" and (down is None or config.promote_again)
     with tempfile.TemporaryDirectory(prefix="stillhouse-release-") as scratch:
-        if pushed is None:
-            folder = _assemble(run, config, evidence, published, base_model, Path(scratch))
-        if pushed is None and passed:
-            message = f"Release of package {package.digest[:12]}"
-            pushed = hub.push("model", config.name, folder, message, source=source)
+        pushed = _publish(run, hub, candidate, Path(scratch)) if wanted else None
+        if pushed is not None:
+            champion, before = (
+                Champion(revision=pushed.revision, package=package.digest),
+                _unrecorded(hub, config.name),
+            )
+            again = config.promote_again
+            if not promotions.promote(champion, judged.verdict, _why(judged, down), again, before):
+                pushed = None  # It was rolled back while its card was written.
         # What the registry knows of a version. `digest` is its identity: the same package keeps its version.
         tags = {"digest": package.digest, "model_sha256": model.sha256, "verdict": judged.verdict,
-                "dataset_revision": published.revision, "hub_revision": pushed.revision if pushed else ""}  # fmt: skip
+                "dataset_revision": published.revision, **({"hub_revision": pushed.revision} if pushed else {})}  # fmt: skip
+        aliases = ("challenger", CHAMPION) if pushed else ("challenger",)
         version = run.tracker.register_model(
-            config.registered_name,
-            Path(pushed.path) if pushed else folder,
+            registered_name(config.name),
+            Path(pushed.path) if pushed else _assemble(run, candidate, Path(scratch)),
             PYFUNC,
             aliases,
             tags,
             run.flow.mlflow_run_id,
         )
+    current = promotions.champion()
+    if current is not None and current.package != package.digest:
+        # The alias follows the history, whoever moved it last: a rollback while the server was down, another run.
+        run.tracker.point_alias(registered_name(config.name), CHAMPION, current.tags)
     return ReleaseRecord(
         name=config.name,
         verdict=judged.verdict,
         revision=pushed.revision if pushed else None,
         path=pushed.path if pushed else None,
-        registered_name=config.registered_name,
+        registered_name=registered_name(config.name),
         registered_version=version,
         aliases=aliases if version else (),
         package_digest=package.digest,
         model_sha256=model.sha256,
+        note=None if pushed else _note(promotions, config.name, package.digest, judged.verdict),
     )
 
 
-def _assemble(
-    run: ActionRun,
-    config: ReleaseConfig,
-    evidence: Mapping[str, ArtifactRef],
-    published: PublishedDataset,
-    base_model: str,
-    scratch: Path,
-) -> Path:
+def _publish(run: ActionRun, hub: LocalHub, candidate: Candidate, scratch: Path) -> Revision:
+    """The candidate on the Hub, not yet as `main`; what is `main` already is not assembled again."""
+    config, evidence = candidate.config, candidate.evidence
+    asked = config.model_dump(mode="json", exclude={"promote_again"})
+    made_of: JsonValue = [asked, candidate.published.repo, candidate.published.revision, candidate.base_model]
+    source = run.source(made_of, **evidence)
+    if (found := hub.made_from("model", config.name, source)) is not None:
+        return found
+    folder = _assemble(run, candidate, scratch)
+    message = f"Release of package {evidence['package'].digest[:SHOWN]}"
+    return hub.push("model", config.name, folder, message, source=source, main=False)
+
+
+def _why(judged: GateVerdict, down: Promotion | None) -> str:
+    """A promotion's reason, for the history."""
+    again = f"asked for again after the rollback of {down.time}; " if down else ""
+    return (
+        f"{again}{judged.accuracy_difference * 100:+.2f} points of accuracy against the {judged.reference}, "
+        f"{judged.latency_ratio:.1f}x faster, {judged.size_ratio:.1f}x smaller"
+    )
+
+
+def _note(promotions: Promotions, name: str, package: str, verdict: str) -> str | None:
+    """What a person should know of a candidate that was not released, beyond the verdict."""
+    down, champion = promotions.taken_down(package), promotions.champion()
+    if verdict == "pass" and down is not None:
+        why = f" ({down.reason})" if down.reason else ""
+        return (
+            f"Not released again: a rollback took this model down at {down.time}{why}. To make it champion again: "
+            "--release.promote-again true"
+        )
+    if champion is not None and champion.package == package:
+        return (
+            "This model is the champion: it passed another gate, or other measurements, and stays. To take it down: "
+            f"python -m infra.cli rollback {name}"
+        )
+    return None
+
+
+def _unrecorded(hub: LocalHub, name: str) -> Champion | None:
+    """The champion of a repository from before there was a history of promotions."""
+    from tasks.deploy.package import FILES
+
+    revision = hub.main("model", name)
+    if revision is None:
+        return None
+    snapshot = hub.resolve("model", name, revision)
+    files = [snapshot / file for file in FILES.values() if (snapshot / file).is_file()]
+    return Champion(revision=revision, package=folder_digest(snapshot, files))
+
+
+def _assemble(run: ActionRun, candidate: Candidate, scratch: Path) -> Path:
     """The folder of the release: model, card and plots."""
     from tasks.deploy.card import CardFacts
     from tasks.deploy.package import read_package
@@ -139,6 +213,7 @@ def _assemble(
     from tasks.labelled_text.dataset import load_info
     from tasks.results.plots import plot_tradeoff
 
+    config, evidence = candidate.config, candidate.evidence
     paths = {name: run.path(ref) for name, ref in evidence.items()}
     parity = run.record(evidence["parity"])
     facts = CardFacts(
@@ -149,9 +224,9 @@ def _assemble(
         benchmark=read_report(paths["benchmark"], BenchmarkReport),
         parity=parity.metrics if parity else {},
         dataset=load_info(paths["dataset"]),
-        published=published,
+        published=candidate.published,
         attributions=_attributions(run, config, evidence["dataset"]),
-        base_model=base_model,
+        base_model=candidate.base_model,
         package_digest=evidence["package"].digest,
     )
     plot_tradeoff(facts.evaluation, facts.benchmark, scratch / "tradeoff.png")

@@ -5,6 +5,7 @@ Domain imports are inside the stages: a cached run never pays for importing torc
 
 from infra.artifact import CheckpointRef, DatasetRef, LogitsRef, TokenizerRef
 from infra.stage import Metrics, StageRun, stage
+from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import AugmentConfig, DistillConfig, PruneConfig
 
 
@@ -47,3 +48,20 @@ def prune(
 
     sources = PruneSources(run.path(student), run.path(outputs), run.path(dataset))
     return prune_checkpoint(config, sources, run.output_dir, run.work_dir, run.log_metrics)
+
+
+@stage(version=1, output=CheckpointRef)
+def distill_bag(
+    run: StageRun,
+    config: BagConfig,
+    teacher: CheckpointRef,
+    outputs: LogitsRef,
+    tokenizer: TokenizerRef,
+    dataset: DatasetRef,
+) -> Metrics:
+    """A student without layers, for the tightest budgets; exported and quantized like the other."""
+    from tasks.distill.bag import train_bag
+    from tasks.distill.student import Sources
+
+    sources = Sources(run.path(teacher), run.path(outputs), run.path(tokenizer), run.path(dataset))
+    return train_bag(config, sources, run.output_dir, run.work_dir, run.log_metrics)

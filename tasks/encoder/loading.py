@@ -5,11 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from infra.errors import ArtifactError
+from tasks.encoder.bag import BagOfTokens, BagOfTokensConfig
 from tasks.encoder.narrow import narrow
+
+# The one encoder of ours that transformers does not have: from here on it is read and made like any other.
+AutoConfig.register(BagOfTokensConfig.model_type, BagOfTokensConfig)
+AutoModel.register(BagOfTokensConfig, BagOfTokens)
 
 
 @contextmanager

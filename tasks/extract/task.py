@@ -67,17 +67,19 @@ def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics
     if config.query is None:
         metrics = extract_own_table(config, pinned, run.output_dir)
     else:
-        warehouse, query, asked, notes = _asked(config, pinned, run.work_dir)
-        plan = warehouse.dry_run(query)
-        result = QueryResult(
-            batches=warehouse.stream(query),
-            rows=plan.rows,
-            bytes=plan.bytes,
-            sql_executed=warehouse.executed_sql(query),
-            tables=tuple(table.name for table in warehouse.tables(query)),
-            notes=notes,
-        )
-        metrics = extract_query(config, asked, result, pinned, run.output_dir)
+        # Converted tables are no checkpoint: a query that fails leaves none of them behind.
+        with tempfile.TemporaryDirectory(dir=run.work_dir) as folder:
+            warehouse, query, asked, notes = _asked(config, pinned, Path(folder))
+            plan = warehouse.dry_run(query)
+            result = QueryResult(
+                batches=warehouse.stream(query),
+                rows=plan.rows,
+                bytes=plan.bytes,
+                sql_executed=warehouse.executed_sql(query),
+                tables=tuple(table.name for table in warehouse.tables(query)),
+                notes=notes,
+            )
+            metrics = extract_query(config, asked, result, pinned, run.output_dir)
     for note in ExtractRecord.model_validate_json((run.output_dir / RECORD_FILE).read_bytes()).notes:
         current_run().say(f"  extract: {escape(note)}")
     return metrics

@@ -16,6 +16,7 @@ from tasks.report.inputs import ReportInputs
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 VERDICTS = {"pass": "Pass: released", "fail": "Fail: not released", "needs_more_rows": "Needs more test rows"}
+TAKEN_DOWN = "Pass: not released again"
 
 
 def render_report(inputs: ReportInputs, path: Path) -> Path:
@@ -37,7 +38,9 @@ def render_report(inputs: ReportInputs, path: Path) -> Path:
         row={row.name: row for row in summary.rows},
         evaluation=inputs.evaluation,
         benchmark=inputs.benchmark,
-        verdict=VERDICTS[summary.verdict],
+        verdict=TAKEN_DOWN
+        if summary.verdict == "pass" and not summary.release
+        else VERDICTS[summary.verdict],
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # our own file
         tradeoff=draw_tradeoff(summary.rows),
         interval=draw_interval(summary.gate) if summary.gate else None,

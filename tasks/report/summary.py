@@ -27,7 +27,9 @@ class RunSummary(Value):
 
     flow: str
     verdict: Verdict
-    release: str | None = Field(description="folder of the release; null unless the verdict is pass")
+    release: str | None = Field(
+        description="folder of the release; null unless the verdict is pass and no rollback took it down"
+    )
     seconds: float = Field(description="wall-clock seconds of the whole run")
     stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
     rows: tuple[ComparisonRow, ...]

@@ -18,6 +18,7 @@ HEADLINES = {
     "fail": "FAIL: not released",
     "needs_more_rows": "NEEDS MORE ROWS: not released",
 }
+TAKEN_DOWN = "PASS: not released again"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,14 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
     """Print the table, the verdict and where things lie; `places` are more (what, address) pairs."""
     console.print()
     console.print(comparison_table(summary.rows, console.width))
-    console.print(Text(HEADLINES[summary.verdict], style=STYLES[summary.verdict]))
+    taken_down = summary.verdict == "pass" and summary.release is None
+    console.print(
+        Text(TAKEN_DOWN if taken_down else HEADLINES[summary.verdict], style=STYLES[summary.verdict])
+    )
     for reason in summary.gate.reasons if summary.gate else ():
         console.print(Text(f"  {reason}"))
+    if summary.record and summary.record.note:
+        console.print(Text(f"  {summary.record.note}", style="bold yellow"))
     console.print()
     cached = sum(stage.state == "cached" for stage in summary.stages)
     took = f"{summary.seconds:.0f} s, {cached} of {len(summary.stages)} stages cached"

@@ -104,7 +104,10 @@ def _places(flow: FlowRun) -> dict[str, str]:
     if services is None:
         return {"UIs": "python -m infra.cli up"}
     prefect = services.prefect_api_url.removesuffix("/api")
-    return {"Prefect": f"{prefect}/runs/flow-run/{flow.flow_run_id}", "MLflow": services.mlflow_tracking_uri}
+    return {
+        "Prefect": f"{prefect}/runs/flow-run/{flow.flow_run_id}",
+        "MLflow": flow.tracker.page(flow.mlflow_run_id),
+    }
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:

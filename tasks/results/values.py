@@ -89,10 +89,16 @@ class Timing(Value):
     size_bytes: int = Field(
         description="every file that inference needs: graph or weights, tokenizer, config"
     )
-    p50_ms: float = Field(description="latency of one query, batch 1, tokenizer included, milliseconds")
-    p95_ms: float
+    p50_ms: float = Field(
+        description="latency of one query, batch 1, tokenizer included, milliseconds: median of the rounds' medians"
+    )
+    p95_ms: float = Field(description="95th percentile of all timed calls, milliseconds")
     p99_ms: float
     rows_per_s: float = Field(description="throughput at the report's batch size over real test texts")
+    round_p50_ms: tuple[float, ...] = Field(
+        (),
+        description="median latency of each round, in their order: the same round of two models is a pair",
+    )
 
 
 class BenchmarkReport(Value):
@@ -117,6 +123,17 @@ class BenchmarkReport(Value):
         return _named(self.models, name)
 
 
+class ClassFall(Value):
+    """How the recall of one class changed from the reference to the candidate."""
+
+    label: str
+    rows: int = Field(description="test rows of the class")
+    recall_difference: float = Field(description="candidate minus reference, as a share of these rows")
+    p_value: float = Field(
+        description="of the hypothesis that the fall is within the floor, after Holm's correction over the classes"
+    )
+
+
 class GateVerdict(Value):
     """Whether the candidate may be released in the reference's place, and on what evidence."""
 
@@ -129,14 +146,35 @@ class GateVerdict(Value):
     )
     confidence: float = Field(description="confidence of the interval, 0.95")
     accuracy_difference: float = Field(description="candidate minus reference on the same test rows")
-    interval: tuple[float, float] = Field(description="paired bootstrap interval of the difference")
+    interval: tuple[float, float] = Field(description="score interval of the difference, which decides")
+    bootstrap_interval: tuple[float, float] = Field(
+        description="paired bootstrap interval of the same, for comparison"
+    )
     mcnemar_p: float = Field(description="exact two-sided McNemar test of equal accuracy")
     rows: int = Field(description="paired test rows")
+    power: float = Field(
+        description="chance to pass of a candidate exactly as accurate as the reference, at these rows and this "
+        "share of rows on which the two differ"
+    )
     rows_needed: int | None = Field(
         description="test rows that would decide, when the verdict is needs_more_rows"
     )
+    class_floor: float = Field(
+        description="largest fall of a class's recall that is allowed, 0.1 = 10 points"
+    )
+    classes: int = Field(description="classes with test rows")
+    largest_fall: ClassFall = Field(description="the class whose recall fell most, or rose least")
+    failed_classes: tuple[ClassFall, ...] = Field(
+        description="classes shown to have lost more than the floor, largest fall first"
+    )
+    visible_fall: float | None = Field(
+        description="smallest fall of recall that a class of median size would fail by; null if none"
+    )
     size_ratio: float = Field(description="reference bytes over candidate bytes")
     latency_ratio: float = Field(description="reference p50 over candidate p50")
+    latency_interval: tuple[float, float] | None = Field(
+        description="interval of that ratio over the benchmark's rounds; null when they are too few for one"
+    )
     beats_baseline: bool | None = Field(
         description="candidate's accuracy above TF-IDF's; null when there is no baseline"
     )
@@ -155,8 +193,10 @@ class ReleaseRecord(Value):
 
     name: str = Field(description="owner/name on the Hub")
     verdict: Verdict
-    revision: str | None = Field(description="revision on the Hub; null unless the verdict is pass")
-    path: str | None = Field(description="folder of the release; null unless the verdict is pass")
+    revision: str | None = Field(description="revision on the Hub; null unless it is released")
+    path: str | None = Field(
+        description="folder of the release; null unless the verdict is pass and no rollback took it down"
+    )
     registered_name: str = Field(description="the model's name in MLflow's registry")
     registered_version: str | None = Field(
         description="version in MLflow's registry; null when tracking was down"
@@ -166,6 +206,11 @@ class ReleaseRecord(Value):
     )
     package_digest: str = Field(description="digest of the package artifact: model, config and tokenizer")
     model_sha256: str = Field(description="sha256 of onnx/model_quantized.onnx")
+    note: str | None = Field(
+        None,
+        description="what else a person should know: why a candidate that passed was not released, or that the "
+        "champion did not pass",
+    )
     summary: str | None = Field(
         None, description="JSON of the run that made it; null until the report is written"
     )

@@ -3,12 +3,18 @@
 from pathlib import Path
 
 from infra.errors import ArtifactError
-from tasks.runtimes.runner import ONNX_FILES, Kind, kind_of
+from tasks.runtimes.runner import Kind, graph_file, kind_of
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-CHECKPOINT_FILES = ("config.json", "model.safetensors", "classifier.json", *TOKENIZER_FILES)
 HEAD_FOLDER = "3_Dense"
-TFIDF_FILES = ("baseline.json", "model.safetensors", "vocabulary.json")
+# Of each kind but `onnx`, whose graph has one of two names.
+FILES: dict[Kind, tuple[str, ...]] = {
+    "tfidf": ("baseline.json", "model.safetensors", "vocabulary.json"),
+    "fast_text": ("fasttext.json", "model.bin", "model.safetensors"),
+    "pytorch": ("config.json", "model.safetensors", "classifier.json", *TOKENIZER_FILES),
+    "pytorch_int8": ("config.json", "int8.safetensors", "classifier.json", *TOKENIZER_FILES),
+    "openvino": ("openvino_model.xml", "openvino_model.bin", "config.json", "tokenizer.json"),
+}
 
 
 def inference_files(folder: Path) -> list[Path]:
@@ -16,20 +22,18 @@ def inference_files(folder: Path) -> list[Path]:
 
     Left out are records, measurements, cards and plots. Raises ArtifactError when the folder holds no model.
     """
-    kind: Kind = kind_of(folder)
-    if kind == "tfidf":
-        return _present(folder, TFIDF_FILES)
-    if kind == "pytorch":
-        head = sorted((folder / HEAD_FOLDER).glob("*"))
-        return _present(folder, CHECKPOINT_FILES) + [path for path in head if path.is_file()]
-    graph = next(name for name in ONNX_FILES if (folder / name).is_file())
-    beside = sorted((folder / graph).parent.glob("*.onnx.data*"))
+    kind = kind_of(folder)
+    if kind != "onnx":
+        head = sorted((folder / HEAD_FOLDER).glob("*")) if kind == "pytorch" else []
+        return _present(folder, FILES[kind]) + [path for path in head if path.is_file()]
+    graph = graph_file(folder)
+    beside = sorted(graph.parent.glob("*.onnx.data*"))
     if beside:
         raise ArtifactError(
             f"{folder} keeps weights in {[path.name for path in beside]}: expected one self-contained "
             "ONNX file. Export again."
         )
-    return _present(folder, (graph, "config.json", "tokenizer.json"))
+    return [graph, *_present(folder, ("config.json", "tokenizer.json"))]
 
 
 def inference_bytes(folder: Path) -> int:

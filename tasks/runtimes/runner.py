@@ -5,15 +5,27 @@ Opening one imports its runtime and no other, so a process that runs ONNX never 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from infra.errors import ArtifactError
-from tasks.out_of_scope.rule import OutOfScopeRule
 
-Kind = Literal["tfidf", "pytorch", "onnx"]
+if TYPE_CHECKING:
+    from tasks.out_of_scope.rule import OutOfScopeRule
+
+Kind = Literal["tfidf", "fast_text", "pytorch", "pytorch_int8", "onnx", "openvino"]
 ONNX_FILES = ("onnx/model_quantized.onnx", "model.onnx")  # of a release, of an ONNX artifact
+
+
+def graph_file(folder: Path) -> Path:
+    """The ONNX graph in `folder`; raises ArtifactError when there is none."""
+    for name in ONNX_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ArtifactError(
+        f"{folder} holds no ONNX graph: expected {' or '.join(ONNX_FILES)}. Run the stage that makes it again."
+    )
 
 
 class Runner(Protocol):
@@ -23,7 +35,7 @@ class Runner(Protocol):
     runtime: str  # library and version
     rows_independent: bool  # whether a row's logits are the same whatever rows share its batch
     ruled: bool  # whether the logits are after the out-of-scope rule
-    rule: OutOfScopeRule | None  # that rule; None where the model has none
+    rule: "OutOfScopeRule | None"  # that rule; None where the model has none
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] of `texts` as one batch."""
@@ -34,13 +46,17 @@ def kind_of(folder: Path) -> Kind:
     """The runtime that a model's folder is for; raises ArtifactError when the folder holds no model."""
     if (folder / "baseline.json").is_file():
         return "tfidf"
+    if (folder / "fasttext.json").is_file():
+        return "fast_text"
     if (folder / "classifier.json").is_file():
-        return "pytorch"
+        return "pytorch_int8" if (folder / "int8.safetensors").is_file() else "pytorch"
+    if (folder / "openvino_model.xml").is_file():
+        return "openvino"
     if any((folder / name).is_file() for name in ONNX_FILES):
         return "onnx"
     raise ArtifactError(
-        f"{folder} holds no model: expected baseline.json (TF-IDF), classifier.json (PyTorch) or one of "
-        f"{', '.join(ONNX_FILES)}. Run the stage that makes the model again."
+        f"{folder} holds no model: expected baseline.json (TF-IDF), fasttext.json, classifier.json (PyTorch), "
+        f"openvino_model.xml or one of {', '.join(ONNX_FILES)}. Run the stage that makes the model again."
     )
 
 
@@ -54,16 +70,29 @@ def open_runner(folder: Path, threads: int | None = None, spinning: bool = True)
 
     Raises:
         ArtifactError: the folder holds no model, or a damaged one.
+        ConfigError: its runtime is an extra that is not installed.
     """
     kind = kind_of(folder)
     if kind == "tfidf":
         from tasks.runtimes.tfidf import TfidfRunner
 
         return TfidfRunner(folder)
+    if kind == "fast_text":
+        from tasks.runtimes.fast_text import FastTextRunner
+
+        return FastTextRunner(folder)
     if kind == "pytorch":
         from tasks.runtimes.pytorch import PytorchRunner
 
         return PytorchRunner(folder, threads)
+    if kind == "pytorch_int8":
+        from tasks.runtimes.pytorch_int8 import PytorchInt8Runner
+
+        return PytorchInt8Runner(folder, threads)
+    if kind == "openvino":
+        from tasks.runtimes.openvino import OpenvinoRunner
+
+        return OpenvinoRunner(folder, threads)
     from tasks.runtimes.onnx import OnnxRunner
 
     return OnnxRunner(folder, threads, spinning)

@@ -98,6 +98,13 @@ def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path,
         return _Run(model, lesson, config, work_dir, log).to_end(config.epochs)
 
 
+def trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All that training changes: parameters with `requires_grad`, and persistent buffers, such as moving ranges."""
+    kept = model.state_dict().keys()
+    weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    return weights | {name: value for name, value in model.named_buffers() if name in kept}
+
+
 class _Run(Generic[Model]):
     """One training run: what the loop holds between its steps."""
 
@@ -112,10 +119,7 @@ class _Run(Generic[Model]):
         self.model, self.optimiser = self.accelerator.prepare(
             model, build_optimiser(model, config, lesson.rate_factors)
         )
-        # What training changes: trainable parameters, and buffers (masks, observed ranges) that are part of the model.
-        frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
-        state = model.state_dict(keep_vars=True)
-        self.weights = {name: value for name, value in state.items() if name not in frozen}
+        self.weights = trained_state(model)
         self.lengths = [len(row) for row in lesson.rows]
         self.best: dict[str, torch.Tensor] = {}
         self.progress = Progress()

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from tasks.compress.config import CompressConfig
 from tasks.compress.export import export_onnx
-from tasks.compress.folder import answer_alone
 from tasks.compress.quantize import quantize_onnx
 from tasks.distill.config import PruneConfig
 from tasks.distill.outputs import LOGITS, TEXTS, VECTORS
 from tasks.distill.prune import PruneSources, prune_checkpoint
 from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text.dataset import load_split
+from tasks.onnx_model.folder import answer_alone
 from tasks.pruning.report import report_pruning
 from tasks.runtimes.onnx import OnnxRunner
 

@@ -17,13 +17,13 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.compress.config import CompressConfig
 from tasks.compress.export import export_onnx
-from tasks.compress.folder import answer_alone, read_rule
 from tasks.compress.quantize import quantize_onnx
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.inference import answer_texts
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text.dataset import Split, load_split
+from tasks.onnx_model.folder import answer_alone, read_rule
 from tasks.out_of_scope.rule import score
 from tasks.runtimes.files import inference_bytes
 from tasks.runtimes.onnx import OnnxRunner

@@ -67,7 +67,7 @@ ASKED: dict[str, object] = {
     "distill.epochs": 2, "distill.layers": 1, "distill.intermediate-size": 32, "distill.max-length": 32,
     "distill.mixed-precision": "no", "distill.checkpoint-every": 4,
     "distill.augment.copies": 1, "distill.augment.mixed-precision": "no",
-    "benchmark.rounds": 1, "benchmark.timed": 10, "benchmark.warmups": 1, "benchmark.tried": 1,
+    "benchmark.rounds": 6, "benchmark.timed": 2, "benchmark.warmups": 1, "benchmark.tried": 1, "benchmark.yardstick-layers": 1,
     "benchmark.throughput-rows": 4, "benchmark.batch-size": 4,
     "gate.resamples": 1000, "gate.margin": PASS,
     "publish.name": "local/tiny-requests", "release.name": "local/tiny-classifier",

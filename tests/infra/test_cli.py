@@ -51,6 +51,29 @@ def test_a_dry_gc_only_tells_and_a_real_one_frees(
     assert {record.stage for record in store.records()} == {"curate", "package"}
 
 
+@pytest.mark.parametrize("command", ["rollback", "promotions"])
+def test_a_name_that_is_no_repository_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "intents"]) == 1
+    assert "expected owner/name" in capsys.readouterr().err
+
+
+def test_without_a_champion_there_is_nothing_to_show_and_nothing_to_go_back_to(
+    released: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["promotions", "me/intents"]) == 0
+    assert "me/intents has had no champion" in capsys.readouterr().out
+    assert main(["rollback", "me/intents"]) == 1
+    assert "no champion to go back to" in capsys.readouterr().err
+
+
+def test_the_help_names_every_command_with_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "promotions who was champion of a model, when and why" in told
+    assert "rollback make a model's previous champion champion again" in told
+
+
 def test_gc_of_an_empty_home_frees_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gc"]) == 0
     assert "Freed 0.0 MB in 0 folders" in capsys.readouterr().out

@@ -77,6 +77,17 @@ def test_only_the_newest_releases_count_when_told_so(store: Store) -> None:
     assert garbage_of(store, keep_releases=1) == paths(store, old)
 
 
+def test_a_champion_that_was_rolled_back_to_counts_though_it_is_not_the_newest(store: Store) -> None:
+    old, new, dropped = (make_chain(store, word) for word in ("old", "new", "dropped"))
+    publish(store, old)
+    publish(store, new)
+    hub = LocalHub(store.settings.hub_folder)
+    *_, first = hub.revisions("model", "me/intents")
+    with hub.locked("model", "me/intents"):
+        hub.set_main("model", "me/intents", first.revision)
+    assert garbage_of(store, keep_releases=1) == paths(store, dropped)
+
+
 def test_what_is_young_stays(store: Store) -> None:
     make_artifact(store, "curate", {"train": "today"}, finished=datetime.now(UTC).isoformat())
     assert garbage_of(store, keep_days=1) == set()

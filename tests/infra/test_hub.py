@@ -78,6 +78,18 @@ def test_main_is_known_by_what_it_was_made_from(hub: LocalHub, tmp_path: Path) -
     assert len(hub.revisions("model", REPO)) == 1
 
 
+def test_what_is_published_beside_main_becomes_main_when_it_is_told_to(hub: LocalHub, tmp_path: Path) -> None:
+    old = hub.push("model", REPO, folder_of(tmp_path / "a", card="old"), "old", source="old key")
+    new = hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "new", source="new key", main=False)
+    assert hub.main("model", REPO) == old.revision and files_in(hub.resolve("model", REPO)) == {"card": "old"}
+    assert hub.made_from("model", REPO, "new key") is None
+    assert hub.made_from("model", REPO, "old key") == old
+    with hub.locked("model", REPO):
+        hub.set_main("model", REPO, new.revision)
+    assert files_in(hub.root / "models/local/intents/main") == {"card": "new"}
+    assert hub.made_from("model", REPO, "new key") == new
+
+
 def test_a_revision_that_lost_its_bytes_or_is_not_main_is_made_again(hub: LocalHub, tmp_path: Path) -> None:
     pushed = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "first", source="key")
     (Path(pushed.path) / "card").write_text("y")

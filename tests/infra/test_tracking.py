@@ -50,10 +50,13 @@ def client(uri: str) -> MlflowClient:
 
 
 @BOTH
-def test_an_experiment_is_made_once(kind: type[RestRuns | ClientRuns], uri: str) -> None:
+def test_an_experiment_is_made_once_and_the_ui_opens_it_at_its_runs(
+    kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient
+) -> None:
     runs = kind(uri)
     name = f"once/{kind.__name__}"
     assert runs.experiment(name, None) == runs.experiment(name, None)
+    assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 @BOTH
@@ -122,6 +125,21 @@ def test_versions_of_a_model_come_with_tags_and_aliases(
     assert found[str(first.version)].aliases == {"champion"}
     assert found[str(second.version)].aliases == frozenset()
     assert found[str(second.version)].tags == {"digest": "b"}
+
+
+def test_an_alias_goes_to_the_newest_version_that_has_the_tags(
+    served: Settings, client: MlflowClient
+) -> None:
+    client.create_registered_model("aliased")
+    first, _, third = (
+        client.create_model_version("aliased", "s3://nowhere/model", tags={"digest": d}) for d in "aba"
+    )
+    tracker = Tracker(served, "stillhouse/aliases")
+    assert tracker.point_alias("aliased", "champion", {"digest": "a"}) == str(third.version)
+    assert client.get_model_version_by_alias("aliased", "champion").version == str(third.version)
+    assert tracker.point_alias("aliased", "champion", {"digest": "nobody's"}) is None
+    assert tracker.point_alias("unregistered", "champion", {"digest": "a"}) is None
+    assert str(first.version) != str(third.version)
 
 
 def test_our_own_server_is_asked_over_rest_and_any_other_through_the_client(

@@ -73,6 +73,7 @@ def test_the_file_says_nothing_of_the_machine_it_was_made_on(chain: Chain) -> No
             assert secret.encode() not in content, (name, secret)
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(chain: Chain, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from tasks.compress.config import CompressConfig as C\n"

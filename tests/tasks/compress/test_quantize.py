@@ -10,8 +10,8 @@ from onnx import TensorProto, numpy_helper
 from infra.errors import ArtifactError
 from tasks.compress.config import CompressConfig
 from tasks.compress.quantize import quantize_onnx
-from tasks.compress.rule_nodes import PREFIX
 from tasks.labelled_text.dataset import load_split
+from tasks.onnx_model.rule_nodes import PREFIX
 from tasks.runtimes.onnx import OnnxRunner
 from tests.tasks.compress.conftest import Chain
 from tests.tasks.encoder.tiny_encoder import write_dataset

@@ -1,4 +1,4 @@
-"""Paired statistics: the interval covers, McNemar is exact, the number of rows decides."""
+"""Paired statistics: the intervals are what they say, McNemar is exact."""
 
 from math import comb
 
@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
 from infra.errors import ArtifactError
-from tasks.deploy.paired import PairedCounts, bootstrap_interval, count_pairs, mcnemar_p, rows_needed
+from tasks.deploy.paired import (
+    PairedCounts,
+    bootstrap_interval,
+    count_pairs,
+    mcnemar_p,
+    null_share,
+    score,
+    score_interval,
+)
 
 
 @st.composite
@@ -52,10 +62,12 @@ def test_interval_is_the_same_for_the_same_seed() -> None:
 
 @given(counts=paired_counts())
 @settings(max_examples=50, deadline=None)
-def test_more_confidence_never_narrows_the_interval(counts: PairedCounts) -> None:
-    low, high = bootstrap_interval(counts, 0.8, 1_000, seed=0)
-    wider_low, wider_high = bootstrap_interval(counts, 0.99, 1_000, seed=0)
-    assert -1 <= wider_low <= low <= high <= wider_high <= 1
+def test_more_confidence_never_narrows_an_interval(counts: PairedCounts) -> None:
+    for narrow, wide in (
+        (bootstrap_interval(counts, 0.8, 1_000, seed=0), bootstrap_interval(counts, 0.99, 1_000, seed=0)),
+        (score_interval(counts, 0.8), score_interval(counts, 0.99)),
+    ):
+        assert -1 <= wide[0] <= narrow[0] <= narrow[1] <= wide[1] <= 1
 
 
 @given(counts=paired_counts())
@@ -68,17 +80,47 @@ def test_mcnemar_is_the_two_sided_binomial(counts: PairedCounts) -> None:
     assert mcnemar_p(counts) == pytest.approx(min(1.0, 2 * tail), abs=1e-9)
 
 
-def test_rows_needed_decide_with_the_stated_power() -> None:
-    counts, margin = PairedCounts(rows=200, gained=6, lost=9), 0.03
-    needed = rows_needed(counts, margin, confidence=0.95, power=0.8)
-    assert needed is not None and needed > counts.rows
-    shares = np.array([6, 9, 185]) / 200
-    draws = np.random.default_rng(0).multinomial(needed, shares, size=300)
-    passed = [
-        bootstrap_interval(PairedCounts(needed, g, lost), 0.95, 1_000, 0)[0] > -margin for g, lost, _ in draws
-    ]
-    assert np.mean(passed) == pytest.approx(0.8, abs=0.1)
+@given(counts=paired_counts(), difference=st.floats(-0.5, 0.5))
+@settings(max_examples=50, deadline=None)
+def test_the_restricted_estimate_is_where_the_likelihood_is_largest(
+    counts: PairedCounts, difference: float
+) -> None:
+    gained, lost, same = counts.gained, counts.lost, counts.rows - counts.gained - counts.lost
+
+    def unlikeliness(share: float) -> float:
+        chances = np.array([share + difference, share, 1 - 2 * share - difference])
+        seen = np.array([gained, lost, same])
+        return -float((seen * np.log(np.maximum(chances, 1e-300)))[seen > 0].sum())
+
+    bounds = max(0.0, -difference), (1 - difference) / 2
+    best = minimize_scalar(unlikeliness, bounds=bounds, method="bounded", options={"xatol": 1e-9}).x
+    found = null_share(gained / counts.rows, lost / counts.rows, difference)
+    assert bounds[0] - 1e-9 <= found <= bounds[1] + 1e-9
+    assert unlikeliness(found) <= unlikeliness(best) + 1e-6
 
 
-def test_no_number_of_rows_decides_at_exactly_the_margin() -> None:
-    assert rows_needed(PairedCounts(rows=100, gained=1, lost=4), 0.03, 0.95, 0.8) is None
+@given(counts=paired_counts(), confidence=st.sampled_from([0.8, 0.95, 0.99]))
+@settings(max_examples=50, deadline=None)
+def test_the_score_interval_ends_where_the_score_test_rejects(
+    counts: PairedCounts, confidence: float
+) -> None:
+    z = norm.ppf((1 + confidence) / 2)
+    low, high = score_interval(counts, confidence)
+    assert -1 <= low <= counts.difference <= high <= 1
+    if low > -0.999 and high < 0.999:
+        assert score(counts, low) == pytest.approx(z, abs=1e-3)
+        assert score(counts, high) == pytest.approx(-z, abs=1e-3)
+
+
+@given(counts=paired_counts())
+@settings(max_examples=50, deadline=None)
+def test_swapping_the_models_turns_the_score_interval_round(counts: PairedCounts) -> None:
+    swapped = PairedCounts(counts.rows, counts.lost, counts.gained)
+    low, high = score_interval(counts, 0.95)
+    assert score_interval(swapped, 0.95) == pytest.approx((-high, -low), abs=1e-9)
+
+
+@pytest.mark.parametrize("counts", [PairedCounts(5, 5, 0), PairedCounts(5, 0, 5), PairedCounts(1, 0, 0)])
+def test_a_handful_of_rows_gives_an_interval_too(counts: PairedCounts) -> None:
+    low, high = score_interval(counts, 0.95)
+    assert -1 <= low <= counts.difference <= high <= 1 and high - low > 0.3

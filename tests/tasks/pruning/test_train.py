@@ -18,6 +18,8 @@ from tasks.training.loop import Lesson, Validated
 from tests.tasks.training.killing import dies, run_in_a_process
 from tests.tasks.training.lesson import killed_at, make_lesson, make_model, silent
 
+pytestmark = pytest.mark.slow
+
 CONFIG = PruningConfig(
     epochs=4,
     batch_size=8,

@@ -17,7 +17,15 @@ from tasks.report.inputs import (
 )
 from tasks.report.summary import RunSummary, StageSummary
 from tasks.results.comparison import ROWS, compare
-from tasks.results.values import ClassScores, Confusion, EvaluationReport, GateVerdict, ReleaseRecord, Verdict
+from tasks.results.values import (
+    ClassFall,
+    ClassScores,
+    Confusion,
+    EvaluationReport,
+    GateVerdict,
+    ReleaseRecord,
+    Verdict,
+)
 from tests.tasks.deploy.reports import benchmark, evaluation
 
 MARKUP = "<script>alert('from the data')</script>"
@@ -93,11 +101,19 @@ def verdict(outcome: Verdict = "pass") -> GateVerdict:
         confidence=0.95,
         accuracy_difference=point,
         interval=(low, high),
+        bootstrap_interval=(low, high),
         mcnemar_p=3.2e-8,
         rows=5_500,
+        power=0.99,
         rows_needed=9_200 if outcome == "needs_more_rows" else None,
+        class_floor=0.1,
+        classes=151,
+        largest_fall=ClassFall(label=MARKUP, rows=30, recall_difference=-0.2, p_value=1.0),
+        failed_classes=(),
+        visible_fall=0.5,
         size_ratio=18.7,
         latency_ratio=21.3,
+        latency_interval=(20.9, 21.8),
         beats_baseline=True,
     )
 

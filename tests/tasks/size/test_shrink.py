@@ -27,6 +27,8 @@ from tests.tasks.encoder.tiny_encoder import (
     write_teacher,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["what is my balance", "show me the rain please", "tell me about the hotel"]
 # Single letters, so that trimming can keep every word spellable.
 LETTERS = [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import ModelProto, TensorProto, helper
 
-from tasks.compress.rule_nodes import PREFIX, set_rule
+from tasks.onnx_model.rule_nodes import PREFIX, set_rule
 from tasks.out_of_scope.rule import OutOfScopeRule, Score, apply_rule
 
 CLASSES = 6

@@ -3,7 +3,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tasks.compress.graph import MICROSOFT, check, simplify, strip
+from tasks.onnx_model.graph import MICROSOFT, check, simplify, strip
 
 WIDTH, HEADS = 8, 2
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

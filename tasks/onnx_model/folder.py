@@ -14,11 +14,12 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError, StoreError
-from tasks.compress.graph import check
-from tasks.compress.rule_nodes import set_rule
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.onnx_model.graph import check
+from tasks.onnx_model.rule_nodes import set_rule
 from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
 from tasks.runtimes.onnx import OnnxRunner
+from tasks.runtimes.runner import Runner
 
 MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE = "model.onnx", "tokenizer.json", "config.json"
 LARGEST_FILE = 2**31 - 1  # bytes of one protobuf message
@@ -43,16 +44,25 @@ def write_model(folder: Path, model: ModelProto, config: Config, rule: OutOfScop
             f"the graph is {model.ByteSize() / 1e9:.1f} GB: expected less than 2 GB, the most that one ONNX file "
             "holds. Distil a smaller student."
         )
-    config = config | {"out_of_scope": None if rule is None else rule.model_dump(mode="json")}
     try:
         (folder / MODEL_FILE).write_bytes(check(model))
-        (folder / CONFIG_FILE).write_text(
-            json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
     except OSError as error:
-        raise StoreError(
-            f"{folder} could not be written ({error}). Free some space, then run again."
-        ) from error
+        raise _unwritable(folder, error) from error
+    write_config(folder, config, rule)
+
+
+def write_config(folder: Path, config: Config, rule: OutOfScopeRule | None) -> None:
+    """Write `config.json` that says which rule the model has; raises StoreError when the disk does not take it."""
+    config = config | {"out_of_scope": None if rule is None else rule.model_dump(mode="json")}
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    try:
+        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"{folder} could not be written ({error}). Free some space, then run again.")
 
 
 def read_model(folder: Path) -> tuple[ModelProto, Config]:
@@ -117,7 +127,7 @@ def write_ruled(
     return {"validation_accuracy": float((answers == validation.labels).mean()), "size_mb": size / 1e6}
 
 
-def answer_alone(runner: OnnxRunner, texts: list[str], folder: Path) -> np.ndarray:
+def answer_alone(runner: Runner, texts: list[str], folder: Path) -> np.ndarray:
     """Logits float32 [n, classes] of each text by itself, as it is served: an int8 row depends on its batch.
 
     Raises ArtifactError when a logit is NaN or infinite.

@@ -1,0 +1,30 @@
+"""What the gate asks, a function each: smaller, faster, accurate enough. TF-IDF is compared with, and is no condition."""
+
+from tasks.results.values import EvaluationReport, Timing, Verdict
+
+REFERENCE, CANDIDATE, BASELINE = "teacher", "released", "tfidf"
+
+
+def smaller(reference: Timing, candidate: Timing) -> bool:
+    """Whether the candidate takes less disk than the reference."""
+    return candidate.size_bytes < reference.size_bytes
+
+
+def faster(latency_interval: tuple[float, float] | None) -> bool:
+    """Whether the candidate is shown to be faster: the whole interval of the ratio of medians lies above 1."""
+    return latency_interval is not None and latency_interval[0] > 1
+
+
+def judge_accuracy(interval: tuple[float, float], margin: float) -> Verdict:
+    """The verdict on accuracy alone, from the interval of the difference."""
+    low, high = interval
+    if low > -margin:
+        return "pass"
+    return "fail" if high < -margin else "needs_more_rows"
+
+
+def beats_baseline(evaluation: EvaluationReport, name: str) -> bool | None:
+    """Whether a model is more accurate than TF-IDF; None when no baseline was evaluated."""
+    if BASELINE not in {scores.name for scores in evaluation.models}:
+        return None
+    return evaluation.scores(name).accuracy > evaluation.scores(BASELINE).accuracy

@@ -1,0 +1,137 @@
+"""Quantization as passes: a float32 ONNX folder, a config and an output folder give the quantized folder.
+
+folder/   model.onnx, or openvino_model.xml and .bin; config.json; tokenizer.json
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from onnx import ModelProto
+
+from infra.errors import ArtifactError, ConfigError
+from tasks.labelled_text.dataset import load_info, load_split
+from tasks.onnx_model.folder import (
+    TOKENIZER_FILE,
+    answer_alone,
+    read_config,
+    read_model,
+    read_rule,
+    write_config,
+    write_model,
+    write_ruled,
+)
+from tasks.onnx_model.rule_nodes import set_rule
+from tasks.out_of_scope.rule import apply_rule, choose_rule
+from tasks.quantization.answers import spread, text_feeds
+from tasks.quantization.config import QuantizationConfig
+from tasks.quantization.dynamic import to_dynamic_int8
+from tasks.quantization.openvino import write_openvino_int8
+from tasks.quantization.sensitivity import SensitivityReport, ToInt8, fall_back
+from tasks.quantization.static import find_ranges, to_static_int8
+from tasks.quantization.weights4bit import to_4bit
+from tasks.runtimes.exported import read_labels
+from tasks.runtimes.files import inference_bytes
+from tasks.runtimes.openvino import MODEL_FILE as OPENVINO_FILE
+from tasks.runtimes.openvino import OpenvinoRunner
+
+SENSITIVITY_FILE = "sensitivity.json"
+FALLING_BACK = ("dynamic", "qat", "static")  # methods that take layer by layer
+
+
+def quantize_with(
+    config: QuantizationConfig,
+    model_folder: Path,
+    calibration_texts: Sequence[str],
+    output_dir: Path,
+    held_out_texts: Sequence[str] = (),
+) -> dict[str, float]:
+    """Write the form of the float32 ONNX model in `model_folder` that `config.method` names, to `output_dir`.
+
+    The out-of-scope rule is that of the input: `choose_own_rule` gives the output a threshold that suits its logits.
+    `qat` says that the model was trained for int8 before it was exported (`train_for_int8`), and is dynamic from there.
+
+    Args:
+        config: the method and its options.
+        model_folder: `model.onnx`, `config.json` and `tokenizer.json`, as export writes them.
+        calibration_texts: training texts, for the ranges of activations.
+        output_dir: takes the same files, of which the graph may be OpenVINO's, and `sensitivity.json` of a fallback.
+        held_out_texts: validation texts, for the fallback: of what it was trained on a model is so sure that int8 hurts
+            nothing.
+
+    Returns:
+        `size_mb`, and with a fallback `agreement` and `kl` (nats) with float32 and `float32_layers`.
+
+    Raises:
+        ArtifactError: the model's folder is damaged.
+        ConfigError: the method is not one for ONNX, or its library is not installed.
+        DataError: there are no texts to calibrate with, or none for the fallback.
+    """
+    if config.method == "torch_dynamic":
+        raise ConfigError(
+            "torch_dynamic quantizes a checkpoint, and this is an exported graph. Call quantize_checkpoint "
+            "(tasks/quantization/torch_dynamic.py) with the checkpoint, or choose another method."
+        )
+    model, description = read_model(model_folder)
+    rule, labels = read_rule(model_folder), read_labels(model_folder)
+    _copy_tokenizer(model_folder, output_dir)
+    metrics: dict[str, float] = {}
+    if config.method == "openvino":
+        texts = spread(calibration_texts, config.calibration.texts)
+        write_openvino_int8(model, text_feeds(model_folder, texts), output_dir)
+        write_config(output_dir, description, rule)
+    else:
+        to_form = _form(config, model, model_folder, calibration_texts)
+        if config.fallback.agreement is None or config.method not in FALLING_BACK:
+            quantized = to_form(())
+        else:
+            feeds = list(text_feeds(model_folder, spread(held_out_texts, config.fallback.texts)))
+            found = fall_back(model, to_form, config.embeddings, feeds, config.fallback.agreement)
+            quantized, metrics = found.model, _write_sensitivity(found.report, output_dir)
+        set_rule(quantized, rule, None if rule is None else labels.index(rule.label))
+        write_model(output_dir, quantized, description, rule)
+    return metrics | {"size_mb": inference_bytes(output_dir) / 1e6}
+
+
+def choose_own_rule(folder: Path, dataset: Path, expected_share: float | None) -> dict[str, float]:
+    """Give a quantized model the out-of-scope rule that suits its own logits on validation, in place.
+
+    Returns the size, and the accuracy on validation with the rule.
+    """
+    if not (folder / OPENVINO_FILE).is_file():
+        return write_ruled(folder, *read_model(folder), dataset, expected_share)
+    description, info = read_config(folder), load_info(dataset)
+    write_config(folder, description, None)
+    validation = load_split(dataset, "validation")
+    logits = answer_alone(OpenvinoRunner(folder, threads=1), validation.texts, folder)
+    rule = choose_rule(logits, validation.labels, info, expected_share, validation.weights)
+    write_config(folder, description, rule)
+    answers = apply_rule(logits, rule, info.out_of_scope_id).argmax(axis=1)
+    accuracy = float((answers == validation.labels).mean())
+    return {"validation_accuracy": accuracy, "size_mb": inference_bytes(folder) / 1e6}
+
+
+def _form(config: QuantizationConfig, model: ModelProto, folder: Path, texts: Sequence[str]) -> ToInt8:
+    """What makes the form of `model` that the config asks for, but for some nodes; static ranges are found once."""
+    if config.method == "none":
+        return lambda exclude: model
+    if config.method == "weights4bit":
+        return lambda exclude: to_4bit(model, config.weights4bit, config.embeddings)
+    if config.method == "static":
+        calibration = text_feeds(folder, spread(texts, config.calibration.texts))
+        ranges = find_ranges(config.calibration, model, calibration)
+        return lambda exclude: to_static_int8(model, ranges, config.embeddings, exclude)
+    return lambda exclude: to_dynamic_int8(model, config.embeddings, exclude)
+
+
+def _write_sensitivity(report: SensitivityReport, output_dir: Path) -> dict[str, float]:
+    (output_dir / SENSITIVITY_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return {"agreement": report.agreement, "kl": report.kl, "float32_layers": len(report.float32)}
+
+
+def _copy_tokenizer(source: Path, target: Path) -> None:
+    if not (source / TOKENIZER_FILE).is_file():
+        raise ArtifactError(
+            f"{source} lacks {TOKENIZER_FILE}: expected an ONNX artifact. Export the model again."
+        )
+    shutil.copyfile(source / TOKENIZER_FILE, target / TOKENIZER_FILE)
