@@ -41,7 +41,10 @@ class PruningConfig(LoopConfig):
         0.1, gt=0, lt=1, description="soft_movement: a weight is kept while sigmoid(score) is above it"
     )
     penalty: float = Field(
-        10.0, ge=0, description="soft_movement: weight of the mean of sigmoid(score) at the end of the ramp"
+        400.0,
+        ge=0,
+        description="soft_movement: weight of the mean of sigmoid(score) at the end of the ramp, which decides how "
+        "sparse it gets",
     )
 
     @model_validator(mode="after")
