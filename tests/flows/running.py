@@ -4,7 +4,6 @@ Such a process is forked from one that has imported everything once: its work an
 `python -m flows.end_to_end`, without ten seconds of imports for each of some forty runs.
 """
 
-import multiprocessing
 import os
 import re
 import shutil
@@ -15,14 +14,10 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-# What the stages import when they run, after the flow, which sets the environment that Prefect reads at import.
-IMPORTED = ["flows.end_to_end", "mlflow.pyfunc", "torch", "accelerate", "transformers.exporters", "onnxruntime", "sklearn.svm",
-            "datasets", "duckdb", "statsmodels.api", "matplotlib.pyplot", "onnxscript", "skops.io"]  # fmt: skip
+from tests.forks import FORKS
+
 PATIENCE = 200.0  # seconds for any run, on a busy machine
 OUTCOME = re.compile(r"^  (running|computed|cached) +(\w+)(?: +[\d.]+ s  ([0-9a-f]+))?$", re.MULTILINE)
-
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(IMPORTED)
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,9 @@ def start(home: Path, argv: Sequence[str], log: Path | None = None, **environmen
     """Start `python -m flows.end_to_end ARGV` in `home`; what it prints goes to a file in `log`, or beside the home."""
     descriptor, path = tempfile.mkstemp(prefix="run-", suffix=".log", dir=log or home.parent)
     os.close(descriptor)
-    process = _forks.Process(
-        target=_run, args=(list(argv), Path(path), {"STILLHOUSE_HOME": str(home)} | environment)
-    )
+    # The fork server's own environment is that of the first test that used it, before Prefect's server ran.
+    environment |= {"STILLHOUSE_HOME": str(home), "PREFECT_API_URL": os.environ["PREFECT_API_URL"]}
+    process = FORKS.Process(target=_run, args=(list(argv), Path(path), environment))
     process.start()
     return Running(process, Path(path))
 
@@ -108,8 +103,11 @@ def _run(argv: list[str], log: Path, environment: dict[str, str]) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.environ.update(environment)
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     from flows.end_to_end import COMMAND
     from infra.settings import get_settings
 
     get_settings.cache_clear()
-    raise SystemExit(COMMAND.main(argv))
+    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}):
+        raise SystemExit(COMMAND.main(argv))

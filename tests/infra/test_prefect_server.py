@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from prefect.settings import PREFECT_API_URL
 
 from infra.prefect_server import temporary_server
@@ -30,6 +31,7 @@ print([module for module in sys.modules if module == "prefect.server.api.server"
 """
 
 
+@pytest.mark.slow
 def test_a_flow_has_a_server_that_ends_with_its_process(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment["STILLHOUSE_HOME"] = str(tmp_path / "home")

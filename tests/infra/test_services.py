@@ -25,6 +25,8 @@ from infra.settings import Settings
 from infra.tracking import Tracker
 from tests.infra.ports import free_ports, taken_port
 
+pytestmark = pytest.mark.slow  # both servers are started as `make up` starts them, and more than once
+
 NO_PROCESS = 2**22 - 1
 PROJECT = Path(__file__).parents[2]
 

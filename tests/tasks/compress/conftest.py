@@ -19,7 +19,7 @@ class Chain:
     int8: Path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     root = tmp_path_factory.mktemp("compress")
     made = Chain(

@@ -96,6 +96,7 @@ def test_a_student_comes_close_to_its_teacher_and_opens_as_a_checkpoint(tmp_path
     assert load_info(tmp_path / "out").max_length == 32
 
 
+@pytest.mark.slow
 def test_a_student_killed_in_training_ends_with_the_same_bytes(tmp_path, sources):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

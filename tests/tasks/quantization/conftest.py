@@ -30,7 +30,7 @@ class Made:
     feeds: list[Feeds]  # of validation texts
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("quantization")
     checkpoint, dataset = (

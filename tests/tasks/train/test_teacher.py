@@ -76,6 +76,7 @@ def test_a_teacher_learns_more_than_its_probe_and_opens_as_a_checkpoint(tmp_path
     assert (answer_texts(model, tokenizer, test.texts, 32).logits.argmax(axis=1) == test.labels).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_a_teacher_killed_in_training_ends_with_the_same_bytes(tmp_path, base, dataset):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,16 +1,14 @@
-"""Processes that may be killed: forked from a server that has imported torch once for all of them."""
+"""Processes that may be killed: forked from a server that has imported everything once."""
 
-import multiprocessing
 import signal
 from collections.abc import Callable, Iterable
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tasks.train.teacher", "tasks.distill.student", "tests.tasks.training.lesson"])
+from tests.forks import FORKS
 
 
 def run_together(calls: Iterable[tuple[Callable[..., None], tuple[object, ...]]]) -> list[int | None]:
     """Exit codes of several calls, each in a process of its own, at the same time."""
-    processes = [SERVER.Process(target=target, args=arguments) for target, arguments in calls]
+    processes = [FORKS.Process(target=target, args=arguments) for target, arguments in calls]
     for process in processes:
         process.start()
     for process in processes:

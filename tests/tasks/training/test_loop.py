@@ -31,6 +31,7 @@ def scripted(*scores: float) -> Lesson:
     return Lesson(lesson.rows, lesson.pad_id, lesson.loss, validate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kills", [(2,), (5, 4), (10, 3, 1)], ids=["before a checkpoint", "twice", "three times"]
 )
@@ -41,6 +42,7 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(tmp_path, unbro
     assert (tmp_path / "out").read_bytes() == unbroken
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batches_and_end_with_the_same_weights(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
