@@ -113,9 +113,11 @@ def _blocks(node: NodeProto, shapes: Mapping[str, Shape]) -> int:
     return math.prod(shapes[node.input[0]]) * sizes["N"]
 
 
-COUNTED: dict[str, Callable[[NodeProto, Mapping[str, Shape]], int]] = (
-    dict.fromkeys(PRODUCTS, _product) | dict.fromkeys(ATTENTIONS, _attention) | {"MatMulNBits": _blocks}
-)
+COUNTED: Mapping[str, Callable[[NodeProto, Mapping[str, Shape]], int]] = {
+    **dict.fromkeys(PRODUCTS, _product),
+    **dict.fromkeys(ATTENTIONS, _attention),
+    "MatMulNBits": _blocks,
+}
 
 
 def _bytes(tensor: TensorProto) -> int:

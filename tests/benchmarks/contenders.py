@@ -4,6 +4,7 @@ What is not there from the release's own run is made here on the same curated da
 out-of-scope rule, chosen on validation, and is scored on the whole test split.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from tasks.quantization.config import QuantizationConfig
 from tasks.quantization.passes import choose_own_rule, quantize_with
 from tasks.quantization.torch_dynamic import quantize_checkpoint
 from tasks.quantization.transformers_exporter import export_with_transformers
+from tasks.runtimes.openvino import import_openvino
 from tasks.train.config import TrainConfig
 from tasks.train.teacher import train_teacher
 from tests.benchmarks.kept import Kept
@@ -131,6 +133,7 @@ def make_bag(config: BagConfig, material: Material, output_dir: Path, work: Path
 
 def make_openvino(teacher: Path, dataset: Path, output_dir: Path) -> Mapping[str, float]:
     """The teacher in OpenVINO's int8, its rule chosen on its own logits."""
+    import_openvino()  # said before the teacher is exported for it
     (float32 := output_dir / "float32").mkdir()
     export_onnx(CompressConfig(), teacher, dataset, float32)
     texts = load_split(dataset, "train").texts
@@ -141,15 +144,16 @@ def make_openvino(teacher: Path, dataset: Path, output_dir: Path) -> Mapping[str
 def _accuracy(kept: Kept, name: str, folder: Path, digest: str, material: Material) -> float:
     inputs = {"model": digest, "dataset": material.dataset.digest}
     made = kept.made(
-        f"{name}-answers", None, inputs, lambda out: predict(PredictConfig(), folder, material.dataset.folder, out)
+        f"{name}-answers",
+        None,
+        inputs,
+        lambda out: predict(PredictConfig(), folder, material.dataset.folder, out),
     )
     return made.metrics["test_accuracy"]
 
 
 def _work(kept: Kept) -> Path:
     """An empty place for the checkpoints of a training."""
-    import shutil
-
     shutil.rmtree(kept.root / "work", ignore_errors=True)
     (kept.root / "work").mkdir(parents=True)
     return kept.root / "work"

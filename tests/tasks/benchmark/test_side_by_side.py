@@ -9,8 +9,6 @@ from tasks.baseline.tfidf import fit_baseline
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.measure import length_batches
 from tasks.benchmark.side_by_side import THROUGHPUT_ROUNDS, mixed_batches, side_by_side
-from tasks.deploy.package import package_model
-from tests.tasks.deploy.tiny_release import make_onnx_artifact
 from tests.tasks.encoder.tiny_encoder import write_dataset, write_teacher
 
 SMALLEST = BenchmarkConfig(
@@ -23,18 +21,17 @@ def test_every_model_is_measured_at_its_best_and_at_one_thread_in_every_round(tm
     dataset = write_dataset(tmp_path / "dataset")
     (tmp_path / "tfidf").mkdir()
     fit_baseline(BaselineConfig(), dataset, tmp_path / "tfidf")
-    package_model(make_onnx_artifact(tmp_path / "onnx"), tmp_path / "released")
-    models = {"tfidf": tmp_path / "tfidf", "released": tmp_path / "released"}
+    models = {"tfidf": tmp_path / "tfidf"}
     found = side_by_side(SMALLEST, models, write_teacher(tmp_path / "teacher"), dataset)
-    assert [model.name for model in found.models] == ["yardstick", "tfidf", "released"]
+    assert [model.name for model in found.models] == ["yardstick", "tfidf"]
     for model in found.models:
         assert len(model.best_ms) == len(model.one_thread_ms) == 6
         assert len(model.dynamic_rows_per_s) == len(model.bucketed_rows_per_s) == THROUGHPUT_ROUNDS
         assert all(value > 0 for value in (*model.best_ms, *model.one_thread_ms, *model.dynamic_rows_per_s))
-    yardstick, tfidf, released = found.models
+    yardstick, tfidf = found.models
     assert tfidf.best_ms == tfidf.one_thread_ms  # it has one thread: timed once
     assert len(yardstick.padded_rows_per_s) == THROUGHPUT_ROUNDS
-    assert released.padded_rows_per_s == ()
+    assert tfidf.padded_rows_per_s == ()
     assert max(yardstick.padded_rows_per_s) < min(yardstick.dynamic_rows_per_s)
 
 
