@@ -49,12 +49,12 @@ up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 # One thread per worker: two workers that each use both cores spoil each other's time.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest --ignore tests/flows --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --cov --cov-report term
 
 # Not part of `make test`, whose six minutes they would double; CI runs both.
 drill: export OMP_NUM_THREADS = 1
-drill: .venv/.installed-dev ## the whole flow killed in each stage, run twice at once, on a full disk, with bad input
-	$(BIN)/python -m pytest tests/flows
+drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; every way to quantize
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -67,7 +67,7 @@ check: .venv/.installed-dev ## ruff, mypy, import-linter
 # pins where its build needs them, and the build's local label (+cpu) is not part of the version.
 lock: ## constraints.txt made anew, from an empty environment
 	rm -rf .venv-lock && python3.11 -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -qq --editable '.[dev]'
+	.venv-lock/bin/python -m pip install -qq --editable '.[dev,openvino]'
 	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
 	  .venv-lock/bin/python -m pip freeze --exclude-editable \
 	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new

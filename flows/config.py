@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infra.artifact import Pending
+from infra.errors import ConfigError
 from infra.layers import merge, read_layer
 from tasks.base_model.config import BaseModelConfig
 from tasks.baseline.config import BaselineConfig
-from tasks.benchmark.config import BenchmarkConfig
+from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 from tasks.compress.config import CompressConfig
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.deploy.config import GateConfig, ReleaseConfig
@@ -20,10 +21,13 @@ from tasks.distill.config import DistillConfig
 from tasks.evaluate.config import EvaluateConfig
 from tasks.extract.config import ExtractConfig
 from tasks.planning.defaults import Plan
+from tasks.search.config import BudgetConfig, SearchConfig
+from tasks.search.values import Choice
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.train.config import TrainConfig
 
 RECIPES = Path(__file__).parent / "recipes"
+COMPRESS_RECIPES = RECIPES / "compress"
 DEFAULT_RECIPE = "clinc150"
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -70,6 +74,45 @@ class EndToEndConfig(BaseModel):
         if extract.get("query") or extract.get("table"):
             return given
         return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), given])
+
+
+class CompressFlowConfig(EndToEndConfig):
+    """The smallest student inside a budget, or the most accurate of those tried."""
+
+    search: SearchConfig = Field(SearchConfig(), description="students that are tried")
+    budget: BudgetConfig = Field(BudgetConfig(), description="what the model may cost")
+    timing: TimingConfig = Field(TimingConfig(), description="how the latency of a trial is taken")
+
+
+def choice_of(config: EndToEndConfig) -> Choice:
+    """The student that `end_to_end` would make: what a search tries first."""
+    distill = config.distill
+    return Choice(
+        layers=_set(distill.layers, "distill.layers"),
+        intermediate_size=_set(distill.intermediate_size, "distill.intermediate_size"),
+        vocabulary_size=_set(config.tokenizer.vocabulary_size, "tokenizer.vocabulary_size"),
+        epochs=_set(distill.epochs, "distill.epochs"),
+        alpha=distill.alpha,
+        temperature=distill.temperature,
+        embedding_bits=config.compress.embedding_bits,
+    )
+
+
+def with_choice(config: EndToEndConfig, choice: Choice) -> EndToEndConfig:
+    """The config of one student of a search."""
+    distill = config.distill.model_copy(update=choice.model_dump(include={
+        "layers", "intermediate_size", "epochs", "alpha", "temperature"}))  # fmt: skip
+    return config.model_copy(update={
+        "distill": distill,
+        "tokenizer": config.tokenizer.model_copy(update={"vocabulary_size": choice.vocabulary_size}),
+        "compress": config.compress.model_copy(update={"embedding_bits": choice.embedding_bits}),
+    })  # fmt: skip
+
+
+def _set(value: int | None, name: str) -> int:
+    if value is None:
+        raise ConfigError(f"{name} is not set: expected a number. Give it, or let the data choose.")
+    return value
 
 
 def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:

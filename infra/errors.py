@@ -7,6 +7,8 @@ This module imports nothing, so domain code may raise these classes and still ru
 class StillhouseError(Exception):
     """Root of the tree: catch it to tell a user's problem from a defect of ours."""
 
+    exit_code = 2  # of a flow's command line
+
 
 class ConfigError(StillhouseError):
     """What was asked cannot be done as asked: a field, a recipe, a setting."""
@@ -28,6 +30,10 @@ class ArtifactError(StillhouseError):
     """An artifact or checkpoint is missing, damaged or not of the expected kind."""
 
 
+class StageStopped(StillhouseError):
+    """Who watches a stage's metrics has seen enough: it ends now, and leaves nothing behind."""
+
+
 class StoreError(StillhouseError):
     """The store cannot be written: disk full, read-only, no permission."""
 
@@ -42,6 +48,12 @@ class ParityError(StillhouseError):
 
 class TrackingError(StillhouseError):
     """The tracking server refused or is down. Never stops training: it is caught at the edge and said."""
+
+
+class BudgetError(StillhouseError):
+    """No model keeps the budget: a result of the search, not a mistake. The message says what stands in the way."""
+
+    exit_code = 3
 
 
 class ServiceError(StillhouseError):

@@ -20,7 +20,9 @@ def canonical(value: object, where: str = "config") -> JsonValue:
     """`value` as plain JSON, the same for equal values in any process.
 
     A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
-    for its file's sha256. Raises ConfigError for sets, callables and any other type whose identity is not certain.
+    for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
+    is added to a stage leaves what it computed before valid. Raises ConfigError for sets, callables and any other type
+    whose identity is not certain.
     """
     if value is None or isinstance(value, bool | int | str):
         return value.value if isinstance(value, Enum) else value
@@ -48,7 +50,7 @@ def _canonical_model(model: BaseModel, where: str) -> JsonValue:
     fields: dict[str, JsonValue] = {}
     for name, field in sorted(type(model).model_fields.items()):
         value, role = getattr(model, name), _key_role(field)
-        if role == "ignore":
+        if role == "ignore" or (role == "unless_default" and value == field.get_default()):
             continue
         fields[name] = (
             file_digest(value)

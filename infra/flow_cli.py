@@ -63,7 +63,7 @@ class FlowCommand(Generic[Config, Record, Result]):
             console.print(
                 f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True
             )
-            return USAGE_ERROR
+            return error.exit_code
         except KeyboardInterrupt:
             console.print("interrupted: what was finished is kept; run the same command again to go on.")
             return 130

@@ -206,7 +206,11 @@ class LocalHub:
         _sweep(snapshots)
         if target.is_dir() and folder_digest(target)[:REVISION_LENGTH] == revision:
             return
-        shutil.copytree(folder, copy)
+        # Not copytree: it gathers what fails, and a full disk is then no longer told from the rest.
+        for source in (path for path in sorted(folder.rglob("*")) if path.is_file()):
+            place = copy / source.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
         if folder_digest(copy)[:REVISION_LENGTH] != revision:
             raise HubError(f"{folder} changed while it was published: expected files at rest. Push again.")
         if target.is_dir():

@@ -82,22 +82,25 @@ class Promotions:
 
     def taken_down(self, package: str) -> Promotion | None:
         """The rollback that took a package down, unless it was promoted again since."""
-        for line in reversed(self.lines()):
-            if line.after.package == package:
-                return None
-            if line.action == "rollback" and line.before and line.before.package == package:
-                return line
-        return None
+        return _taken_down(self.lines(), package)
 
     def promote(
-        self, champion: Champion, verdict: str, reason: str, unrecorded: Champion | None = None
-    ) -> None:
-        """Make a published revision champion; nothing happens when it is.
+        self,
+        champion: Champion,
+        verdict: str,
+        reason: str,
+        again: bool = False,
+        unrecorded: Champion | None = None,
+    ) -> bool:
+        """Make a published revision champion; nothing happens when it is. Returns whether it is champion now.
 
-        `unrecorded` is what `main` is in a repository from before there was this history.
+        A package that a rollback took down is not, unless it is asked for `again`. `unrecorded` is what `main`
+        is in a repository from before there was this history.
         """
         with self.hub.locked("model", self.repo):
             lines = self.lines()
+            if champion.package and not again and _taken_down(lines, champion.package):
+                return False
             before = lines[-1].after if lines else unrecorded
             if not lines or before != champion:
                 line = Promotion(
@@ -110,6 +113,7 @@ class Promotions:
                 )
                 _append(self._file, line)
             self._settle(champion)
+        return True
 
     def next_rollback(self, reason: str) -> Promotion:
         """What a rollback would do now, or one that was killed before `main` moved. Changes nothing.
@@ -175,6 +179,15 @@ def champions(lines: tuple[Promotion, ...]) -> list[Champion]:
         if line.action == "promote":
             order.append(line.after)
     return order
+
+
+def _taken_down(lines: tuple[Promotion, ...], package: str) -> Promotion | None:
+    for line in reversed(lines):
+        if line.after.package == package:
+            return None
+        if line.action == "rollback" and line.before and line.before.package == package:
+            return line
+    return None
 
 
 def _append(path: Path, line: Promotion) -> None:

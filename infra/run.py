@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ class RunOptions:
 
 @dataclass
 class FlowRun:
-    """A run under way."""
+    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped."""
 
     name: str
     settings: Settings
@@ -69,6 +69,7 @@ class FlowRun:
     tracker: Tracker
     flow_run_id: str | None = None
     mlflow_run_id: str | None = None
+    watcher: Callable[[Mapping[str, float], int], None] | None = None
     outcomes: list[StageOutcome] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))

@@ -27,7 +27,7 @@ from prefect.context import TaskRunContext  # noqa: E402
 from prefect.states import Completed, State  # noqa: E402
 
 from infra.artifact import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
-from infra.errors import ArtifactError, ConfigError, StillhouseError  # noqa: E402
+from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
 from infra.explain import explain_miss  # noqa: E402
 from infra.fingerprint import canonical, stage_key  # noqa: E402
 from infra.history import keep_history, read_history  # noqa: E402
@@ -35,7 +35,7 @@ from infra.progress import Progress  # noqa: E402
 from infra.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
 from infra.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from infra.store import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
+from infra.store import KEY_LENGTH, Store, content_digest, disk_errors, measure_files  # noqa: E402
 from infra.tracking import Tracker  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,8 @@ class StageRun:
         with (self.work_dir / HISTORY_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         self.tracker.log(self.mlflow_run_id, [(name, value, step) for name, value in values.items()])
+        if (watcher := current_run().watcher) is not None:
+            watcher(values, step)
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,9 @@ class Stage(Generic[Inputs, Output]):
                 flow.store.commit(record)
             flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
             status = "FINISHED"
+        except StageStopped:
+            status = "KILLED"
+            raise
         finally:
             flow.tracker.end(run_id, status)
         return record
@@ -262,7 +267,8 @@ def action(
         def body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
             flow = current_run()
             run = ActionRun(flow.settings, flow.store, flow.tracker, flow, name, version)
-            return function(run, *args, **kwargs)
+            with disk_errors(flow.settings.home):
+                return function(run, *args, **kwargs)
 
         as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(body)
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from infra.artifact import STORE_SCHEME, ArtifactRef
-from infra.errors import ArtifactError, StillhouseError, StoreError
+from infra.errors import ArtifactError, StageStopped, StillhouseError, StoreError
 from infra.fingerprint import combined_digest, file_digest
 from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
@@ -117,9 +117,9 @@ class Store:
             work.mkdir(parents=True, exist_ok=True)
             try:
                 yield output, work
-            except BaseException:
+            except BaseException as error:
                 shutil.rmtree(output, ignore_errors=True)
-                if not _has_files(work):
+                if isinstance(error, StageStopped) or not _has_files(work):
                     shutil.rmtree(work, ignore_errors=True)
                 raise
 

@@ -39,3 +39,16 @@ class BenchmarkConfig(BaseModel):
     tried: int = Field(
         10, ge=1, le=1_000, description="timed calls for each number of threads that is tried first"
     )
+
+
+class TimingConfig(BaseModel):
+    """Size of one model, and latency of one query on one thread."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query: str | None = Field(
+        None, min_length=1, description="the text that is timed; unset: the validation text of median length"
+    )
+    warmups: int = Field(10, ge=1, le=1_000, description="calls before the timed ones of each round")
+    timed: int = Field(100, ge=10, le=10_000, description="timed calls a round")
+    rounds: int = Field(5, ge=1, le=50, description="rounds; the one of smallest median counts")

@@ -1,8 +1,10 @@
 """Benchmark every form of the model. (Domain imports are inside the stage: a hit never pays for them.)"""
 
+import json
+
 from infra.artifact import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
 from infra.stage import Metrics, StageRun, stage
-from tasks.benchmark.config import BenchmarkConfig
+from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 
 
 @stage(version=3, output=ReportRef)
@@ -30,3 +32,13 @@ def benchmark(
     }
     models = {name: run.path(ref) for name, ref in refs.items()}
     return measure.benchmark(config, models, run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=ReportRef)
+def time_model(run: StageRun, config: TimingConfig, model: ReleaseRef, dataset: DatasetRef) -> Metrics:
+    """Size of one model and latency of one query, on one thread."""
+    from tasks.benchmark import single
+
+    timing = single.time_model(config, run.path(model), run.path(dataset))
+    (run.output_dir / "timing.json").write_text(json.dumps(timing, indent=2) + "\n")
+    return timing

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 from tasks.compress.config import CompressConfig
-from tasks.compress.trace import cut_positions, trace
+from tasks.compress.trace import trace
 from tasks.encoder.checkpoint import CheckpointInfo, load_info
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.onnx_model.folder import Config, require_labels, write_ruled, write_tokenizer
 from tasks.onnx_model.graph import simplify, strip
+from tasks.size.positions import cut_positions
 
 
 def export_onnx(

@@ -6,7 +6,9 @@ from pathlib import Path
 from infra.errors import ArtifactError
 from tasks.compress.config import CompressConfig
 from tasks.onnx_model.folder import TOKENIZER_FILE, read_model, require_labels, write_ruled
+from tasks.quantization.config import Weights4BitConfig
 from tasks.quantization.dynamic import to_dynamic_int8
+from tasks.quantization.weights4bit import to_4bit
 from tasks.runtimes.exported import read_labels
 
 
@@ -25,5 +27,8 @@ def quantize_onnx(
         )
     shutil.copyfile(onnx_folder / TOKENIZER_FILE, output_dir / TOKENIZER_FILE)
     require_labels(onnx_folder, read_labels(onnx_folder), dataset)
-    quantized = to_dynamic_int8(model, config.quantize_embeddings)
+    if config.quantize_embeddings and config.embedding_bits == 4:
+        quantized = to_4bit(model, Weights4BitConfig(), embeddings=True)
+    else:
+        quantized = to_dynamic_int8(model, config.quantize_embeddings)
     return write_ruled(output_dir, quantized, description, dataset, config.expected_share)

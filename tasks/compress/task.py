@@ -1,4 +1,4 @@
-"""Compress: export to ONNX, quantize to int8, and prove that both answer as PyTorch does.
+"""Compress: cut the embeddings, export to ONNX, quantize to int8, and prove that both answer as PyTorch does.
 
 Domain imports are inside the stages: a cached run never pays for importing torch.
 """
@@ -6,6 +6,15 @@ Domain imports are inside the stages: a cached run never pays for importing torc
 from infra.artifact import CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
 from infra.stage import Metrics, StageRun, stage
 from tasks.compress.config import CompressConfig, ParityConfig
+from tasks.size.config import SizeConfig
+
+
+@stage(version=1, output=CheckpointRef)
+def shrink(run: StageRun, config: SizeConfig, student: CheckpointRef, dataset: DatasetRef) -> Metrics:
+    """The student with fewer tokens, narrower embeddings and fewer positions."""
+    from tasks.size import shrink as size
+
+    return size.shrink(config, run.path(student), run.path(dataset), run.output_dir)
 
 
 @stage(version=1, output=OnnxModelRef)

@@ -117,8 +117,13 @@ def release(
     with tempfile.TemporaryDirectory(prefix="stillhouse-release-") as scratch:
         pushed = _publish(run, hub, candidate, Path(scratch)) if wanted else None
         if pushed is not None:
-            champion = Champion(revision=pushed.revision, package=package.digest)
-            promotions.promote(champion, judged.verdict, _why(judged, down), _unrecorded(hub, config.name))
+            champion, before = (
+                Champion(revision=pushed.revision, package=package.digest),
+                _unrecorded(hub, config.name),
+            )
+            again = config.promote_again
+            if not promotions.promote(champion, judged.verdict, _why(judged, down), again, before):
+                pushed = None  # It was rolled back while its card was written.
         # What the registry knows of a version. `digest` is its identity: the same package keeps its version.
         tags = {"digest": package.digest, "model_sha256": model.sha256, "verdict": judged.verdict,
                 "dataset_revision": published.revision, **({"hub_revision": pushed.revision} if pushed else {})}  # fmt: skip
@@ -131,8 +136,9 @@ def release(
             tags,
             run.flow.mlflow_run_id,
         )
-    if pushed is None and (current := promotions.champion()) is not None:
-        # A rollback while the tracking server was down moved `main` alone: here the alias follows.
+    current = promotions.champion()
+    if current is not None and current.package != package.digest:
+        # The alias follows the history, whoever moved it last: a rollback while the server was down, another run.
         run.tracker.point_alias(registered_name(config.name), CHAMPION, current.tags)
     return ReleaseRecord(
         name=config.name,

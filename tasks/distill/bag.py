@@ -12,12 +12,12 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError, ConfigError
-from tasks.distill.architecture import WORDS
 from tasks.distill.bag_config import BagConfig
 from tasks.distill.losses import cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
 from tasks.distill.student import Sources
 from tasks.distill.vocabulary import student_vocabulary
+from tasks.encoder.architecture import WORDS
 from tasks.encoder.bag import BagOfTokensConfig
 from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import load_info

@@ -1,4 +1,4 @@
-"""The student before training: chosen layers of the teacher, the most important units of each, the kept
+"""The student before training: chosen layers of the teacher, the most important heads and units of each, the kept
 vocabulary.
 """
 
@@ -8,9 +8,12 @@ import torch
 from transformers import PretrainedConfig
 
 from infra.errors import ConfigError
-from tasks.distill.architecture import POSITIONS, WORDS, Architecture, architecture_of
 from tasks.distill.config import DistillConfig
+from tasks.encoder.architecture import POSITIONS, WORDS, Architecture, architecture_of
+from tasks.encoder.heads import keep_heads, kept_heads
 from tasks.encoder.model import SentenceClassifier
+from tasks.encoder.narrow import FIELDS, whole_weights
+from tasks.pruning.importance import Importance, most_important, norm_importance
 
 Weights = dict[str, torch.Tensor]
 
@@ -23,33 +26,33 @@ def spread_layers(of: int, kept: int) -> tuple[int, ...]:
     return tuple((i + 1) * of // kept - 1 for i in range(kept))
 
 
-def important_units(up: torch.Tensor, down: torch.Tensor, kept: int) -> torch.Tensor:
-    """Ids int64 [kept], ascending, of the feed-forward units that matter most.
-
-    A unit's importance is the norm of its row of `up` [units, hidden] times that of its column of `down`
-    [hidden, units]: how strongly it can be driven times how strongly it drives.
-    """
-    importance = up.norm(dim=1) * down.norm(dim=0)
-    return importance.topk(kept).indices.sort().values
-
-
 def student_from_teacher(
-    teacher: SentenceClassifier, config: DistillConfig, word_rows: torch.Tensor, pad_id: int
+    teacher: SentenceClassifier,
+    config: DistillConfig,
+    word_rows: torch.Tensor,
+    pad_id: int,
+    importance: Importance | None = None,
 ) -> SentenceClassifier:
     """A smaller copy of `teacher` with `word_rows` float [tokens, hidden] as its word embeddings.
 
+    `importance` is of the teacher's heads and units; None: by the norms of their weights.
+
     Raises ConfigError when `layers`, `intermediate_size` or `max_length` are unset or more than the teacher
-    has.
+    has, or `heads` are.
     """
     names, shape = architecture_of(teacher.body), teacher.body.config
     old_first, first = names.first_position(shape.pad_token_id), names.first_position(pad_id)
     _check_shape(config, shape, names, old_first)
-    smaller = copy.deepcopy(shape)
+    layers = spread_layers(getattr(shape, names.depth), config.layers or 0)
+    found = importance or norm_importance(teacher)
+    smaller = _without_narrowing(shape)
     smaller.update(dict.fromkeys(names.dropouts, config.dropout))
     sizes = {names.depth: config.layers, names.width: config.intermediate_size, "vocab_size": len(word_rows)}
     smaller.update(sizes | {"max_position_embeddings": config.max_length + first, "pad_token_id": pad_id})
     student = SentenceClassifier.from_config(smaller, teacher.head.out_features)
-    weights = _kept_weights(teacher.body.state_dict(), names, config)
+    weights = _kept_weights(
+        whole_weights(teacher.body), names, layers, most_important(found.units, config.intermediate_size or 0)
+    )
     weights[WORDS] = word_rows
     positions = weights[POSITIONS]
     # Rows before the first position (RoBERTa's kin have some) are never read but must be there.
@@ -58,29 +61,57 @@ def student_from_teacher(
     )
     student.body.load_state_dict(weights)
     student.head.load_state_dict(teacher.head.state_dict())
+    _keep_heads(student, teacher, layers, found, config.heads)
     return student
 
 
-def _kept_weights(weights: Weights, names: Architecture, config: DistillConfig) -> Weights:
+def _without_narrowing(shape: PretrainedConfig) -> PretrainedConfig:
+    """A copy of the teacher's configuration as one of a model that is not narrowed (tasks/encoder/narrow.py)."""
+    smaller = copy.deepcopy(shape)
+    for field in FIELDS:
+        if hasattr(smaller, field):
+            delattr(smaller, field)
+    return smaller
+
+
+def _keep_heads(
+    student: SentenceClassifier,
+    teacher: SentenceClassifier,
+    layers: tuple[int, ...],
+    importance: Importance,
+    heads: int | None,
+) -> None:
+    """Leave the student the `heads` of each layer that matter most, of those that the teacher has; None: all."""
+    there = [kept_heads(teacher.body)[layer] for layer in layers]
+    if heads is not None:
+        if heads > (least := min(map(len, there))):
+            raise ConfigError(
+                f"distill.heads is {heads}: expected 1 to {least}, what the teacher has. Give --distill.heads."
+            )
+        chosen = most_important([importance.heads[layer] for layer in layers], heads)
+        there = [tuple(old[i] for i in new.tolist()) for old, new in zip(there, chosen, strict=True)]
+    if there != list(kept_heads(student.body)):
+        keep_heads(student.body, there)
+
+
+def _kept_weights(
+    weights: Weights, names: Architecture, layers: tuple[int, ...], units: list[torch.Tensor]
+) -> Weights:
     """The teacher's weights without the layers and units that the student does not have."""
-    depth = 1 + max(
-        int(name.removeprefix(f"{names.layers}.").split(".")[0]) for name in weights if names.layers in name
-    )
     kept = {name: value.clone() for name, value in weights.items() if not name.startswith(f"{names.layers}.")}
-    for new, old in enumerate(spread_layers(depth, config.layers or depth)):
+    for new, old in enumerate(layers):
         prefix = f"{names.layers}.{old}."
         layer = {
             name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)
         }
-        layer = _narrowed(layer, names, config.intermediate_size)
+        layer = _narrowed(layer, names, units[old])
         kept |= {f"{names.layers}.{new}.{name}": value for name, value in layer.items()}
     return kept
 
 
-def _narrowed(layer: Weights, names: Architecture, width: int | None) -> Weights:
-    """A layer's weights with its `width` most important feed-forward units only."""
+def _narrowed(layer: Weights, names: Architecture, units: torch.Tensor) -> Weights:
+    """A layer's weights with the feed-forward units of the ids `units` only."""
     up, bias, down = f"{names.up}.weight", f"{names.up}.bias", f"{names.down}.weight"
-    units = important_units(layer[up], layer[down], width or len(layer[up]))
     return layer | {up: layer[up][units], bias: layer[bias][units], down: layer[down][:, units].contiguous()}
 
 

@@ -1,22 +1,23 @@
 """The student: a few layers of the teacher, trained to give the teacher's vectors and logits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError
-from tasks.distill.architecture import WORDS
-from tasks.distill.config import DistillConfig
+from tasks.distill.config import DistillConfig, LossConfig
+from tasks.distill.importance import teacher_importance
 from tasks.distill.initialise import student_from_teacher
+from tasks.distill.inner import InnerTerms
 from tasks.distill.losses import cosine_distance, cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
-from tasks.distill.vocabulary import student_vocabulary
+from tasks.distill.vocabulary import Vocabulary, student_vocabulary
 from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import load_info
+from tasks.encoder.embedding import factorise, word_table
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text import dataset
@@ -44,32 +45,41 @@ def train_student(
         The validation metrics of the best epoch, `best_epoch`, `steps` and `parameters`.
 
     Raises:
-        ConfigError: a field of the student's shape is unset or more than the teacher has.
+        ConfigError: a field of the student's shape is unset or more than the teacher has, or terms of the loss do not
+            fit the student.
         ArtifactError: an input is damaged, or the outputs are another teacher's.
     """
     info, held_out = dataset.load_info(sources.dataset), dataset.load_split(sources.dataset, "validation")
     outputs, written = read_teacher_outputs(sources.outputs), load_info(sources.teacher)
     tokenizer = load_tokenizer(sources.tokenizer)
-    student = _initial_student(config, sources, tokenizer)
-    if outputs.vectors.shape[1] != student.head.in_features or outputs.logits.shape[1] != len(written.labels):
-        raise ArtifactError(
-            f"{sources.outputs} has vectors of {outputs.vectors.shape[1]} and {outputs.logits.shape[1]} logits: "
-            f"expected the teacher's {student.head.in_features} and {len(written.labels)}. "
-            "Run teacher_outputs with this teacher."
-        )
+    teacher, teacher_tokenizer = SentenceClassifier.load(sources.teacher), load_tokenizer(sources.teacher)
+    require_outputs_of(teacher, outputs, sources.outputs)
+    vocabulary = student_vocabulary(sources.tokenizer, tokenizer, word_table(teacher.body), teacher_tokenizer)
+    importance = None
+    if config.importance == "taylor":
+        importance = teacher_importance(teacher, teacher_tokenizer, outputs, config.max_length)
+    student = student_from_teacher(teacher, config, vocabulary.rows, tokenizer.pad_token_id, importance)
+    rows = encode(tokenizer, outputs.texts, config.max_length)
+    _prepare_embeddings(student, config, vocabulary, rows)
     # Without dropout torch's fused attention has a backward pass on the CPU that doubles the time of a short text.
     student.body.set_attn_implementation("eager")
-    rows = encode(tokenizer, outputs.texts, config.max_length)
+    loss = distillation_loss(config, outputs)
+    inner = (
+        InnerTerms(config.inner, student, teacher, vocabulary.teacher_ids) if config.inner.wanted else None
+    )
+    if inner is not None:
+        loss = inner.added_to(loss)
     validate = validation(held_out, info, tokenizer, config.max_length, config.mixed_precision)
-    lesson = Lesson(rows, tokenizer.pad_token_id, distillation_loss(config, outputs), validate)
-    progress = fit(student, lesson, config, work_dir, log)
+    progress = fit(student, Lesson(rows, tokenizer.pad_token_id, loss, validate), config, work_dir, log)
+    if inner is not None:
+        inner.remove()
     student.save(output_dir, tokenizer, written.model_copy(update={"max_length": config.max_length}))
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
 
 
-def distillation_loss(config: DistillConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:
+def distillation_loss(config: LossConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:
     """The loss of a batch: alpha CE + (1 - alpha) T^2 KL + beta (1 - cosine)."""
     labels, vectors, logits = (torch.from_numpy(np.array(value)) for value in outputs[1:])
 
@@ -84,14 +94,29 @@ def distillation_loss(config: DistillConfig, outputs: TeacherOutputs) -> Loss[Se
     return loss
 
 
-def _initial_student(
-    config: DistillConfig, sources: Sources, tokenizer: PreTrainedTokenizerBase
-) -> SentenceClassifier:
-    teacher = SentenceClassifier.load(sources.teacher)
-    rows = teacher.body.get_parameter(WORDS).detach()
-    vocabulary = student_vocabulary(sources.tokenizer, tokenizer, rows, load_tokenizer(sources.teacher))
-    student = student_from_teacher(teacher, config, vocabulary.rows, tokenizer.pad_token_id)
+def require_outputs_of(model: SentenceClassifier, outputs: TeacherOutputs, folder: Path) -> None:
+    """Raise ArtifactError when `outputs`, read from `folder`, have not the shapes of what `model` gives."""
+    if (
+        outputs.vectors.shape[1] == model.head.in_features
+        and outputs.logits.shape[1] == model.head.out_features
+    ):
+        return
+    raise ArtifactError(
+        f"{folder} has vectors of {outputs.vectors.shape[1]} and {outputs.logits.shape[1]} logits: expected the "
+        f"teacher's {model.head.in_features} and {model.head.out_features}. Run teacher_outputs with this teacher."
+    )
+
+
+def _prepare_embeddings(
+    student: SentenceClassifier,
+    config: DistillConfig,
+    vocabulary: Vocabulary,
+    rows: Sequence[Sequence[int]],
+) -> None:
+    """Freeze the embeddings where asked to; factorised ones learn, for the product is not what the teacher had."""
     # The rows of a new vocabulary are a first guess: they have to learn.
     frozen = config.freeze_embeddings and vocabulary.inherited
     student.body.get_submodule("embeddings").requires_grad_(not frozen)
-    return student
+    if config.embedding_rank is not None:
+        counts = np.bincount(np.concatenate(rows), minlength=len(vocabulary.rows)) + 1
+        factorise(student.body, config.embedding_rank, torch.from_numpy(counts))

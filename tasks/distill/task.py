@@ -1,4 +1,4 @@
-"""Distil: the teacher's answers, then a student of few layers that learns them.
+"""Distil: the teacher's answers, then a student of few layers that learns them, or one whose weights are pruned.
 
 Domain imports are inside the stages: a cached run never pays for importing torch.
 """
@@ -6,7 +6,7 @@ Domain imports are inside the stages: a cached run never pays for importing torc
 from infra.artifact import CheckpointRef, DatasetRef, LogitsRef, TokenizerRef
 from infra.stage import Metrics, StageRun, stage
 from tasks.distill.bag_config import BagConfig
-from tasks.distill.config import AugmentConfig, DistillConfig
+from tasks.distill.config import AugmentConfig, DistillConfig, PruneConfig
 
 
 @stage(version=1, output=LogitsRef)
@@ -33,6 +33,21 @@ def distill(
 
     sources = Sources(run.path(teacher), run.path(outputs), run.path(tokenizer), run.path(dataset))
     return train_student(config, sources, run.output_dir, run.work_dir, run.log_metrics)
+
+
+@stage(version=1, output=CheckpointRef)
+def prune(
+    run: StageRun,
+    config: PruneConfig,
+    student: CheckpointRef,
+    outputs: LogitsRef,
+    dataset: DatasetRef,
+) -> Metrics:
+    """The student with weights cut while it goes on learning the teacher's answers."""
+    from tasks.distill.prune import PruneSources, prune_checkpoint
+
+    sources = PruneSources(run.path(student), run.path(outputs), run.path(dataset))
+    return prune_checkpoint(config, sources, run.output_dir, run.work_dir, run.log_metrics)
 
 
 @stage(version=1, output=CheckpointRef)

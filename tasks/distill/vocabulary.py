@@ -16,10 +16,17 @@ WORD_STARTS = ("\u0120", "\u2581")  # what byte-level BPE and SentencePiece writ
 
 
 class Vocabulary(NamedTuple):
-    """`rows` float [tokens, hidden]; `inherited`: each is the teacher's row of the same token."""
+    """`rows` float [tokens, hidden]; `teacher_ids` int64 [tokens], the same tokens in the teacher's vocabulary, None
+    where there are others.
+    """
 
     rows: torch.Tensor
-    inherited: bool
+    teacher_ids: torch.Tensor | None
+
+    @property
+    def inherited(self) -> bool:
+        """Whether each row is the teacher's row of the same token."""
+        return self.teacher_ids is not None
 
 
 def student_vocabulary(
@@ -37,9 +44,10 @@ def student_vocabulary(
     Raises ArtifactError when `kept_ids.npy` does not belong to the tokenizer and the teacher.
     """
     if (folder / KEPT_IDS).is_file():
-        return Vocabulary(_kept_rows(folder, len(tokenizer), teacher_rows), inherited=True)
+        kept = _kept_ids(folder, len(tokenizer), len(teacher_rows))
+        return Vocabulary(teacher_rows[kept], kept)
     if tokenizer.get_vocab() == teacher.get_vocab():
-        return Vocabulary(teacher_rows.clone(), inherited=True)
+        return Vocabulary(teacher_rows.clone(), torch.arange(len(teacher_rows)))
     known, roles = teacher.get_vocab(), _same_roles(tokenizer, teacher)
     rows = teacher_rows.mean(dim=0).repeat(len(tokenizer), 1)
     for token, new in tokenizer.get_vocab().items():
@@ -48,7 +56,7 @@ def student_vocabulary(
         pieces = [known[token]] if token in known else teacher(text, add_special_tokens=False)["input_ids"]
         if pieces:
             rows[new] = teacher_rows[pieces].mean(dim=0)
-    return Vocabulary(rows, inherited=False)
+    return Vocabulary(rows, None)
 
 
 def common_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -59,7 +67,7 @@ def common_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     return [token for token in marked or tokens if token.isalpha() and len(token) > 1][:COMMON]
 
 
-def _kept_rows(folder: Path, tokens: int, teacher_rows: torch.Tensor) -> torch.Tensor:
+def _kept_ids(folder: Path, tokens: int, teacher_tokens: int) -> torch.Tensor:
     path = folder / KEPT_IDS
     try:
         kept = np.load(path, allow_pickle=False)
@@ -67,12 +75,12 @@ def _kept_rows(folder: Path, tokens: int, teacher_rows: torch.Tensor) -> torch.T
         raise ArtifactError(
             f"{path} cannot be read ({error}): expected int64 ids. Build the tokenizer again."
         ) from error
-    if len(kept) != tokens or kept.min() < 0 or kept.max() >= len(teacher_rows):
+    if len(kept) != tokens or kept.min() < 0 or kept.max() >= teacher_tokens:
         raise ArtifactError(
             f"{path} keeps {len(kept)} ids from {kept.min()} to {kept.max()}: expected {tokens} (one for "
-            f"each token) below the teacher's {len(teacher_rows)}. Build the tokenizer anew from its base."
+            f"each token) below the teacher's {teacher_tokens}. Build the tokenizer anew from its base."
         )
-    return teacher_rows[torch.from_numpy(kept)]
+    return torch.from_numpy(kept)
 
 
 def _same_roles(tokenizer: PreTrainedTokenizerBase, teacher: PreTrainedTokenizerBase) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError, StoreError
 from tasks.encoder.loading import quiet_transformers
+from tasks.encoder.narrow import is_narrow, whole_weights
 
 CLASSIFIER_FILE = "classifier.json"
 DENSE = "3_Dense"
@@ -90,7 +91,7 @@ def _write_body(
     body.config.id2label = dict(enumerate(info.labels))
     body.config.label2id = {name: i for i, name in enumerate(info.labels)}
     with quiet_transformers():
-        body.save_pretrained(folder)
+        body.save_pretrained(folder, state_dict=whole_weights(body) if is_narrow(body) else None)
     tokenizer.model_max_length = info.max_length
     tokenizer.save_pretrained(folder)
 

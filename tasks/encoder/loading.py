@@ -10,6 +10,7 @@ from transformers.utils import logging
 
 from infra.errors import ArtifactError
 from tasks.encoder.bag import BagOfTokens, BagOfTokensConfig
+from tasks.encoder.narrow import narrow
 
 # The one encoder of ours that transformers does not have: from here on it is read and made like any other.
 AutoConfig.register(BagOfTokensConfig.model_type, BagOfTokensConfig)
@@ -67,7 +68,7 @@ def load_body(folder: Path) -> PreTrainedModel:
             f"{folder} lacks {len(missing)} weights of its own config.json, among them {missing[0]}. "
             "Expected every weight of the encoder. Delete the folder and make or fetch it again."
         )
-    return without_pooler(body)
+    return narrow(without_pooler(body))
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

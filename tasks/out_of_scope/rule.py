@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import logsumexp, ndtr
 
 from infra.errors import DataError
 from tasks.labelled_text.dataset import DatasetInfo
@@ -56,6 +55,8 @@ def score(logits: np.ndarray, out_of_scope: int, kind: Score) -> np.ndarray:
         float64 [n].
     """
     logits = np.asarray(logits, dtype=np.float64)
+    from scipy.special import logsumexp  # not above: who only reads a rule does not pay for SciPy
+
     energy = logsumexp(np.delete(logits, out_of_scope, axis=1), axis=1)
     return energy if kind == "energy" else energy - logits[:, out_of_scope]
 
@@ -179,4 +180,6 @@ def _smoothed_share(values: np.ndarray, mass: np.ndarray, grid: np.ndarray) -> n
     width = max(SMOOTHING * 0.9 * spread * rows**-0.2, 1e-9)
     nearest = np.rint((values - grid[0]) / step).astype(int) if step > 0 else np.zeros(len(values), dtype=int)
     counted = np.bincount(nearest, weights=share, minlength=len(grid))
+    from scipy.special import ndtr
+
     return ndtr((grid[:, None] - grid[None, :]) / width) @ counted

@@ -80,7 +80,10 @@ class Histogram(MinMax):
         super().add(values)
         while max(self.high, -self.low) >= self.limit:
             self._double()
-        places = np.floor(values.ravel() / self.width).astype(np.int64) + len(self.counts) // 2
+        # In float64 the division by a power of two is exact for the smallest float32 too.
+        places = (
+            np.floor(values.ravel().astype(np.float64) / self.width).astype(np.int64) + len(self.counts) // 2
+        )
         self.counts += np.bincount(places, minlength=len(self.counts))
 
     def _double(self) -> None:

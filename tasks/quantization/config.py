@@ -69,7 +69,6 @@ class QatConfig(LoopConfig):
     range_momentum: float = Field(
         0.02, gt=0, le=1, description="share of each batch's range in the moving range of an activation"
     )
-    embeddings: bool = Field(True, description="embeddings are trained for int8 too")
 
 
 class QuantizationConfig(BaseModel):

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import kl_div, log_softmax
 from transformers import PreTrainedTokenizerBase
 
-from tasks.encoder.batching import encode, pad
+from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.inference import answer_rows
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.quantization.answers import divergence
-from tasks.quantization.config import QatConfig
-from tasks.quantization.qat import fold, prepare
+from tasks.quantization.config import QuantizationConfig
+from tasks.quantization.qat import fold, prepare, see_ranges
 from tasks.training.loop import Batch, Lesson, Log, Validated, fit
 
 FIRST_ROWS = 1024  # rows whose ranges are seen before the first step
@@ -34,12 +34,13 @@ class Texts(NamedTuple):
 
 
 def train_for_int8(
-    config: QatConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Log
+    config: QuantizationConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Log
 ) -> Mapping[str, float]:
     """Train a checkpoint for int8 and write an ordinary float32 checkpoint, folded, to `output_dir`.
 
-    Export and quantize it as any other. `work_dir` keeps the loop's checkpoints: called again after a kill, it goes on
-    and writes the same bytes.
+    Export and quantize it as any other, dynamic or static. The table of positions alone is off its grid where the
+    export cuts it. `work_dir` keeps the loop's checkpoints: called again after a kill, it goes on and writes the same
+    bytes.
 
     Returns:
         `kl` (nats) and `agreement` of the fake-quantized model with the float32 one it came from, on the validation
@@ -53,9 +54,10 @@ def train_for_int8(
     info, tokenizer = load_info(checkpoint), load_tokenizer(checkpoint)
     model = SentenceClassifier.load(checkpoint)
     lesson = imitate(model, tokenizer, texts, info.max_length)
-    prepare(model, config.range_momentum, config.embeddings)
-    see_ranges(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.batch_size)
-    progress = fit(model, lesson, config, work_dir, log)
+    without_dropout(model)
+    prepare(model, config.qat.range_momentum, config.embeddings)
+    see_ranges(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.qat.batch_size)
+    progress = fit(model, lesson, config.qat, work_dir, log)
     fold(model)
     model.save(output_dir, tokenizer, info)
     return progress.best_metrics | {"best_epoch": progress.best_epoch}
@@ -82,13 +84,8 @@ def imitate(
     return Lesson(rows, tokenizer.pad_token_id, loss, validate)
 
 
-def see_ranges(
-    model: SentenceClassifier, rows: Sequence[Sequence[int]], pad_id: int, batch_size: int
-) -> None:
-    """Let a prepared model see the ranges of its activations over `rows` of token ids, without learning."""
-    mode, order = model.training, np.argsort([len(row) for row in rows], kind="stable")
-    model.train()
-    with torch.no_grad():
-        for start in range(0, len(order), batch_size):
-            model(*pad([rows[i] for i in order[start : start + batch_size]], pad_id))
-    model.train(mode)
+def without_dropout(model: nn.Module) -> None:
+    """Turn dropout off for good, in place: the targets know of none, so it would be one more noise to learn against."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0

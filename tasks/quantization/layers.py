@@ -54,7 +54,7 @@ def part_attention(graph: GraphProto) -> None:
     nodes: list[NodeProto] = []
     for node in graph.node:
         fused = (node.op_type, node.domain) == ("Attention", MICROSOFT)
-        uneven = any(attribute.name == "qkv_hidden_sizes" for attribute in node.attribute)
+        uneven = any(len(set(a.ints)) > 1 for a in node.attribute if a.name == "qkv_hidden_sizes")
         inputs = [*node.input, *[""] * (BIAS + 1 - len(node.input))]
         if fused and not uneven and not inputs[PAST]:
             nodes += _parted(node, inputs)

@@ -7,10 +7,14 @@ for what lies beyond the range (Bengio et al. 2013, the straight-through estimat
 grid that the exporter will find, so int8 loses nothing of them.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn.functional import embedding, linear
 
+from infra.errors import ConfigError
+from tasks.encoder.batching import pad
 from tasks.encoder.model import SentenceClassifier
 from tasks.quantization.affine import ASYMMETRIC, SYMMETRIC
 
@@ -35,10 +39,15 @@ class FakeQuantLinear(nn.Linear):
             self.register_buffer(name, torch.full((), torch.nan, device=source.weight.device))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Map float [..., in] to [..., out]."""
+        """Map float [..., in] to [..., out]; raises ConfigError in evaluation while the range is unknown."""
         values = input.float()  # rounded in float32, whatever autocast computes the product in
         if self.training:
             self._move(values.detach())
+        elif self.low.isnan():
+            raise ConfigError(
+                "a layer prepared for int8 is evaluated before it saw any text: expected the range of what goes into it. "
+                "Call see_ranges first."
+            )
         return linear(round_range(values, self.low, self.high), round_rows(self.weight), self.bias)
 
     def _move(self, values: torch.Tensor) -> None:
@@ -78,7 +87,7 @@ class FakeQuantEmbedding(nn.Embedding):
 def prepare(model: SentenceClassifier, momentum: float, embeddings: bool) -> None:
     """Put fake-quantized layers in the place of the linear ones of `model`, and of embeddings, in place.
 
-    Parameters and their names stay. Ranges are unknown until a batch was seen in training mode.
+    Parameters and their names stay. Ranges are unknown until a batch was seen in training mode: see `see_ranges`.
     """
     for name, module in list(model.named_modules()):
         if type(module) is nn.Linear:
@@ -86,6 +95,18 @@ def prepare(model: SentenceClassifier, momentum: float, embeddings: bool) -> Non
         elif embeddings and type(module) is nn.Embedding:
             model.set_submodule(name, FakeQuantEmbedding(module))
     model.train(model.training)
+
+
+def see_ranges(
+    model: SentenceClassifier, rows: Sequence[Sequence[int]], pad_id: int, batch_size: int
+) -> None:
+    """Let a prepared model see the ranges of its activations over `rows` of token ids, without learning."""
+    mode, order = model.training, sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    model.train()
+    with torch.no_grad():
+        for start in range(0, len(order), batch_size):
+            model(*pad([rows[i] for i in order[start : start + batch_size]], pad_id))
+    model.train(mode)
 
 
 def fold(model: SentenceClassifier) -> None:

@@ -62,6 +62,14 @@ class PytorchInt8Runner:
             return self._model(*pad(rows, self._tokenizer.pad_token_id)).logits.numpy()
 
 
+class ContiguousEmbedding(QuantizedEmbedding):
+    """PyTorch's int8 embedding for any ids: its kernel refuses those that `expand` made of one row."""
+
+    def forward(self, indices: torch.Tensor) -> torch.Tensor:
+        """Rows float32 [..., width] of ids int64 [...]."""
+        return super().forward(indices.contiguous())
+
+
 @contextmanager
 def quantized_tensors() -> Iterator[None]:
     """Without PyTorch's word that its quantized tensors will go: this project pins the version that has them."""
@@ -129,7 +137,7 @@ def _packed(module: nn.Module, name: str, tensors: Tensors) -> nn.Module:
     with quantized_tensors():
         if isinstance(module, nn.Embedding):
             table = torch.quantize_per_channel(weight, scale, zero_point, 0, torch.quint8)
-            return QuantizedEmbedding(rows, columns, padding_idx=module.padding_idx, _weight=table)
+            return ContiguousEmbedding(rows, columns, padding_idx=module.padding_idx, _weight=table)
         bias = dict(module.named_parameters()).get("bias")
         packed = QuantizedLinear(columns, rows, bias_=bias is not None)
         matrix = torch.quantize_per_channel(weight, scale, zero_point, 0, torch.qint8)

@@ -14,13 +14,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from infra.errors import ConfigError
+from tasks.labelled_text.texts import stream_texts
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.tokenizer.files import max_length, read_settings, read_tokenizer, write_tokenizer
 from tasks.tokenizer.measure import SPLIT, compare_tokenizers
-from tasks.tokenizer.texts import stream_texts
 from tasks.tokenizer.train_new import new_settings, train_tokenizer
-from tasks.tokenizer.trim import choose_tokens, count_texts
-from tasks.tokenizer.wordpiece import WordPiece, with_tokens
+from tasks.vocabulary.trim import choose_tokens, count_texts
+from tasks.vocabulary.wordpiece import WordPiece, with_tokens
 
 logger = logging.getLogger(__name__)
 

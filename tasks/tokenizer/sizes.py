@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import StillhouseError
+from tasks.labelled_text.texts import stream_texts
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.tokenizer.files import read_tokenizer
 from tasks.tokenizer.measure import SPLIT, compare_tokenizers
-from tasks.tokenizer.texts import stream_texts
-from tasks.tokenizer.trim import choose_tokens, count_texts
-from tasks.tokenizer.wordpiece import WordPiece, with_tokens
+from tasks.vocabulary.trim import choose_tokens, count_texts
+from tasks.vocabulary.wordpiece import WordPiece, with_tokens
 
 HEADER = (
     "| tokens | characters | unknown | tokens a word | words cut | tokens kept | texts unchanged |\n"

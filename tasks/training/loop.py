@@ -8,7 +8,7 @@ and the random numbers are functions of seed and step, everything else is in the
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -31,11 +31,14 @@ LOG_EVERY = 20  # optimiser steps that one logged training loss is the mean of
 
 
 class Batch(NamedTuple):
-    """`input_ids` and `attention_mask` int64 [batch, sequence]; `rows` int64 [batch], numbers of training rows."""
+    """`input_ids` and `attention_mask` int64 [batch, sequence]; `rows` int64 [batch], numbers of training rows;
+    `step`, the optimiser steps done before it.
+    """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
     rows: torch.Tensor
+    step: int = 0
 
 
 class Validated(NamedTuple):
@@ -53,12 +56,16 @@ Log = Callable[[Mapping[str, float], int], None]
 
 @dataclass(frozen=True)
 class Lesson(Generic[Model]):
-    """What is trained on: token ids of each row, the id that pads them, the loss, the validation."""
+    """What is trained on: token ids of each row, the id that pads them, the loss, the validation.
+
+    `rate_factors`: parameters whose name ends so learn at that multiple of the encoder's rate, without decay.
+    """
 
     rows: Sequence[Sequence[int]]
     pad_id: int
     loss: Loss[Model]
     validate: Validate[Model]
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path, log: Log) -> Progress:
@@ -67,7 +74,8 @@ def fit(model: Model, lesson: Lesson[Model], config: LoopConfig, work_dir: Path,
     The weights it came with count as epoch 0.
 
     Args:
-        model: parameters without `requires_grad` stay as they are and are in no checkpoint; persistent buffers are.
+        model: parameters without `requires_grad` stay as they are and are in no checkpoint; buffers of the model's
+            state are, and a loss or a validation may change them in place.
         lesson: rows, loss and validation.
         config: `epochs` must be set.
         work_dir: checkpoints lie here; a run that finds some goes on from the newest.
@@ -108,7 +116,9 @@ class _Run(Generic[Model]):
         self.accelerator = Accelerator(mixed_precision="no")
         self.bare = model
         self.model: Model  # the same, wrapped for several devices where there are several
-        self.model, self.optimiser = self.accelerator.prepare(model, build_optimiser(model, config))
+        self.model, self.optimiser = self.accelerator.prepare(
+            model, build_optimiser(model, config, lesson.rate_factors)
+        )
         self.weights = trained_state(model)
         self.lengths = [len(row) for row in lesson.rows]
         self.best: dict[str, torch.Tensor] = {}
@@ -144,7 +154,7 @@ class _Run(Generic[Model]):
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         seed_step(self.config.seed, step, process)
         set_rate(self.optimiser, warmup_then_decay(step, total, self.config.warmup_share))
-        batch = self._batch(share_of(rows, process, processes))
+        batch = self._batch(share_of(rows, process, processes), step)
         with autocast(self.config.mixed_precision, self.accelerator.device):
             loss = self.lesson.loss(self.model, batch)
         self.accelerator.backward(loss)
@@ -156,10 +166,10 @@ class _Run(Generic[Model]):
         if (step + 1) % self.config.checkpoint_every == 0:
             self._save()
 
-    def _batch(self, rows: list[int]) -> Batch:
+    def _batch(self, rows: list[int], step: int) -> Batch:
         ids, mask = pad([self.lesson.rows[row] for row in rows], self.lesson.pad_id)
         device = self.accelerator.device
-        return Batch(ids.to(device), mask.to(device), torch.tensor(rows, device=device))
+        return Batch(ids.to(device), mask.to(device), torch.tensor(rows, device=device), step)
 
     def _log_loss(self, loss: torch.Tensor) -> None:
         self.losses.append(loss)

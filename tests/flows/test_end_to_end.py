@@ -25,8 +25,8 @@ from tests.flows.tiny import LABELS, ROWS
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["extract", "curate", "train_teacher", "build_tokenizer", "teacher_outputs", "distill", "export_onnx", "quantize",
-          "check_parity", "package", "fit_baseline", *["predict"] * 6, "evaluate", "benchmark", "gate"]  # fmt: skip
+STAGES = ["extract", "curate", "train_teacher", "teacher_outputs", "fit_baseline", "build_tokenizer", "distill", "export_onnx",
+          "quantize", "package", "check_parity", *["predict"] * 6, "evaluate", "benchmark", "gate"]  # fmt: skip
 MODELS = ["tfidf", "yardstick", "teacher", "student", "onnx", "onnx_int8", "released"]
 
 

@@ -22,6 +22,7 @@ class Asked(BaseModel):
     inner: Inner = Inner()
     batch: int = Field(32, json_schema_extra={"key": "ignore"})
     query: Path | None = Field(None, json_schema_extra={"key": "content"})
+    added: Inner = Field(Inner(rate=0.1), json_schema_extra={"key": "unless_default"})
 
 
 REF = DatasetRef(uri="artifact:extract/1", digest="d1")
@@ -42,6 +43,12 @@ def test_every_field_that_is_asked_changes_the_key(other: Asked) -> None:
 
 def test_a_field_marked_ignore_does_not_change_the_key() -> None:
     assert key(Asked(batch=1)) == key(Asked(batch=64))
+
+
+def test_a_field_added_later_changes_the_key_only_when_it_is_set() -> None:
+    assert canonical(Asked()) == canonical(Asked(added=Inner(rate=0.1)))
+    assert "added" not in canonical(Asked())
+    assert key(Asked()) != key(Asked(added=Inner(rate=0.2)))
 
 
 def test_where_an_input_lies_does_not_change_the_key_and_its_digest_does() -> None:

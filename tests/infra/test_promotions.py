@@ -124,7 +124,9 @@ def test_what_a_rollback_took_down_is_known_until_it_is_promoted_again(promotion
     assert promotions.taken_down(str(first.package)) is None
     release(promotions, "three")
     assert promotions.taken_down(str(second.package)) == down
-    promotions.promote(second, "pass", "asked for")
+    assert not promotions.promote(second, "pass", "not asked for")
+    assert main_of(promotions) == "three" and promotions.taken_down(str(second.package)) == down
+    assert promotions.promote(second, "pass", "asked for", again=True)
     assert promotions.taken_down(str(second.package)) is None
 
 

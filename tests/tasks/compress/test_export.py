@@ -8,14 +8,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from tokenizers import Tokenizer
-from transformers import AutoConfig, BertConfig, RobertaConfig
+from transformers import AutoConfig
 
 from infra.errors import ArtifactError
 from tasks.compress.config import CompressConfig
 from tasks.compress.export import export_onnx
-from tasks.compress.trace import cut_positions
 from tasks.encoder.checkpoint import CheckpointInfo
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
@@ -75,6 +73,7 @@ def test_the_file_says_nothing_of_the_machine_it_was_made_on(chain: Chain) -> No
             assert secret.encode() not in content, (name, secret)
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(chain: Chain, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from tasks.compress.config import CompressConfig as C\n"
@@ -114,23 +113,6 @@ def test_no_position_is_kept_that_no_text_reaches(chain: Chain) -> None:
     weights = {t.name: list(t.dims) for t in onnx.load(chain.onnx / "model.onnx").graph.initializer}
     positions = [dims for name, dims in weights.items() if "position_embeddings" in name]
     assert positions == [[32, 32]]
-
-
-@pytest.mark.parametrize(("padding_first", "rows"), [(None, 16), (1, 18)])
-def test_cutting_positions_changes_no_answer(padding_first: int | None, rows: int) -> None:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
-    if padding_first is None:
-        config = BertConfig(vocab_size=60, max_position_embeddings=66, **sizes)
-    else:  # positions begin after the padding id
-        config = RobertaConfig(vocab_size=60, max_position_embeddings=66, pad_token_id=padding_first, **sizes)
-    model = SentenceClassifier.from_config(config, 5).eval()
-    ids, mask = torch.full((2, 16), 7), torch.ones((2, 16), dtype=torch.int64)
-    with torch.no_grad():
-        before = model(ids, mask).logits
-        after = cut_positions(model, 16)(ids, mask).logits
-    assert torch.equal(before, after)
-    assert model.body.config.max_position_embeddings == rows
 
 
 @pytest.mark.parametrize("broken", ["model.safetensors", "config.json", "classifier.json", "tokenizer.json"])

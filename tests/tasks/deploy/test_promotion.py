@@ -13,7 +13,7 @@ from tasks.report.task import read_summary
 from tasks.results.values import ReleaseRecord
 from tests.tasks.report.run import RunConfig, tiny_release
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 NAME, REGISTERED = "local/tiny", "local-tiny"
 
 

@@ -8,9 +8,12 @@ from transformers import DistilBertConfig, MPNetConfig, PreTrainedTokenizerFast,
 
 from infra.errors import ArtifactError, ConfigError
 from tasks.distill.config import DistillConfig
-from tasks.distill.initialise import important_units, spread_layers, student_from_teacher
+from tasks.distill.initialise import spread_layers, student_from_teacher
 from tasks.distill.vocabulary import common_words, student_vocabulary
+from tasks.encoder.embedding import factorise, word_table
+from tasks.encoder.heads import keep_heads, kept_heads
 from tasks.encoder.model import SentenceClassifier
+from tasks.pruning.importance import Importance
 from tests.tasks.encoder.tiny_encoder import VOCABULARY, tiny_config, tiny_tokenizer
 
 CONFIG = DistillConfig(layers=3, intermediate_size=64, max_length=32)
@@ -43,15 +46,6 @@ def test_kept_layers_are_distinct_in_order_and_end_with_the_last(of, data):
     assert max(np.diff([-1, *kept])) - min(np.diff([-1, *kept])) <= 1
 
 
-def test_important_units_have_the_largest_product_of_norms():
-    up, down = (
-        torch.tensor([[1.0, 0], [0, 3], [2, 0], [0, 9]]),
-        torch.tensor([[4.0, 1, 1, 0], [0, 1, 1, 0.1]]),
-    )
-    products = [1 * 4, 3 * 2**0.5, 2 * 2**0.5, 9 * 0.1]
-    assert important_units(up, down, 2).tolist() == sorted(np.argsort(products)[-2:].tolist())
-
-
 def test_a_student_with_everything_kept_answers_as_the_teacher():
     model = teacher()
     student = student_from_teacher(model, CONFIG, words(model), 0)
@@ -82,6 +76,54 @@ def test_chosen_layers_and_head_are_the_teachers_and_the_teacher_is_left_alone()
     assert (len(student.body.encoder.layer), student.body.config.max_position_embeddings) == (1, 16)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert student.head.weight.data_ptr() != model.head.weight.data_ptr()
+
+
+def silence_heads(model, heads):
+    """Let these heads of every layer of the teacher give nothing."""
+    with torch.no_grad():
+        for layer in model.body.encoder.layer:
+            for head in heads:
+                layer.attention.output.dense.weight[:, 8 * head : 8 * head + 8] = 0
+
+
+def test_heads_that_do_nothing_are_cut_without_a_trace():
+    model = teacher()
+    silence_heads(model, (0, 2))
+    student = student_from_teacher(model, CONFIG.model_copy(update={"heads": 2}), words(model), 0)
+    torch.testing.assert_close(logits(student, ROWS[:1]), logits(model, ROWS[:1]))
+    assert kept_heads(student.body) == ((1, 3),) * 3
+    assert student.body.encoder.layer[0].attention.self.query.weight.shape == (16, 32)
+
+
+def test_importance_that_is_given_chooses_heads_and_units_of_the_chosen_layers():
+    model = teacher()
+    heads = [torch.tensor([9.0, 0, 0, 0]).roll(i) for i in range(3)]
+    units = [torch.arange(64.0).roll(i) for i in range(3)]
+    small = CONFIG.model_copy(update={"layers": 1, "heads": 1, "intermediate_size": 2})
+    student = student_from_teacher(model, small, words(model), 0, Importance(heads, units))
+    last, layer = model.body.encoder.layer[2], student.body.encoder.layer[0]
+    assert kept_heads(student.body) == ((2,),)
+    assert torch.equal(layer.attention.self.key.weight, last.attention.self.key.weight[16:24])
+    assert torch.equal(layer.output.dense.weight, last.output.dense.weight[:, :2])
+
+
+def test_a_student_of_a_narrow_teacher_has_what_the_teacher_has_left():
+    model = teacher()
+    keep_heads(model.body, [[0, 1, 3]] * 3)
+    factorise(model.body, 8)
+    rows = word_table(model.body)
+    same = student_from_teacher(model, CONFIG, rows, 0)
+    torch.testing.assert_close(logits(same, ROWS[:1]), logits(model, ROWS[:1]))
+    assert kept_heads(same.body) == ((0, 1, 3),) * 3
+    assert not hasattr(same.body.config, "embedding_rank")
+    fewer = student_from_teacher(model, CONFIG.model_copy(update={"heads": 1}), rows, 0)
+    assert all(set(heads) < {0, 1, 3} for heads in kept_heads(fewer.body))
+
+
+def test_more_heads_than_the_teacher_has_are_refused():
+    model = teacher()
+    with pytest.raises(ConfigError, match=r"distill\.heads is 5: expected 1 to 4"):
+        student_from_teacher(model, CONFIG.model_copy(update={"heads": 5}), words(model), 0)
 
 
 def test_a_trimmed_vocabulary_reads_the_same_rows(tmp_path):

@@ -13,6 +13,8 @@ from tasks.quantization.transformers_exporter import export_with_transformers
 from tasks.runtimes.runner import open_runner
 from tests.tasks.encoder.tiny_encoder import tiny_config, tiny_tokenizer, write_dataset, write_teacher
 
+pytestmark = pytest.mark.slow
+
 
 def write_one_layer(folder: Path, dataset: Path) -> Path:
     """A checkpoint with one layer of random weights: the exporter takes its time for each."""

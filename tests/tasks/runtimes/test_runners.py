@@ -7,6 +7,7 @@ import pytest
 from infra.errors import ArtifactError
 from tasks.baseline.config import BaselineConfig
 from tasks.baseline.tfidf import fit_baseline
+from tasks.quantization.torch_dynamic import quantize_checkpoint
 from tasks.runtimes.files import inference_bytes, inference_files
 from tasks.runtimes.runner import kind_of, open_runner
 from tests.tasks.deploy.tiny_release import LABELS, make_onnx_artifact
@@ -23,6 +24,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "pytorch": write_teacher(root / "pytorch"),
         "onnx": make_onnx_artifact(root / "onnx"),
     }
+    (root / "pytorch_int8").mkdir()
+    quantize_checkpoint(made["pytorch"], root / "pytorch_int8", embeddings=True)
+    made["pytorch_int8"] = root / "pytorch_int8"
     release = root / "release"
     (release / "onnx").mkdir(parents=True)
     shutil.copy(made["onnx"] / "model.onnx", release / "onnx" / "model_quantized.onnx")
@@ -31,7 +35,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made | {"release": release}
 
 
-@pytest.mark.parametrize("name", ["tfidf", "pytorch", "onnx", "release"])
+@pytest.mark.parametrize("name", ["tfidf", "pytorch", "pytorch_int8", "onnx", "release"])
 def test_every_form_answers_texts_with_logits(folders: dict[str, Path], name: str) -> None:
     runner = open_runner(folders[name], threads=1)
     logits = runner.logits(["pin account", "my money please", "x"])

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.base_model.resolve import packaged_model
 from tasks.tokenizer.files import read_tokenizer
-from tasks.tokenizer.wordpiece import WordPiece
+from tasks.vocabulary.wordpiece import WordPiece
 from tests.tasks.tokenizer.tables import write_dataset
 
 TRAIN = [

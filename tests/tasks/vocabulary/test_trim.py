@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from infra.errors import ConfigError
-from tasks.tokenizer.trim import TextCounts, choose_tokens, count_texts, script_of
-from tasks.tokenizer.wordpiece import WordPiece, with_tokens
+from tasks.vocabulary.trim import TextCounts, choose_tokens, count_texts, script_of
+from tasks.vocabulary.wordpiece import WordPiece, with_tokens
 from tests.tasks.tokenizer.tables import read_clinc
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from infra.errors import ConfigError
-from tasks.tokenizer.wordpiece import WordPiece, with_tokens
+from tasks.vocabulary.wordpiece import WordPiece, with_tokens
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.errors import ConfigError
-from tasks.tokenizer.wordpiece import WordPiece
+from tasks.vocabulary.wordpiece import WordPiece
 
 logger = logging.getLogger(__name__)
 
@@ -46,23 +46,27 @@ def count_texts(base: WordPiece, batches: Iterable[list[str]]) -> TextCounts:
     return TextCounts(tokens, characters)
 
 
-def choose_tokens(base: WordPiece, counts: TextCounts, size: int, characters: str = "scripts") -> np.ndarray:
+def choose_tokens(
+    base: WordPiece,
+    counts: TextCounts,
+    size: int,
+    characters: str = "scripts",
+    field: str = "tokenizer.vocabulary_size",
+) -> np.ndarray:
     """Ids of the tokens to keep, int64 [at most `size`]: special tokens, then the others, each in base order.
 
-    Raises ConfigError when the size does not hold the special tokens and single characters.
+    Raises ConfigError, which names `field`, when the size does not hold the special tokens and single characters.
     """
     needed = [*base.special, *_kept_characters(base, counts.characters, characters)]
     if size < len(needed):
         raise ConfigError(
-            f"tokenizer.vocabulary_size is {size}: expected at least {len(needed)} for {len(base.special)} "
+            f"{field} is {size}: expected at least {len(needed)} for {len(base.special)} "
             f"special tokens and {len(needed) - len(base.special)} single characters "
             f"(characters={characters}). Ask for more tokens."
         )
     reachable = base.reachable
     if size > (most := len(base.special) + len(reachable)):
-        logger.warning(
-            "tokenizer.vocabulary_size is %d: a text can give %d tokens of the base model.", size, most
-        )
+        logger.warning("%s is %d: a text can give %d tokens of the base model.", field, size, most)
     counted = {token: int(counts.tokens[base.ids[token]]) for token in reachable}
     seen = sorted((token for token in reachable if counted[token]), key=lambda token: -counted[token])
     single = set(base.characters)

@@ -1,0 +1,109 @@
+"""Steps that several flows take: stages called in their order, nothing computed."""
+
+from dataclasses import dataclass
+
+from infra.run import FlowRun
+
+from flows.config import EndToEndConfig, apply_plan
+from infra.artifact import (
+    BaselineRef,
+    CheckpointRef,
+    DatasetRef,
+    LogitsRef,
+    OnnxModelRef,
+    ReleaseRef,
+    ReportRef,
+    TokenizerRef,
+)
+from tasks.base_model.task import pin_base_model
+from tasks.baseline.task import fit_baseline
+from tasks.benchmark.task import benchmark
+from tasks.compress.task import check_parity, export_onnx, quantize
+from tasks.dataset.task import curate, publish_dataset
+from tasks.deploy.task import gate, package, release
+from tasks.distill.task import distill, teacher_outputs
+from tasks.evaluate.task import evaluate, predict
+from tasks.extract.task import extract, pin_sources, plan_extract
+from tasks.planning.task import plan_run
+from tasks.report.task import report_run
+from tasks.results.values import PublishedDataset, ReleaseRecord
+from tasks.tokenizer.task import build_tokenizer
+from tasks.train.task import train_teacher
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every student of one data set and one teacher shares. `config` has the sizes that the data gave."""
+
+    config: EndToEndConfig
+    rows: DatasetRef
+    dataset: DatasetRef
+    published: PublishedDataset
+    base: CheckpointRef
+    teacher: CheckpointRef
+    outputs: LogitsRef
+    tfidf: BaselineRef
+
+
+@dataclass(frozen=True)
+class Student:
+    """One student in every form, to its package."""
+
+    tokenizer: TokenizerRef
+    checkpoint: CheckpointRef
+    onnx: OnnxModelRef
+    onnx_int8: OnnxModelRef
+    package: ReleaseRef
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The end of a run: what was measured on the test split, and what became of the model."""
+
+    evaluation: ReportRef
+    timings: ReportRef
+    record: ReleaseRecord
+
+
+def prepare(run: FlowRun, config: EndToEndConfig) -> Prepared:
+    """Rows, data set, sizes, teacher, the teacher's answers, and the baseline to beat."""
+    sources = pin_sources(config.extract)
+    if run.options.dry_run:
+        plan_extract(config.extract, sources)
+    rows = extract(config.extract, sources)
+    dataset = curate(config.dataset, rows)
+    published = publish_dataset(config.publish, dataset, rows)
+    sized = apply_plan(config, plan_run(dataset))
+    base = pin_base_model(sized.base)
+    teacher = train_teacher(sized.train, base, dataset)
+    outputs = teacher_outputs(sized.distill.augment, teacher, dataset)
+    tfidf = fit_baseline(sized.baseline, dataset)
+    return Prepared(sized, rows, dataset, published, base, teacher, outputs, tfidf)
+
+
+def make_student(config: EndToEndConfig, given: Prepared) -> Student:
+    """Tokenizer, student, ONNX, int8, package."""
+    tokenizer = build_tokenizer(config.tokenizer, given.base, given.dataset)
+    student = distill(config.distill, given.teacher, given.outputs, tokenizer, given.dataset)
+    onnx = export_onnx(config.compress, student, given.dataset)
+    onnx_int8 = quantize(config.compress, onnx, given.dataset)
+    return Student(tokenizer, student, onnx, onnx_int8, package(config.release, onnx_int8))
+
+
+def judge_and_release(config: EndToEndConfig, given: Prepared, made: Student) -> Judged:
+    """Parity, the test split, the benchmark, the gate, the release, the report."""
+    dataset = given.dataset
+    parity = check_parity(config.compress.parity, made.checkpoint, made.onnx, made.onnx_int8, dataset)
+    answers = {name: predict(config.evaluate.predict, model, dataset) for name, model in (
+        ("tfidf", given.tfidf), ("teacher", given.teacher), ("student", made.checkpoint),
+        ("onnx", made.onnx), ("onnx_int8", made.onnx_int8), ("released", made.package))}  # fmt: skip
+    evaluation = evaluate(config.evaluate, dataset, **answers)
+    timings = benchmark(config.benchmark, dataset, given.tfidf, given.teacher, made.checkpoint, made.onnx,
+                        made.onnx_int8, made.package)  # fmt: skip
+    verdict = gate(config.gate, dataset, evaluation, timings, answers["teacher"], answers["released"])
+    record = release(config.release, made.package, verdict, evaluation, timings, parity, dataset, given.published,
+                     config.base.source)  # fmt: skip
+    shown = {"rows": given.rows, "dataset": dataset, "tokenizer": made.tokenizer, "teacher": given.teacher,
+             "student": made.checkpoint, "evaluation": evaluation, "benchmark": timings, "verdict": verdict,
+             "released": made.package}  # fmt: skip
+    return Judged(evaluation, timings, report_run(config, shown, record))
