@@ -42,6 +42,13 @@ class Tune(Message):
     calls: int = Field(ge=1, description="timed calls a setting")
 
 
+class Use(Message):
+    """Answer with this setting from now on. The reply is the `Setting`."""
+
+    command: Literal["use"] = "use"
+    setting: Setting
+
+
 class Latency(Message):
     """Answer one query again and again. The reply is `Timed`."""
 
@@ -56,6 +63,7 @@ class Throughput(Message):
 
     command: Literal["throughput"] = "throughput"
     batches: tuple[tuple[str, ...], ...]
+    padded: bool = Field(False, description="every text padded to all positions; the yardstick alone can")
 
 
 class Opened(Message):
@@ -83,6 +91,6 @@ class Refused(Message):
     refused: str
 
 
-REQUESTS: TypeAdapter[Open | Tune | Latency | Throughput] = TypeAdapter(
-    Annotated[Open | Tune | Latency | Throughput, Field(discriminator="command")]
+REQUESTS: TypeAdapter[Open | Tune | Use | Latency | Throughput] = TypeAdapter(
+    Annotated[Open | Tune | Use | Latency | Throughput, Field(discriminator="command")]
 )

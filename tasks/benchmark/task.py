@@ -7,7 +7,7 @@ from infra.stage import Metrics, StageRun, stage
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 
 
-@stage(version=2, output=ReportRef)
+@stage(version=3, output=ReportRef)
 def benchmark(
     run: StageRun,
     config: BenchmarkConfig,

@@ -7,12 +7,12 @@ on stdin and uses no processor; when stdin ends, because its parent is done or w
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from pydantic import BaseModel
 
-from infra.errors import StillhouseError
+from infra.errors import ConfigError, StillhouseError
 from tasks.benchmark.protocol import (
     REQUESTS,
     Latency,
@@ -24,9 +24,11 @@ from tasks.benchmark.protocol import (
     Throughput,
     Timed,
     Tune,
+    Use,
 )
 from tasks.benchmark.runtimes import Contestant, open_contestant
 
+Answer = Callable[[Sequence[str]], object]
 SHORTEST_RUN_S = 0.5  # throughput passes are repeated until they took this long, or a fast model is all noise
 
 
@@ -53,13 +55,17 @@ def main() -> int:
     return 0
 
 
-def respond(contestant: Contestant, request: Tune | Latency | Throughput) -> Setting | Timed | Rate:
+def respond(contestant: Contestant, request: Tune | Use | Latency | Throughput) -> Setting | Timed | Rate:
     """Do what `request` asks of a loaded model."""
     if isinstance(request, Tune):
         return tune(contestant, request.query, request.calls)
+    if isinstance(request, Use):
+        contestant.use(request.setting)
+        return request.setting
     if isinstance(request, Latency):
         return Timed(nanoseconds=tuple(time_calls(contestant, request.query, request.warmups, request.timed)))
-    return Rate(rows_per_s=throughput(contestant, request.batches))
+    answer = padded_answer(contestant) if request.padded else contestant.answer
+    return Rate(rows_per_s=throughput(answer, request.batches))
 
 
 def tune(contestant: Contestant, query: str, calls: int) -> Setting:
@@ -86,13 +92,21 @@ def time_calls(contestant: Contestant, query: str, warmups: int, timed: int) -> 
     return times
 
 
-def throughput(contestant: Contestant, batches: Sequence[Sequence[str]]) -> float:
+def padded_answer(contestant: Contestant) -> Answer:
+    """How `contestant` answers texts padded to all positions; raises ConfigError for one that never does."""
+    answer: Answer | None = getattr(contestant, "answer_padded", None)
+    if answer is None:
+        raise ConfigError("only the yardstick pads texts to all its positions: expected padded to be false.")
+    return answer
+
+
+def throughput(answer: Answer, batches: Sequence[Sequence[str]]) -> float:
     """Rows a second over whole passes of `batches`, after one batch that is not counted."""
-    contestant.answer(batches[len(batches) // 2])
+    answer(batches[len(batches) // 2])
     rows, start, seconds = 0, time.perf_counter(), 0.0
     while seconds < SHORTEST_RUN_S:
         for batch in batches:
-            contestant.answer(batch)
+            answer(batch)
             rows += len(batch)
         seconds = time.perf_counter() - start
     return rows / seconds

@@ -28,6 +28,11 @@ def graph_file(folder: Path) -> Path:
     )
 
 
+def is_release(folder: Path) -> bool:
+    """Whether `folder` is laid out as a release, and not as an artifact of a stage."""
+    return (folder / ONNX_FILES[0]).is_file()
+
+
 class Runner(Protocol):
     """A model that is loaded and answers texts."""
 

@@ -17,8 +17,11 @@ from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
 from tasks.benchmark.measure import benchmark, length_batches, median_text, summarise
 from tasks.benchmark.protocol import REQUESTS, Open, Opened, Setting
-from tasks.benchmark.runtimes import onnx_settings, thread_counts
+from tasks.benchmark.runtimes import open_contestant
+from tasks.benchmark.threads import onnx_settings, thread_counts
+from tasks.deploy.package import package_model
 from tasks.results.values import BenchmarkReport, read_report
+from tasks.runtimes.classifier import Classifier
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 from tests.tasks.encoder.tiny_encoder import write_dataset, write_teacher
 
@@ -37,11 +40,12 @@ def models(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     (root / "tfidf").mkdir()
     fit_baseline(BaselineConfig(), dataset, root / "tfidf")
     onnx = make_onnx_artifact(root / "onnx")
+    package_model(onnx, root / "released")
     return {
         "tfidf": root / "tfidf",
         "teacher": write_teacher(root / "teacher"),
         "onnx": onnx,
-        "released": onnx,
+        "released": root / "released",
     }
 
 
@@ -85,6 +89,16 @@ def test_no_test_rows_is_an_error(tmp_path: Path, models: dict[str, Path]) -> No
     pq.write_table(empty, folder / "data" / "test-00000-of-00001.parquet")
     with pytest.raises(DataError, match="test split has no rows"):
         benchmark(SMALLEST, models, folder, tmp_path)
+
+
+def test_a_release_is_timed_as_the_class_that_users_are_told_to_use(models: dict[str, Path]) -> None:
+    asked = Open(name="released", folder=models["released"], classes=3, cores=2)
+    release = open_contestant(asked)
+    assert release.answer(["move money"]) == Classifier(models["released"]).predict(["move money"])
+    artifact = open_contestant(asked.model_copy(update={"folder": models["onnx"]}))
+    assert isinstance(artifact.answer(["move money"]), np.ndarray)
+    release.use(release.settings[-1])
+    assert release.settings == artifact.settings
 
 
 @given(TEXTS, st.integers(1, 50), st.integers(1, 9))

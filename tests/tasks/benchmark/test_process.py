@@ -12,7 +12,7 @@ import pytest
 
 from infra.errors import ArtifactError, ServiceError
 from tasks.benchmark.process import ROOT, Worker, idle_share, workers
-from tasks.benchmark.protocol import Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune
+from tasks.benchmark.protocol import Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune, Use
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 
 ENDS_WITHIN_S = 20.0
@@ -48,6 +48,23 @@ def test_a_model_is_opened_tuned_and_timed_and_rests_in_between(tmp_path: Path) 
         assert idle_share([worker], 0.3) < 0.2
         pid = worker.pid
     assert gone(pid)
+
+
+def test_a_setting_is_used_when_it_is_asked_for(tmp_path: Path) -> None:
+    model = make_onnx_artifact(tmp_path / "onnx")
+    with workers(["onnx"]) as started:
+        worker = started["onnx"]
+        worker.ask(opening(model), Opened)
+        setting = Setting(threads=1, spinning=False)
+        assert worker.ask(Use(setting=setting), Setting) == setting
+        assert len(worker.ask(Latency(query="pin", warmups=1, timed=3), Timed).nanoseconds) == 3
+
+
+def test_padding_to_all_positions_is_the_yardsticks_alone(tmp_path: Path) -> None:
+    with workers(["onnx"]) as started:
+        started["onnx"].ask(opening(make_onnx_artifact(tmp_path / "onnx")), Opened)
+        with pytest.raises(ArtifactError, match="only the yardstick pads"):
+            started["onnx"].ask(Throughput(batches=(("pin",),), padded=True), Rate)
 
 
 def test_a_refusal_is_the_users_error_and_the_worker_lives_on(tmp_path: Path) -> None:
