@@ -33,7 +33,7 @@ def read_labels(folder: Path) -> tuple[str, ...]:
 
 def read_rule(folder: Path) -> "OutOfScopeRule | None":
     """The rule of the model in `folder`, as its `config.json` says; None where it has none."""
-    # Here and not above: with the rule come scipy and pyarrow, for which an answer has no use.
+    # Here and not above: with the rule come pydantic and pyarrow, for which an answer has no use.
     from pydantic import ValidationError
 
     from tasks.out_of_scope.rule import OutOfScopeRule
