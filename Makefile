@@ -5,7 +5,9 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Bytecode is left to the first import: compiling everything at once takes longer than the parts that are used.
+# Bytecode is left to the first import: compiling everything at once takes longer than the parts that are used. Where the
+# environment forbids it (common in containers), each of a run's 1,400 modules would be compiled anew each time.
+export PYTHONDONTWRITEBYTECODE =
 PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help demo test drill check smoke bench up lock clean

@@ -3,10 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.unmeasured import unmeasured
 
 # A slow machine is no failure: a law has no deadline.
 settings.register_profile("stillhouse", deadline=None)
@@ -57,7 +60,9 @@ def prefect_server() -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=180):
+    with ExitStack() as stack:
+        with unmeasured():
+            stack.enter_context(prefect_test_harness(server_startup_timeout=180))
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value()  # for the processes that tests start
         yield
         del os.environ["PREFECT_API_URL"]

@@ -5,7 +5,7 @@ from infra.stage import Metrics, StageRun, stage
 from tasks.baseline.config import BaselineConfig, FastTextConfig
 
 
-@stage(version=1, output=BaselineRef)
+@stage(version=2, output=BaselineRef)
 def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> Metrics:
     """TF-IDF of words and characters with logistic regression, with every model's out-of-scope rule."""
     from tasks.baseline import tfidf
@@ -13,7 +13,7 @@ def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> 
     return tfidf.fit_baseline(config, run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=BaselineRef)
+@stage(version=2, output=BaselineRef)
 def fit_fast_text(run: StageRun, config: FastTextConfig, dataset: DatasetRef) -> Metrics:
     """fastText, plain or quantized, with every model's out-of-scope rule. Needs the extra `bench`."""
     from tasks.baseline import fast_text

@@ -1,7 +1,7 @@
 """Check parity: the exported graphs answer as PyTorch does, alone and in batches, short and long, or a ParityError.
 
-Texts go in, not token ids, so the exported tokenizer is checked with the graph. The rule of each graph is applied to
-PyTorch's logits too: what is compared is the export, not two thresholds.
+Texts go in, not token ids, so the exported tokenizer is checked with the graph. The rule and the temperature of each
+graph are applied to PyTorch's logits too: what is compared is the export, not two thresholds.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ from tasks.encoder.checkpoint import load_info
 from tasks.labelled_text.dataset import load_split
 from tasks.onnx_model.folder import read_rule
 from tasks.out_of_scope.rule import apply_rule
+from tasks.out_of_scope.temperature import soften
 from tasks.results.values import Value, write_report
+from tasks.runtimes.exported import read_temperature
 from tasks.runtimes.onnx import OnnxRunner
 from tasks.runtimes.pytorch import PytorchRunner
 from tasks.runtimes.runner import Runner
@@ -64,7 +66,8 @@ def check_parity(
     checks = []
     folders: dict[Graph, Path] = {"onnx": onnx, "onnx_int8": onnx_int8}
     for name, folder in folders.items():
-        expected = apply_rule(reference, read_rule(folder), info.out_of_scope_id)
+        ruled = apply_rule(reference, read_rule(folder), info.out_of_scope_id)
+        expected = soften(ruled, read_temperature(folder))
         runner = OnnxRunner(folder, threads=1)
         for size in (1, config.batch_size):
             checks.append(compare(name, size, texts, expected, answer(runner, texts, size)))

@@ -17,7 +17,7 @@ def shrink(run: StageRun, config: SizeConfig, student: CheckpointRef, dataset: D
     return size.shrink(config, run.path(student), run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=OnnxModelRef)
+@stage(version=2, output=OnnxModelRef)
 def export_onnx(
     run: StageRun, config: CompressConfig, student: CheckpointRef, dataset: DatasetRef
 ) -> Metrics:
@@ -27,7 +27,7 @@ def export_onnx(
     return export.export_onnx(config, run.path(student), run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=OnnxModelRef)
+@stage(version=2, output=OnnxModelRef)
 def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset: DatasetRef) -> Metrics:
     """The same in dynamic int8."""
     from tasks.compress.quantize import quantize_onnx
@@ -35,7 +35,7 @@ def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset
     return quantize_onnx(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=ReportRef)
+@stage(version=3, output=ReportRef)
 def check_parity(
     run: StageRun,
     config: ParityConfig,

@@ -20,6 +20,7 @@ class ReleasedModel:
     labels: tuple[str, ...]
     max_length: int
     out_of_scope: OutOfScopeRule | None
+    temperature: float
     sha256: str
 
 
@@ -55,10 +56,11 @@ def read_package(folder: Path) -> ReleasedModel:
             labels=tuple(names[str(i)] for i in range(len(names))),
             max_length=int(config["max_length"]),
             out_of_scope=None if rule is None else OutOfScopeRule.model_validate(rule),
+            temperature=float(config["temperature"]),
             sha256=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
         )
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(
             f"{folder} is not a package ({type(error).__name__}: {error}): expected {MODEL_FILE} and "
-            "a config.json with id2label, max_length and out_of_scope. Run package again."
+            "a config.json with id2label, max_length, out_of_scope and temperature. Run package again."
         ) from error

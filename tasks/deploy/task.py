@@ -84,7 +84,7 @@ def package(run: StageRun, config: ReleaseConfig, model: OnnxModelRef) -> Metric
     return package_model(run.path(model), run.output_dir)
 
 
-@action(version=2)
+@action(version=3)
 def release(
     run: ActionRun,
     config: ReleaseConfig,

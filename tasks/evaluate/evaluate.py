@@ -8,7 +8,13 @@ import numpy as np
 from infra.errors import ArtifactError, DataError
 from tasks.evaluate.config import EvaluateConfig
 from tasks.evaluate.metrics import Answers, class_scores, score_model, top_confusions
-from tasks.evaluate.plots import plot_confidence, plot_confusion, plot_reliability, plot_roc
+from tasks.evaluate.plots import (
+    plot_confidence,
+    plot_confusion,
+    plot_reliability,
+    plot_risk_coverage,
+    plot_roc,
+)
 from tasks.evaluate.predict import LOGITS_FILES
 from tasks.labelled_text.dataset import DatasetInfo, load_info, load_split
 from tasks.results.values import EvaluationReport, write_report
@@ -94,6 +100,7 @@ def draw(config: EvaluateConfig, models: Mapping[str, Answers], info: DatasetInf
         folder / "reliability.png", {n: models[n] for n in (TEACHER, RELEASED) if n in models}, config.bins
     )
     plot_confidence(folder / "confidence.png", models[RELEASED])
+    plot_risk_coverage(folder / "risk_coverage.png", compared)
 
 
 def flat_metrics(report: EvaluationReport) -> dict[str, float]:

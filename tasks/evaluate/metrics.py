@@ -71,6 +71,18 @@ def calibrate(answers: Answers, bins: int) -> Calibration:
     return Calibration(edges, rows, confidence, accuracy)
 
 
+def risk_coverage(answers: Answers) -> tuple[np.ndarray, np.ndarray]:
+    """Share of texts answered, the most confident first, and share of those answers that are wrong; both float [n].
+
+    El-Yaniv and Wiener 2010. Rows of one confidence are answered together: each has the risk of the last of them.
+    """
+    order = np.argsort(-answers.confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    risk = np.cumsum(~answers.right[order]) / answered
+    last = np.searchsorted(-answers.confidence[order], -answers.confidence[order], side="right") - 1
+    return answered / len(order), risk[last]
+
+
 def scope_margin(logits: np.ndarray, out_of_scope: int) -> np.ndarray:
     """How far in scope each row is, float [n]: largest in-scope logit minus the out-of-scope one.
 
@@ -90,6 +102,7 @@ def score_model(name: str, answers: Answers, out_of_scope: int | None, bins: int
         micro_f1=float(f1_score(labels, predicted, average="micro", zero_division=0)),
         roc_auc=macro_auc(answers),
         expected_calibration_error=calibrate(answers, bins).error,
+        aurc=float(risk_coverage(answers)[1].mean()),
         **scope_scores(answers, out_of_scope),
     )
 

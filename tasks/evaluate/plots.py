@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import auc, roc_curve
 
-from tasks.evaluate.metrics import Answers, calibrate, scope_margin
+from tasks.evaluate.metrics import Answers, calibrate, risk_coverage, scope_margin
 from tasks.results.style import COLOURS, INK, MUTED, NAMES, RIGHT, WRONG, canvas, light_grid
 
 RATES = np.logspace(-3, 0, 301)  # false positive rates at which curves of classes are averaged
@@ -182,6 +182,23 @@ def plot_confidence(path: Path, answers: Answers) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.legend(loc="upper left", fontsize=9, frameon=False)
         axes.set_title("Released model: does it know when it is wrong?")
+        light_grid(axes)
+
+
+def plot_risk_coverage(path: Path, models: Mapping[str, Answers]) -> None:
+    """Share of wrong answers when only the most confident are given, against the share that is given."""
+    with canvas(path, 6.4, 4.2) as (axes,):
+        for name, answers in models.items():
+            coverage, risk = risk_coverage(answers)
+            label = f"{NAMES[name]}, mean {risk.mean():.3f}"
+            axes.plot(coverage, risk, color=COLOURS[name], linewidth=1.8, label=label)
+        axes.set(xlim=(0, 1), xlabel="share of texts answered, the most confident first")
+        axes.set_ylabel("wrong answers among them")
+        axes.set_ylim(bottom=0)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.legend(loc="upper left", fontsize=9, frameon=False)
+        axes.set_title("What it costs to answer more")
         light_grid(axes)
 
 

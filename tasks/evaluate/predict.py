@@ -1,7 +1,7 @@
 """Predict: logits of one model, whatever its runtime, over the validation and test splits, after the rule.
 
-Plain argmax of what is written is the model's answer. An ONNX model or a baseline carries its rule; for a
-PyTorch model it is chosen here, on validation.
+Plain argmax of what is written is the model's answer, softmax its confidence. What a model does not carry itself is
+chosen here, on validation: a PyTorch model's rule and temperature, a baseline's temperature.
 """
 
 import os
@@ -15,6 +15,7 @@ from infra.errors import ArtifactError
 from tasks.evaluate.config import PredictConfig
 from tasks.labelled_text.dataset import load_info, load_split
 from tasks.out_of_scope.rule import apply_rule, choose_rule
+from tasks.out_of_scope.temperature import choose_temperature, soften
 from tasks.runtimes.runner import Runner, kind_of, open_runner
 
 LOGITS_FILES = {"validation": "validation_logits.npy", "test": "test_logits.npy"}
@@ -24,8 +25,8 @@ RULE_FILE = "rule.json"
 def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path) -> dict[str, float]:
     """Write `validation_logits.npy` and `test_logits.npy`, float32 [n, classes], and `rule.json`.
 
-    Returns the accuracy on both splits. Raises ArtifactError when `model` is no model, has other labels than
-    the data set, or answers with numbers that are not finite.
+    Returns the temperature, and the accuracy on both splits. Raises ArtifactError when `model` is no model, has other
+    labels than the data set, or answers with numbers that are not finite.
     """
     info = load_info(dataset)
     # One thread an answer and several answers at once beats several threads an answer, for texts are short.
@@ -44,11 +45,18 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
             logits["validation"], validation.labels, info, config.expected_share, validation.weights
         )
         logits = {name: apply_rule(rows, rule, info.out_of_scope_id) for name, rows in logits.items()}
+    temperature = runner.temperature
+    if temperature is None:
+        validation = splits["validation"]
+        temperature = choose_temperature(
+            logits["validation"], validation.labels, info, config.expected_share, validation.weights
+        )
+        logits = {name: soften(rows, temperature) for name, rows in logits.items()}
     for name, rows in logits.items():
         np.save(output_dir / LOGITS_FILES[name], rows, allow_pickle=False)
     said = "null" if rule is None else rule.model_dump_json(indent=2)
     (output_dir / RULE_FILE).write_text(said + "\n", encoding="utf-8")
-    return {
+    return {"temperature": temperature} | {
         f"{name}_accuracy": float((rows.argmax(axis=1) == splits[name].labels).mean())
         for name, rows in logits.items()
     }

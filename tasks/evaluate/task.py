@@ -8,7 +8,7 @@ from infra.stage import Metrics, StageRun, stage
 from tasks.evaluate.config import EvaluateConfig, PredictConfig
 
 
-@stage(version=1, output=PredictionsRef)
+@stage(version=2, output=PredictionsRef)
 def predict(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: DatasetRef) -> Metrics:
     """Logits of one model, whatever its runtime, over the validation and test splits, after the rule."""
     from tasks.evaluate import predict as domain
@@ -16,7 +16,7 @@ def predict(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: D
     return domain.predict(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=ReportRef)
+@stage(version=2, output=ReportRef)
 def evaluate(
     run: StageRun,
     config: EvaluateConfig,

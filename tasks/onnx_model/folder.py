@@ -18,6 +18,7 @@ from tasks.labelled_text.dataset import load_info, load_split
 from tasks.onnx_model.graph import check
 from tasks.onnx_model.rule_nodes import set_rule
 from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
+from tasks.out_of_scope.temperature import choose_temperature
 from tasks.runtimes.onnx import OnnxRunner
 from tasks.runtimes.runner import Runner
 
@@ -34,8 +35,10 @@ def write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, max_length
     plain.save(str(folder / TOKENIZER_FILE), pretty=False)
 
 
-def write_model(folder: Path, model: ModelProto, config: Config, rule: OutOfScopeRule | None) -> None:
-    """Write `model.onnx` and `config.json` that says which rule the graph holds.
+def write_model(
+    folder: Path, model: ModelProto, config: Config, rule: OutOfScopeRule | None, temperature: float = 1.0
+) -> None:
+    """Write `model.onnx` and `config.json` that says which rule and temperature the graph holds.
 
     Raises ArtifactError for a model too large for one file, StoreError when the disk does not take it.
     """
@@ -48,12 +51,16 @@ def write_model(folder: Path, model: ModelProto, config: Config, rule: OutOfScop
         (folder / MODEL_FILE).write_bytes(check(model))
     except OSError as error:
         raise _unwritable(folder, error) from error
-    write_config(folder, config, rule)
+    write_config(folder, config, rule, temperature)
 
 
-def write_config(folder: Path, config: Config, rule: OutOfScopeRule | None) -> None:
-    """Write `config.json` that says which rule the model has; raises StoreError when the disk does not take it."""
-    config = config | {"out_of_scope": None if rule is None else rule.model_dump(mode="json")}
+def write_config(folder: Path, config: Config, rule: OutOfScopeRule | None, temperature: float = 1.0) -> None:
+    """Write `config.json` that says which rule and temperature the model has.
+
+    Raises StoreError when the disk does not take it.
+    """
+    said = None if rule is None else rule.model_dump(mode="json")
+    config = config | {"out_of_scope": said, "temperature": temperature}
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     try:
         (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
@@ -66,7 +73,10 @@ def _unwritable(folder: Path, error: OSError) -> StoreError:
 
 
 def read_model(folder: Path) -> tuple[ModelProto, Config]:
-    """The graph without its rule, and the configuration; raises ArtifactError when either is missing or damaged."""
+    """The graph without its rule and temperature, and the configuration.
+
+    Raises ArtifactError when either is missing or damaged.
+    """
     try:
         model = onnx.load(folder / MODEL_FILE)
     except (OSError, DecodeError) as error:
@@ -111,18 +121,20 @@ def require_labels(model: Path, labels: Sequence[str], dataset: Path) -> None:
 def write_ruled(
     folder: Path, model: ModelProto, config: Config, dataset: Path, expected_share: float | None
 ) -> dict[str, float]:
-    """Write the model with the out-of-scope rule that suits its own logits on validation.
+    """Write the model with the out-of-scope rule and the temperature that suit its own logits on validation.
 
-    Quantization moves the logits, so each graph has a threshold of its own. `tokenizer.json` must be in `folder`.
+    Quantization moves the logits, so each graph has numbers of its own. `tokenizer.json` must be in `folder`.
     Returns the size, and the accuracy on validation with the rule.
     """
     write_model(folder, model, config, None)
     info, validation = load_info(dataset), load_split(dataset, "validation")
     logits = answer_alone(OnnxRunner(folder, threads=1), validation.texts, folder)
     rule = choose_rule(logits, validation.labels, info, expected_share, validation.weights)
-    set_rule(model, rule, info.out_of_scope_id)
-    write_model(folder, model, config, rule)
-    answers = apply_rule(logits, rule, info.out_of_scope_id).argmax(axis=1)
+    ruled = apply_rule(logits, rule, info.out_of_scope_id)
+    temperature = choose_temperature(ruled, validation.labels, info, expected_share, validation.weights)
+    set_rule(model, rule, info.out_of_scope_id, temperature)
+    write_model(folder, model, config, rule, temperature)
+    answers = ruled.argmax(axis=1)
     size = sum((folder / name).stat().st_size for name in (MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE))
     return {"validation_accuracy": float((answers == validation.labels).mean()), "size_mb": size / 1e6}
 

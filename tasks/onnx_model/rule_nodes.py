@@ -1,28 +1,43 @@
-"""The out-of-scope rule as nodes of the graph, so that plain argmax in any runtime gives the ruled answer."""
+"""The out-of-scope rule and the temperature as nodes of the graph.
+
+Plain argmax in any runtime gives the ruled answer, plain softmax the calibrated confidence.
+"""
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from tasks.out_of_scope.rule import OutOfScopeRule
 
-PREFIX = "out_of_scope/"  # of every node, value and constant of the rule
+PREFIX = "answer/"  # of every node, value and constant of the rule and the temperature
 RAW_LOGITS = PREFIX + "raw_logits"
+RULED_LOGITS = PREFIX + "ruled_logits"
 LOGITS = "logits"
 
 
-def set_rule(model: ModelProto, rule: OutOfScopeRule | None, out_of_scope_id: int | None) -> None:
-    """Put `rule` between the head and the output `logits`, in place of any rule that is there; None takes it out.
+def set_rule(
+    model: ModelProto, rule: OutOfScopeRule | None, out_of_scope_id: int | None, temperature: float = 1.0
+) -> None:
+    """Put `rule` and `temperature` between the head and the output `logits`, in place of what is there.
 
-    The nodes compute what `tasks.out_of_scope.rule.apply_rule` computes, in float32.
+    None and 1 take them out. The nodes compute what `tasks.out_of_scope.rule.apply_rule` and then
+    `tasks.out_of_scope.temperature.soften` compute, in float32.
     """
     graph = model.graph
     _remove_rule(graph)
-    if rule is None or out_of_scope_id is None:
+    ruled, softened = rule is not None and out_of_scope_id is not None, temperature != 1
+    if not ruled and not softened:
         return
     _rename_output(graph, LOGITS, RAW_LOGITS)
-    classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    graph.initializer.extend(_constants(rule, out_of_scope_id, classes))
-    graph.node.extend(_nodes(rule))
+    if rule is not None and out_of_scope_id is not None:
+        classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+        graph.initializer.extend(_constants(rule, out_of_scope_id, classes))
+        graph.node.extend(_nodes(rule, RULED_LOGITS if softened else LOGITS))
+    if softened:
+        inverse = np.array(1 / temperature, dtype=np.float32)
+        graph.initializer.append(numpy_helper.from_array(inverse, PREFIX + "inverse_temperature"))
+        given = RULED_LOGITS if ruled else RAW_LOGITS
+        names = [given, PREFIX + "inverse_temperature"]
+        graph.node.append(helper.make_node("Mul", names, [LOGITS], name=PREFIX + LOGITS))
 
 
 def _remove_rule(graph: GraphProto) -> None:
@@ -47,12 +62,12 @@ def _constants(rule: OutOfScopeRule, out_of_scope_id: int, classes: int) -> list
         "outside_lowest": np.where(is_outside, np.finfo(np.float32).min, 0).astype(np.float32),
         "threshold": np.array([rule.threshold], dtype=np.float32),
     }
-    if rule.score == "energy":
+    if rule.score != "log_odds":
         del values["column"]
     return [numpy_helper.from_array(value, PREFIX + name) for name, value in values.items()]
 
 
-def _nodes(rule: OutOfScopeRule) -> list[NodeProto]:
+def _nodes(rule: OutOfScopeRule, output: str) -> list[NodeProto]:
     nodes = [
         _node("Add", (RAW_LOGITS, "outside_lowest"), "in_scope"),
         _node("ReduceLogSumExp", ("in_scope", "class"), "energy"),
@@ -62,11 +77,13 @@ def _nodes(rule: OutOfScopeRule) -> list[NodeProto]:
         own = _node("Gather", (RAW_LOGITS, "column"), "own")
         own.attribute.append(helper.make_attribute("axis", 1))
         nodes += [own, _node("Sub", ("energy", "own"), "log_odds")]
+    if rule.score == "confidence":
+        nodes.append(_node("Sub", ("best", "energy"), "confidence"))
     return [
         *nodes,
         _node("Sub", ("threshold", rule.score), "lack"),
         _node("Add", ("best", "lack"), "outside_logit"),
-        _node("Where", ("is_outside", "outside_logit", RAW_LOGITS), LOGITS),
+        _node("Where", ("is_outside", "outside_logit", RAW_LOGITS), output),
     ]
 
 
@@ -75,4 +92,4 @@ def _node(kind: str, inputs: tuple[str, ...], output: str) -> NodeProto:
 
 
 def _full(name: str) -> str:
-    return name if name in (RAW_LOGITS, LOGITS) else PREFIX + name
+    return name if name in (RAW_LOGITS, RULED_LOGITS, LOGITS) else PREFIX + name

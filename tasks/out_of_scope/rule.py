@@ -5,7 +5,7 @@ how much the in-scope classes together want it and hands what scores below a thr
 class, by raising that class's logit. Plain argmax in any runtime then gives the ruled answer.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from infra.errors import DataError
 from tasks.labelled_text.dataset import DatasetInfo
 
-Score = Literal["energy", "log_odds"]
+Score = Literal["energy", "log_odds", "confidence"]
 
 GRID = 501  # candidate thresholds between the lowest and the highest score of the validation split
 # Bandwidth in units of Silverman's. Measured on CLINC150 (100 out-of-scope validation rows of 3,100, whole test split)
@@ -21,9 +21,7 @@ GRID = 501  # candidate thresholds between the lowest and the highest score of t
 # accuracy in points: the plain maximum 0.24, 0.38, 0.39; 1 times Silverman's 0.06, 0.25, 0.25; 1.5 times 0.05, 0.18,
 # 0.21; 3 times 0.12, 0.45, 0.07; two fitted normals 0.43, 0.11, 0.09 but 1.4 points lower for TF-IDF.
 SMOOTHING = 1.5
-CLEARLY_BETTER = (
-    3.0  # standard errors by which log-odds must beat energy: wrongly preferred, it costs two points
-)
+CLEARLY_BETTER = 3.0  # standard errors by which another score must beat energy: wrongly preferred, log-odds costs two points
 
 
 class OutOfScopeRule(BaseModel):
@@ -33,7 +31,8 @@ class OutOfScopeRule(BaseModel):
 
     label: str = Field(description="the out-of-scope class")
     score: Score = Field(
-        description="energy: logsumexp of in-scope logits; log_odds: that minus the class's own logit"
+        description="energy: logsumexp of in-scope logits; log_odds: that minus the class's own logit; confidence: log of "
+        "the largest softmax over in-scope logits"
     )
     threshold: float = Field(description="out of scope when score < threshold, in units of the logits")
     expected_share: float = Field(
@@ -44,12 +43,13 @@ class OutOfScopeRule(BaseModel):
 def score(logits: np.ndarray, out_of_scope: int, kind: Score) -> np.ndarray:
     """How much in scope each row is; higher is more.
 
-    Energy is Liu et al. 2020 (Energy-based Out-of-distribution Detection, eq. 4 with T = 1, sign turned).
+    Energy is Liu et al. 2020 (Energy-based Out-of-distribution Detection, eq. 4 with T = 1, sign turned); confidence is
+    Hendrycks and Gimpel 2017 (A Baseline for Detecting Misclassified and Out-of-Distribution Examples), in logarithm.
 
     Args:
         logits: float [n, classes].
         out_of_scope: column of the out-of-scope class.
-        kind: `energy` or `log_odds`.
+        kind: `energy`, `log_odds` or `confidence`.
 
     Returns:
         float64 [n].
@@ -57,7 +57,10 @@ def score(logits: np.ndarray, out_of_scope: int, kind: Score) -> np.ndarray:
     logits = np.asarray(logits, dtype=np.float64)
     from scipy.special import logsumexp  # not above: who only reads a rule does not pay for SciPy
 
-    energy = logsumexp(np.delete(logits, out_of_scope, axis=1), axis=1)
+    in_scope = np.delete(logits, out_of_scope, axis=1)
+    energy = logsumexp(in_scope, axis=1)
+    if kind == "confidence":
+        return in_scope.max(axis=1) - energy
     return energy if kind == "energy" else energy - logits[:, out_of_scope]
 
 
@@ -86,7 +89,7 @@ def choose_rule(
 
     Validation is reweighted: rows by `weights`, and both sides so that out-of-scope rows have the expected share.
     Accuracy over 100 out-of-scope rows is a step function whose maximum lies wherever noise put it, so both sides are
-    smoothed by a Gaussian kernel first. Energy is taken unless log-odds is better by three standard errors of the
+    smoothed by a Gaussian kernel first. Energy is taken unless another score is better by three standard errors of the
     paired difference: energy does not depend on which few out-of-scope rows were trained on.
 
     Args:
@@ -111,7 +114,7 @@ def choose_rule(
             f"validation has {int(outside.sum())} out-of-scope rows of {len(outside)}: both kinds are needed to choose "
             f"a threshold. Put some rows of {info.out_of_scope!r} into the validation split and some of the others."
         )
-    share, mass = _in_traffic(np.asarray(weights, dtype=np.float64), outside, expected_share)
+    share, mass = traffic(np.asarray(weights, dtype=np.float64), outside, expected_share)
     best_in_scope = np.where(np.arange(len(info.labels)) == column, -np.inf, logits).argmax(axis=1)
     right = outside | (
         best_in_scope == labels
@@ -119,11 +122,12 @@ def choose_rule(
 
     thresholds: dict[Score, float] = {}
     answers: dict[Score, np.ndarray] = {}
-    for kind in ("energy", "log_odds"):
+    for kind in get_args(Score):
         values = score(logits, column, kind)
         thresholds[kind] = _steady_threshold(values, outside, right, mass)
         answers[kind] = right & ((values < thresholds[kind]) == outside)
-    chosen: Score = "log_odds" if _clearly_better(answers["log_odds"], answers["energy"], mass) else "energy"
+    better = [kind for kind in answers if _clearly_better(answers[kind], answers["energy"], mass)]
+    chosen: Score = max(better, key=lambda kind: float(mass @ answers[kind]), default="energy")
     return OutOfScopeRule(
         label=info.out_of_scope,
         score=chosen,
@@ -132,7 +136,7 @@ def choose_rule(
     )
 
 
-def _in_traffic(
+def traffic(
     weights: np.ndarray, outside: np.ndarray, expected_share: float | None
 ) -> tuple[float, np.ndarray]:
     """Share of out-of-scope rows, and each row's share of traffic (they sum to one)."""

@@ -23,6 +23,7 @@ from tasks.onnx_model.folder import (
 )
 from tasks.onnx_model.rule_nodes import set_rule
 from tasks.out_of_scope.rule import apply_rule, choose_rule
+from tasks.out_of_scope.temperature import choose_temperature
 from tasks.quantization.answers import spread, text_feeds
 from tasks.quantization.config import QuantizationConfig
 from tasks.quantization.dynamic import to_dynamic_int8
@@ -30,7 +31,7 @@ from tasks.quantization.openvino import write_openvino_int8
 from tasks.quantization.sensitivity import SensitivityReport, ToInt8, fall_back
 from tasks.quantization.static import find_ranges, to_static_int8
 from tasks.quantization.weights4bit import to_4bit
-from tasks.runtimes.exported import read_labels
+from tasks.runtimes.exported import read_labels, read_temperature
 from tasks.runtimes.files import inference_bytes
 from tasks.runtimes.openvino import MODEL_FILE as OPENVINO_FILE
 from tasks.runtimes.openvino import OpenvinoRunner
@@ -48,7 +49,8 @@ def quantize_with(
 ) -> dict[str, float]:
     """Write the form of the float32 ONNX model in `model_folder` that `config.method` names, to `output_dir`.
 
-    The out-of-scope rule is that of the input: `choose_own_rule` gives the output a threshold that suits its logits.
+    Out-of-scope rule and temperature are those of the input: `choose_own_rule` gives the output some that suit its
+    logits.
     `qat` says that the model was trained for int8 before it was exported (`train_for_int8`), and is dynamic from there.
 
     Args:
@@ -73,13 +75,17 @@ def quantize_with(
             "(tasks/quantization/torch_dynamic.py) with the checkpoint, or choose another method."
         )
     model, description = read_model(model_folder)
-    rule, labels = read_rule(model_folder), read_labels(model_folder)
+    rule, labels, temperature = (
+        read_rule(model_folder),
+        read_labels(model_folder),
+        read_temperature(model_folder),
+    )
     _copy_tokenizer(model_folder, output_dir)
     metrics: dict[str, float] = {}
     if config.method == "openvino":
         texts = spread(calibration_texts, config.calibration.texts)
         write_openvino_int8(model, text_feeds(model_folder, texts), output_dir)
-        write_config(output_dir, description, rule)
+        write_config(output_dir, description, rule, temperature)
     else:
         to_form = _form(config, model, model_folder, calibration_texts)
         if config.fallback.agreement is None or config.method not in FALLING_BACK:
@@ -88,13 +94,13 @@ def quantize_with(
             feeds = list(text_feeds(model_folder, spread(held_out_texts, config.fallback.texts)))
             found = fall_back(model, to_form, config.embeddings, feeds, config.fallback.agreement)
             quantized, metrics = found.model, _write_sensitivity(found.report, output_dir)
-        set_rule(quantized, rule, None if rule is None else labels.index(rule.label))
-        write_model(output_dir, quantized, description, rule)
+        set_rule(quantized, rule, None if rule is None else labels.index(rule.label), temperature)
+        write_model(output_dir, quantized, description, rule, temperature)
     return metrics | {"size_mb": inference_bytes(output_dir) / 1e6}
 
 
 def choose_own_rule(folder: Path, dataset: Path, expected_share: float | None) -> dict[str, float]:
-    """Give a quantized model the out-of-scope rule that suits its own logits on validation, in place.
+    """Give a quantized model the out-of-scope rule and the temperature that suit its own logits on validation, in place.
 
     Returns the size, and the accuracy on validation with the rule.
     """
@@ -105,9 +111,10 @@ def choose_own_rule(folder: Path, dataset: Path, expected_share: float | None) -
     validation = load_split(dataset, "validation")
     logits = answer_alone(OpenvinoRunner(folder, threads=1), validation.texts, folder)
     rule = choose_rule(logits, validation.labels, info, expected_share, validation.weights)
-    write_config(folder, description, rule)
-    answers = apply_rule(logits, rule, info.out_of_scope_id).argmax(axis=1)
-    accuracy = float((answers == validation.labels).mean())
+    ruled = apply_rule(logits, rule, info.out_of_scope_id)
+    temperature = choose_temperature(ruled, validation.labels, info, expected_share, validation.weights)
+    write_config(folder, description, rule, temperature)
+    accuracy = float((ruled.argmax(axis=1) == validation.labels).mean())
     return {"validation_accuracy": accuracy, "size_mb": inference_bytes(folder) / 1e6}
 
 

@@ -33,6 +33,10 @@ class ModelScores(Value):
     expected_calibration_error: float = Field(
         description="15 equal-width bins of the largest softmax probability"
     )
+    aurc: float = Field(
+        description="area under the risk-coverage curve: mean share of wrong answers over all shares of the texts that are "
+        "answered, the most confident first"
+    )
     in_scope_accuracy: float | None = Field(
         description="accuracy over in-scope rows; null without an out-of-scope label"
     )

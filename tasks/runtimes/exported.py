@@ -48,6 +48,20 @@ def read_rule(folder: Path) -> "OutOfScopeRule | None":
         ) from error
 
 
+def read_temperature(folder: Path) -> float:
+    """What the logits of the model in `folder` are divided by, as its `config.json` says; 1 where it does not.
+
+    Raises ArtifactError when it is not a number above zero.
+    """
+    temperature = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("temperature", 1.0)
+    if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+        raise ArtifactError(
+            f"{folder}/config.json says temperature as {temperature!r}: expected a number above zero. Export the model "
+            "again."
+        )
+    return float(temperature)
+
+
 def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError if it does not."""
     path = folder / "tokenizer.json"

@@ -104,6 +104,7 @@ class FastTextRunner:
 
     rows_independent = True
     ruled = True
+    temperature: float | None = None
 
     def __init__(self, folder: Path) -> None:
         self._model, info = load_fast_text(folder)

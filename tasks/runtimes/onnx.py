@@ -12,7 +12,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, I
 from tokenizers import Encoding
 
 from infra.errors import ArtifactError
-from tasks.runtimes.exported import feeds_of, read_labels, read_rule, read_tokenizer
+from tasks.runtimes.exported import feeds_of, read_labels, read_rule, read_temperature, read_tokenizer
 from tasks.runtimes.runner import graph_file
 
 PADDING = ("direction", "pad_id", "pad_type_id", "pad_token")
@@ -46,7 +46,7 @@ class TextGraph:
 
 
 class OnnxRunner:
-    """An ONNX Runtime session on the CPU. The out-of-scope rule is in the graph."""
+    """An ONNX Runtime session on the CPU. The out-of-scope rule and the temperature are in the graph."""
 
     # The ranges of dynamic int8 are taken over the whole batch, so a row's logits depend on its neighbours.
     rows_independent = False
@@ -54,6 +54,7 @@ class OnnxRunner:
 
     def __init__(self, folder: Path, threads: int | None = None, spinning: bool = True) -> None:
         self.labels, self.rule = read_labels(folder), read_rule(folder)
+        self.temperature: float | None = read_temperature(folder)
         self.runtime = runtime_name()
         self._graph = TextGraph(folder, threads, spinning)
 

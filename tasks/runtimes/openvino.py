@@ -11,7 +11,8 @@ import numpy as np
 
 from infra.errors import ArtifactError, ConfigError
 from tasks.out_of_scope.rule import apply_rule
-from tasks.runtimes.exported import encode, read_labels, read_rule, read_tokenizer
+from tasks.out_of_scope.temperature import soften
+from tasks.runtimes.exported import encode, read_labels, read_rule, read_temperature, read_tokenizer
 
 MODEL_FILE = (
     "openvino_model.xml"  # with openvino_model.bin beside it, the names that optimum-intel gives them
@@ -19,7 +20,7 @@ MODEL_FILE = (
 
 
 class OpenvinoRunner:
-    """A compiled model. The rule of its `config.json` is applied here."""
+    """A compiled model. The rule and the temperature of its `config.json` are applied here."""
 
     # Ranges are constants, but sums of another length are rounded otherwise, and then to another integer.
     rows_independent = False
@@ -28,6 +29,7 @@ class OpenvinoRunner:
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         openvino = import_openvino()
         self.labels, self.rule = read_labels(folder), read_rule(folder)
+        self.temperature: float | None = read_temperature(folder)
         self.runtime = f"openvino {openvino.__version__.split('-')[0]}"
         self._tokenizer = read_tokenizer(folder)
         # What is not int8 would be bfloat16 where the processor has it: no faster here, and further from float32.
@@ -48,7 +50,9 @@ class OpenvinoRunner:
         if not hasattr(self._own, "request"):
             self._own.request = self._compiled.create_infer_request()
         raw = np.array(self._own.request.infer(encode(self._tokenizer, texts), share_inputs=True)["logits"])
-        return apply_rule(raw, self.rule, None if self.rule is None else self.labels.index(self.rule.label))
+        outside = None if self.rule is None else self.labels.index(self.rule.label)
+        ruled = apply_rule(raw, self.rule, outside)
+        return ruled if self.temperature is None else soften(ruled, self.temperature)
 
 
 def import_openvino() -> ModuleType:

@@ -19,6 +19,7 @@ class PytorchRunner:
     rows_independent = True
     ruled = False
     rule: OutOfScopeRule | None = None
+    temperature: float | None = None
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         if threads is not None:

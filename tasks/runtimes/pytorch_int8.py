@@ -44,6 +44,7 @@ class PytorchInt8Runner:
     rows_independent = False
     ruled = False
     rule: OutOfScopeRule | None = None
+    temperature: float | None = None
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         if threads is not None:

@@ -41,6 +41,7 @@ class Runner(Protocol):
     rows_independent: bool  # whether a row's logits are the same whatever rows share its batch
     ruled: bool  # whether the logits are after the out-of-scope rule
     rule: "OutOfScopeRule | None"  # that rule; None where the model has none
+    temperature: float | None  # what the logits were divided by; None: nothing, they are not calibrated
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes] of `texts` as one batch."""

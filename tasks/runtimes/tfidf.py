@@ -118,6 +118,7 @@ class TfidfRunner:
 
     rows_independent = True
     ruled = True
+    temperature: float | None = None
 
     def __init__(self, folder: Path) -> None:
         self._model, info = load_tfidf(folder)

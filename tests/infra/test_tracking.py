@@ -17,6 +17,7 @@ from infra.tracking_client import ClientRuns
 from infra.tracking_rest import RestRuns
 from infra.tracking_values import MetricPoint, Runs
 from tests.infra.ports import free_ports
+from tests.unmeasured import unmeasured
 
 BOTH = pytest.mark.parametrize("kind", [RestRuns, ClientRuns])
 
@@ -30,7 +31,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, tracking_database: Path) ->
     settings.mlflow_database.write_bytes(tracking_database.read_bytes())
     server = next(server for server in servers(settings) if server.name == "mlflow")
     log = settings.home / "mlflow.log"
-    process = start_process(log, server.command)
+    with unmeasured():
+        process = start_process(log, server.command)
     await_ready(server, log, process)
     uri = f"http://127.0.0.1:{port}"
     told = {"pid": os.getpid(), "prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": uri}

@@ -44,9 +44,11 @@ def test_the_graph_runs_alone_with_any_batch_and_length(chain: Chain) -> None:
         assert session.run(None, {"input_ids": ids, "attention_mask": ids})[0].shape == (batch, 4)
 
 
-def test_it_answers_as_pytorch_with_the_rule_applied(chain: Chain) -> None:
-    rule = OutOfScopeRule(**json.loads((chain.onnx / "config.json").read_text())["out_of_scope"])
-    expected = apply_rule(PytorchRunner(chain.checkpoint).logits(TEXTS), rule, 3)
+def test_it_answers_as_pytorch_with_rule_and_temperature_applied(chain: Chain) -> None:
+    config = json.loads((chain.onnx / "config.json").read_text())
+    rule, temperature = OutOfScopeRule(**config["out_of_scope"]), config["temperature"]
+    assert temperature != 1
+    expected = apply_rule(PytorchRunner(chain.checkpoint).logits(TEXTS), rule, 3) / temperature
     runner = OnnxRunner(chain.onnx, threads=1)
     np.testing.assert_allclose(runner.logits(TEXTS), expected, atol=1e-4)
     np.testing.assert_allclose(np.concatenate([runner.logits([t]) for t in TEXTS]), expected, atol=1e-4)

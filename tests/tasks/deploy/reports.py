@@ -25,6 +25,7 @@ def scores(name: str, accuracy: float) -> ModelScores:
         micro_f1=accuracy,
         roc_auc=0.99,
         expected_calibration_error=0.03,
+        aurc=0.02,
         in_scope_accuracy=accuracy + 0.01,
         out_of_scope_recall=0.8,
         out_of_scope_auroc=0.97,

@@ -28,7 +28,13 @@ def make_onnx_artifact(folder: Path, rule: OutOfScopeRule | None = None) -> Path
     tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {str(i): name for i, name in enumerate(LABELS)}
-    config = {"model_type": "bert", "id2label": names, "max_length": 8, "out_of_scope": None}
+    config = {
+        "model_type": "bert",
+        "id2label": names,
+        "max_length": 8,
+        "out_of_scope": None,
+        "temperature": 1.0,
+    }
     if rule is not None:
         config["out_of_scope"] = rule.model_dump()
     (folder / "config.json").write_text(json.dumps(config, sort_keys=True))

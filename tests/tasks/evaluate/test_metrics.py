@@ -9,6 +9,7 @@ from tasks.evaluate.metrics import (
     calibrate,
     class_scores,
     macro_auc,
+    risk_coverage,
     scope_margin,
     score_model,
     top_confusions,
@@ -80,7 +81,7 @@ def test_one_class_has_no_roc() -> None:
     assert macro_auc(Answers(np.array([[1.0, 0], [0, 1.0]]), np.array([0, 0]))) is None
 
 
-@pytest.mark.parametrize("kind", ["energy", "log_odds"])
+@pytest.mark.parametrize("kind", ["energy", "log_odds", "confidence"])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), threshold=st.floats(-3, 6))
 def test_the_margin_of_ruled_logits_is_score_minus_threshold(kind: str, seed: int, threshold: float) -> None:
@@ -129,3 +130,26 @@ def test_confusions_come_commonest_first() -> None:
 
 def test_no_mistake_is_no_confusion() -> None:
     assert top_confusions(Answers(np.eye(3), np.arange(3)), LABELS, 5) == ()
+
+
+def test_risk_is_the_share_of_wrong_answers_among_the_most_confident() -> None:
+    answers = random_answers(3)
+    coverage, risk = risk_coverage(answers)
+    order = sorted(range(60), key=lambda row: -answers.confidence[row])
+    for answered, (share, wrong) in enumerate(zip(coverage, risk, strict=True), start=1):
+        assert share == pytest.approx(answered / 60)
+        assert wrong == pytest.approx(sum(not answers.right[row] for row in order[:answered]) / answered)
+    assert risk[-1] == pytest.approx(1 - answers.right.mean())
+
+
+def test_risk_of_a_model_that_is_equally_sure_of_everything_is_its_error_everywhere() -> None:
+    answers = Answers(np.tile([1.0, 0.0], (10, 1)), np.array([0] * 7 + [1] * 3))
+    assert risk_coverage(answers)[1] == pytest.approx(np.full(10, 0.3))
+
+
+def test_confidence_that_puts_the_wrong_last_has_the_smallest_area() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    sure = np.linspace(5, 1, 10)
+    logits = np.stack([sure, np.zeros(10)], axis=1)
+    best, worst = Answers(logits, labels), Answers(logits, labels[::-1].copy())
+    assert risk_coverage(best)[1].mean() < risk_coverage(worst)[1].mean()

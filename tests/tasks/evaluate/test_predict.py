@@ -13,6 +13,7 @@ from tasks.evaluate.config import PredictConfig
 from tasks.evaluate.predict import predict
 from tasks.labelled_text.dataset import load_info, load_split
 from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
+from tasks.out_of_scope.temperature import choose_temperature, soften
 from tasks.runtimes.runner import open_runner
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 from tests.tasks.encoder.tiny_encoder import write_dataset, write_teacher
@@ -38,7 +39,10 @@ def test_a_pytorch_model_is_ruled_by_validation(dataset: Path, teacher: Path, tm
     runner = open_runner(teacher)
     raw = {split: runner.logits(rows.texts) for split, rows in (("validation", validation), ("test", test))}
     rule = choose_rule(raw["validation"], validation.labels, info, None, validation.weights)
-    expected = apply_rule(raw["test"], rule, info.out_of_scope_id)
+    ruled = {split: apply_rule(rows, rule, info.out_of_scope_id) for split, rows in raw.items()}
+    temperature = choose_temperature(ruled["validation"], validation.labels, info, None, validation.weights)
+    assert metrics["temperature"] == pytest.approx(temperature, rel=1e-3)
+    expected = soften(ruled["test"], temperature)
     found = np.load(tmp_path / "test_logits.npy")
     np.testing.assert_allclose(found, expected, atol=1e-3)
     said = OutOfScopeRule.model_validate_json((tmp_path / "rule.json").read_text())
@@ -95,7 +99,7 @@ def test_an_onnx_model_is_asked_one_text_at_a_time(dataset: Path, tmp_path: Path
     runner = open_runner(model)
     expected = np.concatenate([runner.logits([text]) for text in load_split(folder, "test").texts])
     assert np.array_equal(np.load(tmp_path / "test_logits.npy"), expected)
-    assert metrics == {"validation_accuracy": 1.0, "test_accuracy": 1.0}
+    assert metrics == {"validation_accuracy": 1.0, "test_accuracy": 1.0, "temperature": 1.0}
     assert (tmp_path / "rule.json").read_text() == "null\n"
 
 

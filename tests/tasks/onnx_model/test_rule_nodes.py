@@ -47,7 +47,7 @@ def ruled_session(kind: Score, threshold: float, column: int) -> onnxruntime.Inf
 
 @given(
     LOGITS,
-    st.sampled_from(["energy", "log_odds"]),
+    st.sampled_from(["energy", "log_odds", "confidence"]),
     st.sampled_from([-40.0, 0.0, 3.25, 77.0]),
     st.sampled_from([0, 2, CLASSES - 1]),
 )
@@ -68,6 +68,18 @@ def test_huge_logits_neither_overflow_nor_vanish() -> None:
     logits = np.array([[3e4] * CLASSES, [-3e4] * CLASSES], dtype=np.float32)
     assert np.isfinite(run(model, logits)).all()
     assert list(run(model, logits).argmax(axis=1)) == [0, CLASSES - 1]
+
+
+@pytest.mark.parametrize("rule", [None, rule_of("energy", 1.5), rule_of("confidence", -0.5)])
+def test_the_temperature_divides_what_the_rule_gives(rule: OutOfScopeRule | None) -> None:
+    model, column = graph(), CLASSES - 1
+    set_rule(model, rule, column, temperature=1.6)
+    logits = np.random.default_rng(0).normal(scale=3, size=(50, CLASSES)).astype(np.float32)
+    found, expected = run(model, logits), apply_rule(logits, rule, column)
+    np.testing.assert_allclose(found, expected / 1.6, rtol=1e-5, atol=1e-5)
+    assert np.array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    set_rule(model, None, None)
+    assert model == graph()
 
 
 @pytest.mark.parametrize("first", ["energy", "log_odds"])

@@ -15,7 +15,7 @@ LOGITS = hnp.arrays(
     st.tuples(st.integers(1, 6), st.just(CLASSES)),
     elements=st.floats(-50, 50, width=32),
 )
-KINDS = st.sampled_from(["energy", "log_odds"])
+KINDS = st.sampled_from(["energy", "log_odds", "confidence"])
 
 
 def rule_of(kind: Score, threshold: float) -> OutOfScopeRule:
@@ -64,6 +64,8 @@ def test_energy_is_the_logsumexp_of_the_other_logits(logits: np.ndarray, column:
     plain = np.log(np.exp(exact[:, others]).sum(axis=1))
     np.testing.assert_allclose(score(logits, column, "energy"), plain, atol=1e-9)
     np.testing.assert_allclose(score(logits, column, "log_odds"), plain - exact[:, column], atol=1e-9)
+    share = np.exp(exact[:, others]) / np.exp(exact[:, others]).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.exp(score(logits, column, "confidence")), share.max(axis=1), atol=1e-9)
 
 
 def test_huge_logits_do_not_overflow() -> None:
@@ -125,6 +127,16 @@ def test_log_odds_is_taken_where_the_class_itself_was_learned() -> None:
     assert rule is not None
     assert rule.score == "log_odds"
     assert accuracy(logits, labels, rule) > 0.9
+
+
+def test_confidence_is_taken_where_logits_of_unknown_texts_are_large_but_alike() -> None:
+    logits, labels = queries(1000, 400)
+    logits += np.where(labels == OUTSIDE, 4, 0)[:, None].astype(np.float32)  # the energy is turned around
+    logits[:, OUTSIDE] = 0
+    rule = choose_rule(logits, labels, INFO, None, np.ones(1000))
+    assert rule is not None
+    assert rule.score == "confidence"
+    assert accuracy(logits, labels, rule) > 0.8
 
 
 def test_the_threshold_is_steadier_than_the_best_one_of_few_rows() -> None:
