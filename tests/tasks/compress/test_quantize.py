@@ -107,7 +107,9 @@ def test_data_without_an_out_of_scope_label_give_a_graph_without_a_rule(chain: C
     assert set(metrics) == {"validation_accuracy", "size_mb"}
     assert json.loads((tmp_path / "int8" / "config.json").read_text())["out_of_scope"] is None
     nodes = onnx.load(tmp_path / "int8" / "model.onnx").graph.node
-    assert [node.op_type for node in nodes if node.name.startswith(PREFIX)] == ["Mul"]  # the temperature alone
+    assert [node.op_type for node in nodes if node.name.startswith(PREFIX)] == [
+        "Mul"
+    ]  # the temperature alone
 
 
 def test_weights_that_are_not_finite_are_refused(chain: Chain, tmp_path: Path) -> None:
