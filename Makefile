@@ -39,7 +39,7 @@ demo: .venv/.installed ## from SQL to a released classifier on this machine (10-
 	$(BIN)/python -m flows.end_to_end
 
 # So little training need not pass the gate: its exit codes 3 (fail) and 4 (needs more rows) are results here.
-smoke: .venv/.installed ## the same flow, tiny, in under a minute
+smoke: .venv/.installed ## the same flow, tiny, in about a minute
 	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
 bench: .venv/.installed-bench ## the newest release beside what else one could use, into docs/BENCHMARKS.md
