@@ -16,6 +16,7 @@ from infra.errors import BudgetError
 from tasks.benchmark.task import time_model
 from tasks.report.task import read_summary
 from tasks.results.values import ReleaseRecord
+from tasks.search.size import BagShape
 from tasks.search.task import open_search
 
 
@@ -27,9 +28,10 @@ def compress(config: CompressFlowConfig) -> ReleaseRecord:
         asked = prepared.config
         if run.options.dry_run:
             return judge_and_release(asked, prepared, make_student(asked, prepared)).record
-        first, fixed = choice_of(asked), (asked.tokenizer, asked.distill, asked.compress, config.timing)
+        first, bag = choice_of(asked), BagShape(asked.bag.dimensions, asked.bag.pairs)
+        fixed = (asked.tokenizer, asked.distill, asked.bag, asked.compress, config.timing)
         with open_search(
-            run, config.search, config.budget, prepared.teacher, prepared.dataset, first, fixed
+            run, config.search, config.budget, prepared.teacher, prepared.dataset, first, bag, fixed
         ) as search:
             for trial in search.trials():
                 with trial:

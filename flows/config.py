@@ -17,6 +17,7 @@ from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 from tasks.compress.config import CompressConfig
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.deploy.config import GateConfig, ReleaseConfig
+from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import DistillConfig
 from tasks.evaluate.config import EvaluateConfig
 from tasks.extract.config import ExtractConfig
@@ -47,6 +48,9 @@ class EndToEndConfig(BaseModel):
     train: TrainConfig = Field(TrainConfig(), description="the teacher")
     tokenizer: TokenizerConfig = Field(TokenizerConfig(), description="the student's tokenizer")
     distill: DistillConfig = Field(DistillConfig(), description="the student")
+    bag: BagConfig = Field(
+        BagConfig(), description="the student where distill.layers is 0: token vectors, summed"
+    )
     compress: CompressConfig = Field(CompressConfig(), description="ONNX, int8, parity, out-of-scope rule")
     baseline: BaselineConfig = Field(BaselineConfig(), description="TF-IDF and logistic regression")
     evaluate: EvaluateConfig = Field(EvaluateConfig(), description="scores and plots")
@@ -87,25 +91,33 @@ class CompressFlowConfig(EndToEndConfig):
 def choice_of(config: EndToEndConfig) -> Choice:
     """The student that `end_to_end` would make: what a search tries first."""
     distill = config.distill
+    layers = _set(distill.layers, "distill.layers")
     return Choice(
-        layers=_set(distill.layers, "distill.layers"),
-        intermediate_size=_set(distill.intermediate_size, "distill.intermediate_size"),
+        layers=layers,
+        intermediate_size=_set(distill.intermediate_size, "distill.intermediate_size") if layers else 0,
         vocabulary_size=_set(config.tokenizer.vocabulary_size, "tokenizer.vocabulary_size"),
         epochs=_set(distill.epochs, "distill.epochs"),
         alpha=distill.alpha,
         temperature=distill.temperature,
-        embedding_bits=config.compress.embedding_bits,
+        embedding_rank=(distill.embedding_rank or 0) if layers else 0,
+        weights=config.compress.weights,
     )
 
 
 def with_choice(config: EndToEndConfig, choice: Choice) -> EndToEndConfig:
     """The config of one student of a search."""
-    distill = config.distill.model_copy(update=choice.model_dump(include={
-        "layers", "intermediate_size", "epochs", "alpha", "temperature"}))  # fmt: skip
+    trained = choice.model_dump(include={"epochs", "alpha", "temperature"})
+    shape: dict[str, int | None] = {"layers": choice.layers}
+    if choice.layers:
+        shape |= {
+            "intermediate_size": choice.intermediate_size,
+            "embedding_rank": choice.embedding_rank or None,
+        }
     return config.model_copy(update={
-        "distill": distill,
+        "distill": config.distill.model_copy(update=trained | shape),
+        "bag": config.bag.model_copy(update=trained),
         "tokenizer": config.tokenizer.model_copy(update={"vocabulary_size": choice.vocabulary_size}),
-        "compress": config.compress.model_copy(update={"embedding_bits": choice.embedding_bits}),
+        "compress": config.compress.model_copy(update={"weights": choice.weights}),
     })  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tasks.benchmark.task import benchmark
 from tasks.compress.task import check_parity, export_onnx, quantize
 from tasks.dataset.task import curate, publish_dataset
 from tasks.deploy.task import gate, package, release
-from tasks.distill.task import distill, teacher_outputs
+from tasks.distill.task import distill, distill_bag, teacher_outputs
 from tasks.evaluate.task import evaluate, predict
 from tasks.extract.task import extract, pin_sources, plan_extract
 from tasks.planning.task import plan_run
@@ -84,7 +84,10 @@ def prepare(run: FlowRun, config: EndToEndConfig) -> Prepared:
 def make_student(config: EndToEndConfig, given: Prepared) -> Student:
     """Tokenizer, student, ONNX, int8, package."""
     tokenizer = build_tokenizer(config.tokenizer, given.base, given.dataset)
-    student = distill(config.distill, given.teacher, given.outputs, tokenizer, given.dataset)
+    if config.distill.layers == 0:
+        student = distill_bag(config.bag, given.teacher, given.outputs, tokenizer, given.dataset)
+    else:
+        student = distill(config.distill, given.teacher, given.outputs, tokenizer, given.dataset)
     onnx = export_onnx(config.compress, student, given.dataset)
     onnx_int8 = quantize(config.compress, onnx, given.dataset)
     return Student(tokenizer, student, onnx, onnx_int8, package(config.release, onnx_int8))

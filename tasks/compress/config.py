@@ -1,8 +1,8 @@
 """What is asked of export, quantization and the parity check between them and PyTorch."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.quantization.config import Weights
 
 
 class ParityConfig(BaseModel):
@@ -50,12 +50,14 @@ class CompressConfig(BaseModel):
     )
     quantize_embeddings: bool = Field(
         True,
-        description="embeddings as int8 too: four times smaller, and most of a small model is embeddings",
+        description="embeddings as int8 too: four times smaller, and most of a small model is embeddings; false is for "
+        "weights int8 alone",
     )
-    embedding_bits: Literal[4, 8] = Field(
-        8,
-        description="bits of a quantized embedding weight. 4, in blocks of 32 with a scale each: the table is 40% smaller and "
-        "no less accurate (docs/LOG.md), a query takes a tenth longer",
+    weights: Weights = Field(
+        "int8",
+        description="form of the quantized weights. int4_embeddings: the table of words in 4 bits, in blocks of 32 with a "
+        "scale each, which makes it 40% smaller and no less accurate (docs/LOG.md); a query takes a tenth longer. int4: "
+        "the matrices too, which makes a query take twice as long",
         json_schema_extra={"key": "unless_default"},
     )
     parity: ParityConfig = Field(

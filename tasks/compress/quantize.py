@@ -27,8 +27,9 @@ def quantize_onnx(
         )
     shutil.copyfile(onnx_folder / TOKENIZER_FILE, output_dir / TOKENIZER_FILE)
     require_labels(onnx_folder, read_labels(onnx_folder), dataset)
-    if config.quantize_embeddings and config.embedding_bits == 4:
-        quantized = to_4bit(model, Weights4BitConfig(), embeddings=True)
-    else:
+    if config.weights == "int8":
         quantized = to_dynamic_int8(model, config.quantize_embeddings)
+    else:
+        blocks = Weights4BitConfig(matrices="4bit" if config.weights == "int4" else "int8")
+        quantized = to_4bit(model, blocks, embeddings=True)
     return write_ruled(output_dir, quantized, description, dataset, config.expected_share)

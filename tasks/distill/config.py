@@ -99,9 +99,10 @@ class DistillConfig(LossConfig, LoopConfig):
 
     layers: int | None = Field(
         None,
-        ge=1,
+        ge=0,
         le=48,
-        description="the student's layers; unset: chosen from the data, see docs/own-table.md",
+        description="the student's layers; 0: a bag of token vectors, whose options are under `bag`; unset: chosen from "
+        "the data, see docs/own-table.md",
     )
     intermediate_size: int | None = Field(
         None,

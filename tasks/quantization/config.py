@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.training.config import LoopConfig
 
 Method = Literal["none", "dynamic", "static", "qat", "weights4bit", "torch_dynamic", "openvino"]
+Weights = Literal["int8", "int4_embeddings", "int4"]  # of a release; what is not int4 is dynamic int8
 Ranges = Literal["min_max", "percentile", "entropy"]
 
 

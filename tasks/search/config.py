@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.quantization.config import Weights
+
 Range = tuple[float, float]
 
 
@@ -17,7 +19,11 @@ class SearchConfig(BaseModel):
         description="students tried, those stopped early included; more trials later go on from these",
         json_schema_extra={"key": "ignore"},
     )
-    layers: tuple[int, ...] = Field((1, 2, 3), min_length=1, description="depths: teacher layers kept")
+    layers: tuple[int, ...] = Field(
+        (0, 1, 2, 3),
+        min_length=1,
+        description="depths: teacher layers kept; 0: a bag of token vectors, which has no width and no rank",
+    )
     intermediate_size: tuple[int, ...] = Field(
         (384, 512, 768), min_length=1, description="widths: feed-forward units kept in each layer"
     )
@@ -27,8 +33,13 @@ class SearchConfig(BaseModel):
     epochs: tuple[int, ...] = Field((4, 8, 12), min_length=1, description="passes over the made texts")
     alpha: Range = Field((0.0, 0.5), description="lowest and highest weight of the labels' cross-entropy")
     temperature: Range = Field((1.0, 8.0), description="lowest and highest temperature of both softmaxes")
-    embedding_bits: tuple[int, ...] = Field(
-        (4, 8), min_length=1, description="bits of a stored embedding weight: 4 in blocks of 32, or 8"
+    embedding_rank: tuple[int, ...] = Field(
+        (0, 128), min_length=1, description="widths that word embeddings are factorised to; 0: whole"
+    )
+    weights: tuple[Weights, ...] = Field(
+        ("int8", "int4_embeddings"),
+        min_length=1,
+        description="forms of the stored weights, as compress.weights",
     )
     halving: int = Field(
         3,
@@ -43,7 +54,10 @@ class SearchConfig(BaseModel):
 
 
 class BudgetConfig(BaseModel):
-    """What the model may cost. With any of it set, the smallest model inside is searched; else the most accurate."""
+    """What the model may cost.
+
+    With a bound on accuracy the smallest model inside is searched; without one the most accurate inside.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,3 +80,8 @@ class BudgetConfig(BaseModel):
     def given(self) -> bool:
         """Whether there is a budget at all."""
         return any(value is not None for value in (self.latency_ms, self.size_mb, self.max_accuracy_drop))
+
+    @property
+    def wants_smallest(self) -> bool:
+        """Whether the smallest model is wanted: how accurate it must be is said."""
+        return self.max_accuracy_drop is not None

@@ -17,7 +17,7 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     winner: TrialRow | None = Field(
-        description="the smallest inside the budget, or without one the most accurate; null when none fits"
+        description="inside the budget the smallest, or without a bound on accuracy the most accurate; null when none fits"
     )
     front: tuple[int, ...] = Field(
         description="numbers of the trials that no other beats in all three figures"
@@ -29,24 +29,29 @@ def conclude(rows: Sequence[TrialRow], budget: BudgetConfig, teacher_accuracy: f
     """Choose among the finished trials, on validation alone."""
     finished = [(row, row.measured) for row in rows if row.measured is not None]
     front = tuple(row.number for row, own in finished if not any(_beats(other, own) for _, other in finished))
-    if not budget.given:
-        best = max(finished, key=lambda pair: (pair[1].accuracy, -pair[1].size_mb), default=None)
-        said = "no trial was finished" if best is None else f"most accurate: {describe(*best)}"
-        return Outcome(winner=best[0] if best else None, front=front, said=(said,))
     fitting = [pair for pair in finished if inside(pair[1], budget, teacher_accuracy)]
-    if fitting:
+    if not fitting:
+        said = (
+            _unmet(finished, rows, budget, teacher_accuracy) if budget.given else ("no trial was finished",)
+        )
+        return Outcome(winner=None, front=front, said=said)
+    if budget.wants_smallest:
         best = min(fitting, key=lambda pair: (pair[1].size_mb, pair[1].latency_ms, -pair[1].accuracy))
-        return Outcome(winner=best[0], front=front, said=(f"smallest inside the budget: {describe(*best)}",))
-    return Outcome(winner=None, front=front, said=_unmet(finished, rows, budget, teacher_accuracy))
+    else:
+        best = max(fitting, key=lambda pair: (pair[1].accuracy, -pair[1].size_mb))
+    what = "smallest" if budget.wants_smallest else "most accurate"
+    where = " inside the budget" if budget.given else ""
+    return Outcome(winner=best[0], front=front, said=(f"{what}{where}: {describe(*best)}",))
 
 
 def describe(row: TrialRow, measured: Measured) -> str:
     """A trial in one line."""
     choice = row.choice
+    shape = f"{choice.layers} layers x {choice.intermediate_size}" if choice.layers else "a bag"
+    rank = f" of rank {choice.embedding_rank}" if choice.embedding_rank else ""
     return (
-        f"trial {row.number}, {choice.layers} layers x {choice.intermediate_size}, {choice.vocabulary_size:,} tokens "
-        f"at {choice.embedding_bits} bits: {measured.accuracy:.4f} on validation, {measured.size_mb:.2f} MB, "
-        f"{measured.latency_ms:.2f} ms"
+        f"trial {row.number}, {shape}, {choice.vocabulary_size:,} tokens{rank}, {choice.weights}: "
+        f"{measured.accuracy:.4f} on validation, {measured.size_mb:.2f} MB, {measured.latency_ms:.2f} ms"
     )
 
 

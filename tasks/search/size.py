@@ -1,29 +1,49 @@
 """How large a student is going to be, before it is trained: nothing that cannot fit needs to be."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tasks.search.values import Choice
 
 TOKENIZER_BYTES_PER_TOKEN = 15  # of tokenizer.json, measured on English WordPiece
-GRAPH_BYTES = 60_000  # nodes, names, scales and norms
-SCALE_BYTES = 4.5  # of a block of 32 four-bit weights: a float32 scale and half a byte of zero point
-BLOCK = 32
+GRAPH_BYTES, LAYER_BYTES = 12_000, 24_000  # nodes, names, scales and norms: of any graph, of each layer
+# Bytes of a four-bit weight in blocks of 32, which have a float32 scale and half a byte of zero point.
+IN_BLOCKS = 0.5 + 4.5 / 32
+
+
+class BagShape(NamedTuple):
+    """What makes a bag of token vectors large."""
+
+    dimensions: int
+    pairs: int
 
 
 @dataclass(frozen=True)
 class Widths:
-    """What a student takes over from its teacher."""
+    """What a student takes over from its teacher; `bag` is of a student without layers."""
 
     hidden: int
+    bag: BagShape
     positions: int
     labels: int
 
 
 def estimated_mb(choice: Choice, widths: Widths) -> float:
-    """Megabytes of the int8 release: matrices at a byte a weight, embeddings at their bits; within about 3%."""
-    embeddings = choice.vocabulary_size * widths.hidden * choice.embedding_bits / 8
-    if choice.embedding_bits < 8:
-        embeddings += choice.vocabulary_size * widths.hidden / BLOCK * SCALE_BYTES
-    layer = 4 * widths.hidden**2 + 2 * widths.hidden * choice.intermediate_size
-    rest = widths.hidden * (widths.positions + widths.labels) + choice.layers * layer
-    return (embeddings + rest + choice.vocabulary_size * TOKENIZER_BYTES_PER_TOKEN + GRAPH_BYTES) / 1e6
+    """Megabytes of the release; within about 3%."""
+    table_byte = 1.0 if choice.weights == "int8" else IN_BLOCKS
+    matrix_byte = IN_BLOCKS if choice.weights == "int4" else 1.0
+    hidden = widths.hidden if choice.layers else widths.bag.dimensions
+    width = choice.embedding_rank or hidden
+    tables = (choice.vocabulary_size + (0 if choice.layers else widths.bag.pairs)) * width * table_byte
+    layer = 4 * hidden**2 + 2 * hidden * choice.intermediate_size
+    matrices = (
+        hidden * widths.labels + choice.layers * layer + (width * hidden if choice.embedding_rank else 0)
+    )
+    positions = hidden * widths.positions if choice.layers else 0
+    rest = (
+        positions
+        + choice.vocabulary_size * TOKENIZER_BYTES_PER_TOKEN
+        + GRAPH_BYTES
+        + choice.layers * LAYER_BYTES
+    )
+    return (tables + matrices * matrix_byte + rest) / 1e6

@@ -20,6 +20,7 @@ from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.values import Choice, Measured, TrialRow, excesses
 
 NAME = "students"
+WIDTHS = ("intermediate_size", "embedding_rank")  # of a student with layers
 STATE, CHOICE, MEASURED = "state", "choice", "measured"  # attributes of a trial in the journal
 
 
@@ -84,7 +85,7 @@ class Study:
         for name, excess in excesses(measured, self._budget, self._teacher).items():
             proposal.trial.set_constraint(name, excess)
         self._note(proposal, "finished", {MEASURED: measured.model_dump()})
-        value = measured.size_mb if self._budget.given else -measured.accuracy
+        value = measured.size_mb if self._budget.wants_smallest else -measured.accuracy
         self._study.tell(proposal.trial, value)
 
     def stop(self, proposal: Proposal, too_large_by: float | None = None) -> None:
@@ -100,14 +101,18 @@ class Study:
 
     def _choice(self, trial: Trial) -> Choice:
         space = self._search
+        layers = trial.suggest_categorical("layers", space.layers)
+        widths = {
+            name: trial.suggest_categorical(name, getattr(space, name)) if layers else 0 for name in WIDTHS
+        }
         return Choice(
-            layers=trial.suggest_categorical("layers", space.layers),
-            intermediate_size=trial.suggest_categorical("intermediate_size", space.intermediate_size),
+            layers=layers,
             vocabulary_size=trial.suggest_categorical("vocabulary_size", space.vocabulary_size),
             epochs=trial.suggest_categorical("epochs", space.epochs),
             alpha=round(trial.suggest_float("alpha", *space.alpha), 3),
             temperature=round(trial.suggest_float("temperature", *space.temperature), 2),
-            embedding_bits=trial.suggest_categorical("embedding_bits", space.embedding_bits),
+            weights=trial.suggest_categorical("weights", space.weights),
+            **widths,
         )
 
     def _take_back_unfinished(self) -> None:
@@ -126,9 +131,11 @@ class Study:
 
 def _widened(search: SearchConfig, first: Sequence[Choice]) -> SearchConfig:
     """The space with the students in it that are tried first."""
-    wider: dict[str, tuple[float, ...]] = {}
-    for name in ("layers", "intermediate_size", "vocabulary_size", "epochs", "embedding_bits"):
+    wider: dict[str, tuple[object, ...]] = {}
+    for name in ("layers", "vocabulary_size", "epochs", "weights"):
         wider[name] = tuple(sorted({*getattr(search, name), *(getattr(choice, name) for choice in first)}))
+    for name in WIDTHS:
+        wider[name] = tuple(sorted({*getattr(search, name), *(getattr(c, name) for c in first if c.layers)}))
     for name in ("alpha", "temperature"):
         values = [*getattr(search, name), *(getattr(choice, name) for choice in first)]
         wider[name] = (min(values), max(values))

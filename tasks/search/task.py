@@ -22,13 +22,13 @@ from infra.store import write_atomically
 from tasks.results.values import BenchmarkReport, EvaluationReport, read_report
 from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.outcome import Outcome, conclude, describe
-from tasks.search.size import Widths, estimated_mb
+from tasks.search.size import BagShape, Widths, estimated_mb
 from tasks.search.values import Choice, Measured
 
 if TYPE_CHECKING:
     from tasks.search.study import Proposal, Study
 
-VERSION = 1  # of what a trial means: raise it, and a study begins anew
+VERSION = 2  # of what a trial means: raise it, and a study begins anew
 WATCHED = "validation_accuracy"
 ROOM = 1.05  # the estimate of a size is within about 3%
 
@@ -149,6 +149,7 @@ def open_search(
     teacher: CheckpointRef,
     dataset: DatasetRef,
     first: Choice,
+    bag: BagShape,
     fixed: Sequence[BaseModel],
 ) -> Iterator[Search]:
     """The study of this space, budget, teacher and data set: a new one, or the one that was begun before.
@@ -164,18 +165,19 @@ def open_search(
     folder.mkdir(parents=True, exist_ok=True)
     accuracy, widths = (
         _metrics(run, teacher)["validation_accuracy"],
-        _widths(run.store.path(teacher), run.store.path(dataset)),
+        _widths(run.store.path(teacher), run.store.path(dataset), bag),
     )
     with FileLock(folder / "lock"):
         yield Search(run, Study(folder, config, budget, accuracy, [first]), budget, accuracy, widths)
 
 
-def _widths(teacher: Path, dataset: Path) -> Widths:
+def _widths(teacher: Path, dataset: Path, bag: BagShape) -> Widths:
     from tasks.encoder.checkpoint import load_info
     from tasks.labelled_text import dataset as rows
 
     hidden = json.loads((teacher / "config.json").read_text(encoding="utf-8"))["hidden_size"]
-    return Widths(hidden, load_info(teacher).max_length, len(rows.load_info(dataset).labels))
+    classes = len(rows.load_info(dataset).labels)
+    return Widths(hidden, bag, load_info(teacher).max_length, classes)
 
 
 def _metrics(run: FlowRun, ref: ArtifactRef) -> Mapping[str, float]:

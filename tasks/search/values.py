@@ -4,11 +4,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.quantization.config import Weights
 from tasks.search.config import BudgetConfig
 
 
 class Choice(BaseModel):
-    """One point of the space: a student and how it is trained and stored."""
+    """One point of the space: a student and how it is trained and stored.
+
+    Without layers it is a bag of token vectors, which has neither width nor rank: there they are 0.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +22,8 @@ class Choice(BaseModel):
     epochs: int
     alpha: float
     temperature: float
-    embedding_bits: int
+    embedding_rank: int
+    weights: Weights
 
 
 class Measured(BaseModel):

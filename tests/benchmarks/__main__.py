@@ -23,10 +23,11 @@ from tasks.benchmark.side_by_side import side_by_side
 from tasks.benchmark.work import count_work, observe_shapes
 from tasks.runtimes.exported import encode, read_tokenizer
 from tasks.runtimes.runner import graph_file, kind_of
-from tests.benchmarks.contenders import Contender, contenders
+from tests.benchmarks.contenders import contenders
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.page import Floor, page
 from tests.benchmarks.release import find_release
+from tests.benchmarks.rows import Contender, make_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "BENCHMARKS.md"
 QUERY = "What is the pin number for my account?"
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
         store = Store(get_settings())
         material = find_release(store, asked.package)
         kept = Kept(store.settings.work / "bench", lambda name: print(f"making {name}", file=sys.stderr))
-        rows, left_out = contenders(store, material, kept)
+        rows, left_out = make_rows(store, material, kept, contenders(material, kept))
         floors = [floor for row in rows if (floor := floor_of(row)) is not None]
         folders = {row.name: row.folder for row in rows}
         found = side_by_side(config, folders, material.teacher.folder, material.dataset.folder)

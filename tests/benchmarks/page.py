@@ -8,7 +8,7 @@ from tasks.benchmark.limit import Limit, Machine
 from tasks.benchmark.protocol import YARDSTICK
 from tasks.benchmark.side_by_side import Figures, Measured, SideBySide
 from tasks.benchmark.work import Work
-from tests.benchmarks.contenders import Contender
+from tests.benchmarks.rows import Contender
 
 RELEASED = "released"
 BOOK = "In the book that the data set's task is from, the best has 0.877, 5.9 times faster and 6.5 times smaller."

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from infra.artifact import ArtifactRef
 from infra.errors import ArtifactError
 from infra.fingerprint import file_digest
 from infra.record import Record
 from infra.store import Store
+from tasks.compress.config import CompressConfig
 from tasks.runtimes.runner import ONNX_FILES
 
 
@@ -29,6 +32,11 @@ class Material:
     teacher: Artifact
     outputs: Artifact  # the teacher's answers over training and made text
     tokenizer: Artifact  # the student's
+    student: Artifact  # its checkpoint
+    onnx: Artifact
+    onnx_int8: Artifact
+    asked: JsonValue  # of the student's stage
+    expected_share: float | None  # of out-of-scope texts in traffic, which every rule is chosen for
 
 
 def find_release(store: Store, key: str | None) -> Material:
@@ -45,16 +53,26 @@ def find_release(store: Store, key: str | None) -> Material:
         if record is not None and record.stage not in behind:
             behind[record.stage] = record
             waiting += [item.uri for item in record.inputs.values()]
-    stages = ("curate", "train_teacher", "teacher_outputs", "build_tokenizer")
+    student = "distill_bag" if "distill_bag" in behind else "distill"
+    stages = (
+        "curate",
+        "train_teacher",
+        "teacher_outputs",
+        "build_tokenizer",
+        student,
+        "export_onnx",
+        "quantize",
+    )
     if missing := [stage for stage in stages if stage not in behind]:
         raise ArtifactError(
             f"the package {package.key[:20]} cannot be traced to {', '.join(missing)}: expected the artifacts of a whole "
             "run in this home. Run `make demo` again."
         )
-    dataset, teacher, outputs, tokenizer = (_artifact(store, behind[stage]) for stage in stages)
+    dataset, teacher, *others = (_artifact(store, behind[stage]) for stage in stages)
     pinned = behind["train_teacher"].inputs["base"]
     base = Artifact(store.path(ArtifactRef(uri=pinned.uri, digest=pinned.digest)), pinned.digest)
-    return Material(_artifact(store, package), dataset, base, teacher, outputs, tokenizer)
+    share = CompressConfig.model_validate(behind["quantize"].config).expected_share
+    return Material(_artifact(store, package), dataset, base, teacher, *others, behind[student].config, share)
 
 
 def same_inputs(store: Store, stage: str, **inputs: Artifact) -> Record | None:

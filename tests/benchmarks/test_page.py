@@ -6,8 +6,9 @@ from tasks.benchmark.limit import Machine, limit_of
 from tasks.benchmark.protocol import Setting
 from tasks.benchmark.side_by_side import Figures, Measured, SideBySide
 from tasks.benchmark.work import Work
-from tests.benchmarks.contenders import INSTEAD, OURS, Contender
+from tests.benchmarks.contenders import INSTEAD, OURS
 from tests.benchmarks.page import Floor, page, ratios, spread, table
+from tests.benchmarks.rows import Contender
 
 
 def measured(name: str, size: int, best: Figures, one: Figures, padded: Figures = ()) -> Measured:

@@ -8,6 +8,7 @@ import pytest
 from flows.config import CompressFlowConfig
 from infra.errors import BudgetError
 from infra.settings import get_settings
+from tasks.report.summary import RunSummary
 from tasks.results.values import ReleaseRecord
 from tests.flows.conftest import Unbroken
 from tests.flows.test_end_to_end import tracking
@@ -15,7 +16,8 @@ from tests.flows.test_end_to_end import tracking
 pytestmark = pytest.mark.slow
 
 SEARCH = {"trials": 3, "layers": (1, 2), "intermediate_size": (16, 32), "vocabulary_size": (140, 160), "epochs": (1, 2),
-          "alpha": (0.0, 0.5), "temperature": (1.0, 4.0), "embedding_bits": (4, 8), "first_judged": 1}  # fmt: skip
+          "alpha": (0.0, 0.5), "temperature": (1.0, 4.0), "weights": ("int4_embeddings", "int8"), "embedding_rank": (0, 8),
+          "first_judged": 1}  # fmt: skip
 TIMING = {"rounds": 1, "timed": 10, "warmups": 1}
 
 
@@ -66,6 +68,22 @@ def test_the_winner_is_released_and_every_trial_is_tracked(
     printed = capfd.readouterr().err
     assert "running" not in printed
     assert "trial 0 {" not in printed
+
+
+def test_a_bag_wins_when_only_it_is_small_enough(unbroken: Unbroken, searched_home: Path) -> None:
+    from flows.compress import compress
+
+    given = unbroken.tiny.config().model_dump(exclude_unset=True)
+    student = {**given["distill"], "layers": 0}
+    changed = {"distill": student, "bag": {"dimensions": 16, "pairs": 50}}
+    loose = {"parity": {"int8_agreement": 0.5}}  # so little training leaves it undecided
+    record = compress(
+        asked(unbroken, search={**SEARCH, "trials": 1, "layers": (0,)}, compress=loose, **changed)
+    )
+    assert isinstance(record, ReleaseRecord)
+    summary = RunSummary.model_validate_json(Path(str(record.summary)).read_bytes())
+    assert "distill_bag" in {stage.name for stage in summary.stages}
+    assert "distill" not in {stage.name for stage in summary.stages}
 
 
 def test_a_budget_that_cannot_be_met_names_the_constraint(unbroken: Unbroken, searched_home: Path) -> None:

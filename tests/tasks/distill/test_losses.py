@@ -101,7 +101,7 @@ def test_the_loss_is_alpha_ce_plus_the_rest_t2_kl_plus_beta_cosine(alpha, beta, 
     assert ours == pytest.approx(alpha * hard + (1 - alpha) * soft + beta * apart, rel=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"alpha": 1.5}, {"beta": -1}, {"layers": 0}])
+@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"alpha": 1.5}, {"beta": -1}, {"layers": -1}])
 def test_values_without_meaning_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DistillConfig(**wrong)

@@ -10,7 +10,8 @@ from tasks.search.values import Choice, Measured, TrialRow, inside
 
 TEACHER = 0.95
 CHOICE = Choice(
-    layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=4, alpha=0.1, temperature=2.0, embedding_bits=8
+    layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=4, alpha=0.1, temperature=2.0, embedding_rank=0,
+    weights="int8"
 )  # fmt: skip
 
 
@@ -36,6 +37,18 @@ def test_without_a_budget_the_most_accurate_wins_and_of_equals_the_smaller() -> 
     outcome = conclude([*ROWS, row(5, 0.94, 5.5, 0.9)], BudgetConfig(), TEACHER)
     assert outcome.winner is not None
     assert outcome.winner.number == 5
+
+
+@pytest.mark.parametrize(
+    ("budget", "winner"), [({"size_mb": 4.5}, 1), ({"latency_ms": 0.45}, 0), ({"size_mb": 3.5}, 3)]
+)
+def test_without_a_bound_on_accuracy_the_most_accurate_inside_wins(
+    budget: dict[str, float], winner: int
+) -> None:
+    outcome = conclude(ROWS, BudgetConfig(**budget), TEACHER)
+    assert outcome.winner is not None
+    assert outcome.winner.number == winner
+    assert outcome.said[0].startswith("most accurate inside the budget: trial")
 
 
 def test_a_loose_budget_gives_the_smallest_model_inside() -> None:

@@ -8,14 +8,15 @@ from tasks.search.values import Choice, Measured
 
 SEARCH = SearchConfig(trials=9, seed=3)
 FIRST = Choice(
-    layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=8, alpha=0.1, temperature=2.0, embedding_bits=8
+    layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=8, alpha=0.1, temperature=2.0, embedding_rank=0,
+    weights="int8"
 )  # fmt: skip
 
 
 def measure(choice: Choice) -> Measured:
     """A landscape with a trade: deeper and wider is better and larger."""
     accuracy = 0.90 + 0.01 * choice.layers + choice.vocabulary_size / 1e6 - abs(choice.alpha - 0.1) / 10
-    size = choice.layers + choice.vocabulary_size * choice.embedding_bits / 20_000
+    size = choice.layers + choice.vocabulary_size * (8 if choice.weights == "int8" else 4) / 20_000
     return Measured(accuracy=accuracy, size_mb=size, latency_ms=0.2 * choice.layers)
 
 
@@ -33,6 +34,22 @@ def open_study(folder: Path, search: SearchConfig = SEARCH, budget: BudgetConfig
 
 def test_what_is_known_to_be_good_is_tried_first(tmp_path: Path) -> None:
     assert run(open_study(tmp_path), 1) == [FIRST]
+
+
+def test_a_student_without_layers_has_no_width_and_no_rank(tmp_path: Path) -> None:
+    search = SEARCH.model_copy(update={"layers": (0, 2), "trials": 12})
+    tried = run(open_study(tmp_path, search))
+    assert {choice.layers for choice in tried} == {0, 2}
+    assert {(choice.intermediate_size, choice.embedding_rank) for choice in tried if not choice.layers} == {
+        (0, 0)
+    }
+    assert {choice.embedding_rank for choice in tried if choice.layers} <= {0, 128}
+
+
+def test_a_bag_may_be_what_is_known_to_be_good(tmp_path: Path) -> None:
+    bag = FIRST.model_copy(update={"layers": 0, "intermediate_size": 0})
+    study = Study(tmp_path, SEARCH, BudgetConfig(), 0.95, [bag])
+    assert run(study, 1) == [bag]
 
 
 def test_it_ends_after_its_trials_and_goes_on_when_more_are_asked(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""The size that a trial is turned away by, against the size of what is really written."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig
+
+from tasks.compress.config import CompressConfig
+from tasks.compress.export import export_onnx
+from tasks.compress.quantize import quantize_onnx
+from tasks.deploy.package import package_model
+from tasks.distill.bag_config import BagConfig
+from tasks.encoder.bag import BagOfTokensConfig
+from tasks.encoder.checkpoint import CheckpointInfo
+from tasks.encoder.embedding import factorise
+from tasks.encoder.model import SentenceClassifier
+from tasks.search.size import BagShape, Widths, estimated_mb
+from tasks.search.values import Choice
+from tests.tasks.encoder.tiny_encoder import OUT_OF_SCOPE, VOCABULARY, WORDS, tiny_tokenizer, write_dataset
+
+pytestmark = pytest.mark.slow
+
+HIDDEN, POSITIONS, LABELS = 384, 64, (*WORDS, OUT_OF_SCOPE)
+WIDTHS = Widths(HIDDEN, BagShape(BagConfig().dimensions, BagConfig().pairs), POSITIONS, len(LABELS))
+CHOICE = Choice(layers=2, intermediate_size=512, vocabulary_size=3_000, epochs=1, alpha=0.0, temperature=1.0,
+                embedding_rank=0, weights="int8")  # fmt: skip
+
+
+def student(choice: Choice) -> SentenceClassifier:
+    torch.manual_seed(0)
+    if not choice.layers:
+        shape = BagOfTokensConfig(vocab_size=choice.vocabulary_size, hidden_size=WIDTHS.bag.dimensions, pairs=WIDTHS.bag.pairs,
+                                  max_position_embeddings=POSITIONS)  # fmt: skip
+        return SentenceClassifier.from_config(shape, len(LABELS))
+    shape = BertConfig(vocab_size=choice.vocabulary_size, hidden_size=HIDDEN, num_hidden_layers=choice.layers,
+                       num_attention_heads=12, intermediate_size=choice.intermediate_size,
+                       max_position_embeddings=POSITIONS)  # fmt: skip
+    model = SentenceClassifier.from_config(shape, len(LABELS))
+    if choice.embedding_rank:
+        factorise(model.body, choice.embedding_rank, torch.ones(choice.vocabulary_size))
+    return model
+
+
+@pytest.mark.parametrize("changed", [
+    {},
+    {"layers": 1, "vocabulary_size": 6_000},
+    {"embedding_rank": 128, "vocabulary_size": 6_000},
+    {"weights": "int4_embeddings"},
+    {"weights": "int4"},
+    {"layers": 0, "intermediate_size": 0},
+    {"layers": 0, "intermediate_size": 0, "weights": "int4_embeddings"},
+], ids=str)  # fmt: skip
+def test_the_estimate_is_within_five_percent(tmp_path: Path, changed: dict[str, object]) -> None:
+    choice = CHOICE.model_copy(update=changed)
+    dataset = write_dataset(tmp_path / "dataset")
+    # Words as long as English WordPieces usually are.
+    made = [f"{i:x}word"[:6] for i in range(choice.vocabulary_size - len(VOCABULARY))]
+    folders = {name: tmp_path / name for name in ("checkpoint", "onnx", "int8", "package")}
+    for folder in folders.values():
+        folder.mkdir()
+    info = CheckpointInfo(labels=LABELS, out_of_scope=OUT_OF_SCOPE, max_length=POSITIONS)
+    student(choice).save(folders["checkpoint"], tiny_tokenizer([*VOCABULARY, *made]), info)
+    config = CompressConfig(weights=choice.weights)
+    export_onnx(config, folders["checkpoint"], dataset, folders["onnx"])
+    quantize_onnx(config, folders["onnx"], dataset, folders["int8"])
+    size = package_model(folders["int8"], folders["package"])["size_mb"]
+    assert estimated_mb(choice, WIDTHS) == pytest.approx(size, rel=0.05)
