@@ -124,7 +124,7 @@ def choose_rule(
     answers: dict[Score, np.ndarray] = {}
     for kind in get_args(Score):
         values = score(logits, column, kind)
-        thresholds[kind] = _steady_threshold(values, outside, right, mass)
+        thresholds[kind] = steady_threshold(values, outside, right, mass)
         answers[kind] = right & ((values < thresholds[kind]) == outside)
     better = [kind for kind in answers if _clearly_better(answers[kind], answers["energy"], mass)]
     chosen: Score = max(better, key=lambda kind: float(mass @ answers[kind]), default="energy")
@@ -154,7 +154,7 @@ def _clearly_better(first: np.ndarray, second: np.ndarray, mass: np.ndarray) -> 
     return bool(mean > CLEARLY_BETTER * np.sqrt(np.sum(mass**2 * (gain - mean) ** 2)))
 
 
-def _steady_threshold(values: np.ndarray, outside: np.ndarray, right: np.ndarray, mass: np.ndarray) -> float:
+def steady_threshold(values: np.ndarray, outside: np.ndarray, right: np.ndarray, mass: np.ndarray) -> float:
     """Threshold that maximises the smoothed expected accuracy; the middle of the best plateau."""
     inside = right & ~outside
     grid = np.linspace(values.min(), values.max(), GRID)
