@@ -5,6 +5,8 @@ python -m flows.compress --budget.latency-ms 1 --budget.size-mb 8 --budget.max-a
 python -m flows.compress --preset clinc150                      CLINC150 `plus`, from ../shared/data
 """
 
+from functools import partial
+
 from infra.flow_cli import FlowCommand
 from infra.run import open_run
 from prefect import flow
@@ -14,6 +16,7 @@ from flows.end_to_end import EXIT_CODES
 from flows.steps import judge_and_release, make_student, prepare
 from infra.errors import BudgetError
 from tasks.benchmark.task import time_model
+from tasks.evaluate.task import validate
 from tasks.report.task import read_summary
 from tasks.results.values import ReleaseRecord
 from tasks.search.size import BagShape
@@ -28,18 +31,18 @@ def compress(config: CompressFlowConfig) -> ReleaseRecord:
         asked = prepared.config
         if run.options.dry_run:
             return judge_and_release(asked, prepared, make_student(asked, prepared)).record
+        validated = partial(validate, asked.evaluate.predict, dataset=prepared.dataset)
         first, bag = choice_of(asked), BagShape(asked.bag.dimensions, asked.bag.pairs)
         fixed = (asked.tokenizer, asked.distill, asked.bag, asked.compress, config.timing)
-        with open_search(
-            run, config.search, config.budget, prepared.teacher, prepared.dataset, first, bag, fixed
-        ) as search:
+        by_teacher = validated(prepared.teacher)
+        with open_search(run, config.search, config.budget, prepared.teacher, by_teacher, prepared.dataset, first, bag,
+                         fixed) as search:  # fmt: skip
             for trial in search.trials():
                 with trial:
                     student = make_student(with_choice(asked, trial.choice), prepared)
-                    trial.measured(
-                        student.onnx_int8, time_model(config.timing, student.package, prepared.dataset)
-                    )
-            found = search.outcome()
+                    timing = time_model(config.timing, student.package, prepared.dataset)
+                    trial.measured(validated(student.package), timing)
+            found = search.outcome(validated(prepared.tfidf))
             if found.winner is None:
                 raise BudgetError("; ".join(found.said))
             chosen = with_choice(asked, found.winner.choice)

@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from infra.errors import ArtifactError
 from tasks.evaluate.config import PredictConfig
-from tasks.labelled_text.dataset import load_info, load_split
-from tasks.out_of_scope.rule import apply_rule, choose_rule
+from tasks.labelled_text.dataset import DatasetInfo, load_info, load_split
+from tasks.out_of_scope.rule import apply_rule, choose_rule, share_of_traffic
 from tasks.out_of_scope.temperature import choose_temperature, soften
+from tasks.results.values import Validation, write_report
 from tasks.runtimes.runner import Runner, kind_of, open_runner
 
 LOGITS_FILES = {"validation": "validation_logits.npy", "test": "test_logits.npy"}
@@ -29,13 +30,7 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
     labels than the data set, or answers with numbers that are not finite.
     """
     info = load_info(dataset)
-    # One thread an answer and several answers at once beats several threads an answer, for texts are short.
-    runner = open_runner(model, threads=1 if kind_of(model) == "onnx" else None, spinning=False)
-    if runner.labels != info.labels:
-        raise ArtifactError(
-            f"{model} answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "
-            f"{len(info.labels)} from {info.labels[0]!r} on: expected the same ones. Train on this data set."
-        )
+    runner = open_model(model, info)
     splits = {name: load_split(dataset, name) for name in LOGITS_FILES}
     logits = {name: answer(runner, split.texts, config.batch_size, model) for name, split in splits.items()}
     rule = runner.rule
@@ -60,6 +55,35 @@ def predict(config: PredictConfig, model: Path, dataset: Path, output_dir: Path)
         f"{name}_accuracy": float((rows.argmax(axis=1) == splits[name].labels).mean())
         for name, rows in logits.items()
     }
+
+
+def validate(config: PredictConfig, model: Path, dataset: Path, output_dir: Path) -> dict[str, float]:
+    """Write and return the expected accuracy in traffic, from validation alone: the test split stays closed.
+
+    Rows out of scope count as they are expected in traffic. Raises as `predict` does.
+    """
+    info, split = load_info(dataset), load_split(dataset, "validation")
+    runner = open_model(model, info)
+    logits = answer(runner, split.texts, config.batch_size, model)
+    if not runner.ruled:
+        rule = choose_rule(logits, split.labels, info, config.expected_share, split.weights)
+        logits = apply_rule(logits, rule, info.out_of_scope_id)
+    mass = share_of_traffic(split.labels, info, config.expected_share, split.weights)
+    accuracy = float(mass @ (logits.argmax(axis=1) == split.labels))
+    write_report(output_dir, Validation(rows=len(split), accuracy=accuracy))
+    return {"validation_accuracy": accuracy}
+
+
+def open_model(model: Path, info: DatasetInfo) -> Runner:
+    """The model in its runtime; raises ArtifactError when it has other labels than the data set."""
+    # One thread an answer and several answers at once beats several threads an answer, for texts are short.
+    runner = open_runner(model, threads=1 if kind_of(model) == "onnx" else None, spinning=False)
+    if runner.labels != info.labels:
+        raise ArtifactError(
+            f"{model} answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "
+            f"{len(info.labels)} from {info.labels[0]!r} on: expected the same ones. Train on this data set."
+        )
+    return runner
 
 
 def answer(runner: Runner, texts: list[str], batch_size: int, model: Path) -> np.ndarray:

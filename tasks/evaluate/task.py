@@ -1,4 +1,4 @@
-"""Predict with every form of the model, and evaluate.
+"""Predict with every form of the model, and evaluate; or look at validation alone.
 
 Domain imports are inside the stages: a hit never pays for torch, scikit-learn or matplotlib.
 """
@@ -14,6 +14,14 @@ def predict(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: D
     from tasks.evaluate import predict as domain
 
     return domain.predict(config, run.path(model), run.path(dataset), run.output_dir)
+
+
+@stage(version=1, output=ReportRef)
+def validate(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: DatasetRef) -> Metrics:
+    """The accuracy that a search chooses by: of one model on validation, as expected in traffic."""
+    from tasks.evaluate import predict as domain
+
+    return domain.validate(config, run.path(model), run.path(dataset), run.output_dir)
 
 
 @stage(version=2, output=ReportRef)

@@ -136,6 +136,19 @@ def choose_rule(
     )
 
 
+def share_of_traffic(
+    labels: np.ndarray, info: DatasetInfo, expected_share: float | None, weights: np.ndarray
+) -> np.ndarray:
+    """Each row's share of traffic, float64 [n], adding up to one: by its weight, and out-of-scope rows as expected."""
+    mass = np.asarray(weights, dtype=np.float64)
+    outside = (
+        np.zeros(len(mass), dtype=bool) if info.out_of_scope_id is None else labels == info.out_of_scope_id
+    )
+    if outside.all() or not outside.any():
+        return mass / mass.sum()
+    return traffic(mass, outside, expected_share)[1]
+
+
 def traffic(
     weights: np.ndarray, outside: np.ndarray, expected_share: float | None
 ) -> tuple[float, np.ndarray]:

@@ -7,7 +7,7 @@ after the out-of-scope rule, whose own class is one of those that the confidence
 import numpy as np
 
 from tasks.labelled_text.dataset import DatasetInfo
-from tasks.out_of_scope.rule import traffic
+from tasks.out_of_scope.rule import share_of_traffic
 
 LOWEST, HIGHEST = 0.05, 20.0  # a model outside is not to be mended by a number
 
@@ -34,14 +34,7 @@ def choose_temperature(
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    column = info.out_of_scope_id
-    outside = np.zeros(len(labels), dtype=bool) if column is None else np.asarray(labels) == column
-    mass = np.asarray(weights, dtype=np.float64)
-    mass = (
-        traffic(mass, outside, expected_share)[1]
-        if outside.any() and not outside.all()
-        else mass / mass.sum()
-    )
+    mass = share_of_traffic(np.asarray(labels), info, expected_share, weights)
     rows, logits = np.arange(len(labels)), np.asarray(ruled, dtype=np.float64)
 
     def expected_loss(log_temperature: float) -> float:

@@ -46,6 +46,15 @@ class ModelScores(Value):
     )
 
 
+class Validation(Value):
+    """Quality of one model on validation, which a search chooses by."""
+
+    rows: int
+    accuracy: float = Field(
+        description="expected in traffic: out-of-scope rows count by their expected share"
+    )
+
+
 class ClassScores(Value):
     """Precision, recall and F1 of one class of the released model."""
 

@@ -1,6 +1,6 @@
 """Pictures of a search: the Pareto front, and what each stage of the winner cost and gained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,12 +19,18 @@ STEPS = (("teacher", "teacher"), ("student", "distilled"), ("onnx", "ONNX"), ("o
 
 
 def plot_front(
-    rows: Sequence[TrialRow], outcome: Outcome, budget: BudgetConfig, teacher_accuracy: float, path: Path
+    rows: Sequence[TrialRow], outcome: Outcome, budget: BudgetConfig, lines: Mapping[str, float], path: Path
 ) -> None:
-    """Latency across, validation accuracy up, area by megabytes; the budget shaded, the teacher's accuracy a line."""
+    """Latency across, validation accuracy up, area by megabytes; the budget shaded.
+
+    `lines` are accuracies to compare with, among them the teacher's, which a drop in the budget is against.
+    """
     finished = [(row, row.measured) for row in rows if row.measured is not None]
     with canvas(path, 7.6, 4.8) as (axes,):
-        axes.axhline(teacher_accuracy, color=MUTED, linestyle="--", linewidth=1.0, label="teacher")
+        for (name, accuracy), style in zip(lines.items(), ("--", ":"), strict=False):
+            axes.axhline(
+                accuracy, color=MUTED, linestyle=style, linewidth=1.0, label=f"{name} {accuracy:.3f}"
+            )
         for row, measured in sorted(finished, key=lambda pair: -pair[1].size_mb):
             axes.scatter(
                 measured.latency_ms,
@@ -39,8 +45,8 @@ def plot_front(
                 f"{row.number}", (measured.latency_ms, measured.accuracy), ha="center", va="center",
                 fontsize=7, color="white", zorder=4,
             )  # fmt: skip
-        _limits(axes, [measured for _, measured in finished], teacher_accuracy)
-        _shade(axes, budget, teacher_accuracy)
+        _limits(axes, [measured for _, measured in finished], lines.values())
+        _shade(axes, budget, lines["teacher"])
         axes.set_xlabel("latency of one query at p50 on one thread, milliseconds")
         axes.set_ylabel("accuracy on validation")
         axes.set_title("Students tried (area: megabytes; blue: nothing beats them; red: chosen)")
@@ -93,11 +99,11 @@ def _colour(row: TrialRow, outcome: Outcome) -> str:
     return FRONT if row.number in outcome.front else TRIAL
 
 
-def _limits(axes: Axes, measured: Sequence[Measured], teacher_accuracy: float) -> None:
+def _limits(axes: Axes, measured: Sequence[Measured], lines: Iterable[float]) -> None:
     if not measured:
         return
-    lowest = min(teacher_accuracy, *(own.accuracy for own in measured))
-    highest = max(teacher_accuracy, *(own.accuracy for own in measured))
+    accuracies = [*lines, *(own.accuracy for own in measured)]
+    lowest, highest = min(accuracies), max(accuracies)
     room = max(0.004, 0.15 * (highest - lowest))
     axes.set_ylim(lowest - room, highest + room)
     axes.set_xlim(0, 1.15 * max(own.latency_ms for own in measured))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import BaseModel
 
-from infra.artifact import ArtifactRef, CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
+from infra.artifact import ArtifactRef, CheckpointRef, DatasetRef, ReportRef
 from infra.errors import ArtifactError, StageStopped
 from infra.fingerprint import canonical, stage_key
 from infra.run import FlowRun
@@ -28,7 +28,7 @@ from tasks.search.values import Choice, Measured
 if TYPE_CHECKING:
     from tasks.search.study import Proposal, Study
 
-VERSION = 2  # of what a trial means: raise it, and a study begins anew
+VERSION = 3  # of what a trial means: raise it, and a study begins anew
 WATCHED = "validation_accuracy"
 ROOM = 1.05  # the estimate of a size is within about 3%
 
@@ -43,9 +43,9 @@ class Trial:
         self._child: str | None = None
         self._measured: Measured | None = None
 
-    def measured(self, quantized: OnnxModelRef, timing: ReportRef) -> None:
-        """Take accuracy, size and latency from the records of the artifacts that were made."""
-        accuracy, told = _metrics(self._run, quantized)["validation_accuracy"], _metrics(self._run, timing)
+    def measured(self, validation: ReportRef, timing: ReportRef) -> None:
+        """Take accuracy, size and latency from the records of what was measured."""
+        accuracy, told = _metrics(self._run, validation)[WATCHED], _metrics(self._run, timing)
         self._measured = Measured(accuracy=accuracy, size_mb=told["size_mb"], latency_ms=told["p50_ms"])
 
     def __enter__(self) -> "Trial":
@@ -106,8 +106,11 @@ class Search:
             else:
                 yield Trial(self._run, self._study, proposal)
 
-    def outcome(self) -> Outcome:
-        """The winner, or what stands in the way; also as search.json, and as a picture, in the run's reports."""
+    def outcome(self, baseline: ReportRef) -> Outcome:
+        """The winner, or what stands in the way; also as search.json, and as a picture, in the run's reports.
+
+        `baseline` is the validation of what one would pick instead: a line in the picture.
+        """
         from tasks.search.plots import plot_front
 
         rows = self._study.rows()
@@ -117,7 +120,11 @@ class Search:
         folder = self._folder()
         write_atomically(folder / "search.json", found.model_dump_json(indent=2) + "\n")
         write_atomically(folder / "trials.jsonl", "".join(row.model_dump_json() + "\n" for row in rows))
-        plot_front(rows, found, self.budget, self.teacher_accuracy, folder / "front.png")
+        lines = {
+            "teacher": self.teacher_accuracy,
+            "TF-IDF": _metrics(self._run, baseline)[WATCHED],
+        }
+        plot_front(rows, found, self.budget, lines, folder / "front.png")
         for name in ("search.json", "trials.jsonl", "front.png"):
             self._run.tracker.log_file(self._run.mlflow_run_id, folder / name)
         return found
@@ -147,6 +154,7 @@ def open_search(
     config: SearchConfig,
     budget: BudgetConfig,
     teacher: CheckpointRef,
+    teacher_validation: ReportRef,
     dataset: DatasetRef,
     first: Choice,
     bag: BagShape,
@@ -164,7 +172,7 @@ def open_search(
     folder = run.settings.home / "search" / key[:20]
     folder.mkdir(parents=True, exist_ok=True)
     accuracy, widths = (
-        _metrics(run, teacher)["validation_accuracy"],
+        _metrics(run, teacher_validation)[WATCHED],
         _widths(run.store.path(teacher), run.store.path(dataset), bag),
     )
     with FileLock(folder / "lock"):

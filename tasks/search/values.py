@@ -31,7 +31,7 @@ class Measured(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    accuracy: float = Field(description="weighted accuracy on validation, after the out-of-scope rule")
+    accuracy: float = Field(description="on validation, as expected in traffic, after the out-of-scope rule")
     size_mb: float = Field(description="every file that inference needs, 10^6 bytes")
     latency_ms: float = Field(description="p50 of one query on one thread")
 

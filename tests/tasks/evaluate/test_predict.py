@@ -10,7 +10,7 @@ from infra.errors import ArtifactError
 from tasks.baseline.config import BaselineConfig
 from tasks.baseline.tfidf import fit_baseline
 from tasks.evaluate.config import PredictConfig
-from tasks.evaluate.predict import predict
+from tasks.evaluate.predict import predict, validate
 from tasks.labelled_text.dataset import load_info, load_split
 from tasks.out_of_scope.rule import OutOfScopeRule, apply_rule, choose_rule
 from tasks.out_of_scope.temperature import choose_temperature, soften
@@ -117,3 +117,43 @@ def test_logits_that_are_not_finite_are_refused(dataset: Path, teacher: Path, tm
     save_file(tensors, head)
     with pytest.raises(ArtifactError, match="NaN or infinity"):
         predict(PredictConfig(), tmp_path / "teacher", dataset, tmp_path)
+
+
+def test_validation_alone_counts_out_of_scope_rows_as_expected_in_traffic(
+    dataset: Path, teacher: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for share in (0.0, 0.3, 1.0):
+        (folder := tmp_path / str(share)).mkdir()
+        config = PredictConfig(expected_share=share)
+        found[share] = validate(config, teacher, dataset, folder)["validation_accuracy"]
+        predict(config, teacher, dataset, folder)
+        split, info = load_split(dataset, "validation"), load_info(dataset)
+        right = np.load(folder / "validation_logits.npy").argmax(axis=1) == split.labels
+        outside = split.labels == info.out_of_scope_id
+        expected = share * right[outside].mean() + (1 - share) * right[~outside].mean()
+        assert found[share] == pytest.approx(expected)
+    assert found[0.0] != found[1.0]
+
+
+def test_validation_does_not_open_the_test_split(dataset: Path, teacher: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset, tmp_path / "dataset")
+    for path in (tmp_path / "dataset" / "data").glob("test-*"):
+        path.unlink()
+    (tmp_path / "out").mkdir()
+    assert (
+        0
+        < validate(PredictConfig(), teacher, tmp_path / "dataset", tmp_path / "out")["validation_accuracy"]
+        <= 1
+    )
+
+
+def test_validation_of_data_without_an_out_of_scope_label_is_plain_accuracy(tmp_path: Path) -> None:
+    plain = write_dataset(tmp_path / "dataset", out_of_scope=False)
+    model = write_teacher(tmp_path / "teacher", labels=load_info(plain).labels)
+    metrics = validate(PredictConfig(), model, plain, tmp_path)
+    (tmp_path / "all").mkdir()
+    assert (
+        metrics["validation_accuracy"]
+        == predict(PredictConfig(), model, plain, tmp_path / "all")["validation_accuracy"]
+    )
