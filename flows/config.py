@@ -21,7 +21,7 @@ from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import DistillConfig
 from tasks.evaluate.config import EvaluateConfig
 from tasks.extract.config import ExtractConfig
-from tasks.planning.defaults import Plan
+from tasks.planning.defaults import GivenSizes, Plan
 from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.values import Choice
 from tasks.tokenizer.config import TokenizerConfig
@@ -125,6 +125,20 @@ def _set(value: int | None, name: str) -> int:
     if value is None:
         raise ConfigError(f"{name} is not set: expected a number. Give it, or let the data choose.")
     return value
+
+
+def given_sizes(config: EndToEndConfig) -> GivenSizes:
+    """Sizes that were set by hand, or by a recipe."""
+    distill = config.distill
+    return GivenSizes(
+        max_length=config.train.max_length,
+        teacher_epochs=config.train.epochs,
+        student_epochs=distill.epochs,
+        student_layers=distill.layers,
+        intermediate_size=distill.intermediate_size,
+        vocabulary_size=config.tokenizer.vocabulary_size,
+        augmented_copies=distill.augment.copies,
+    )
 
 
 def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:

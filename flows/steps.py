@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from infra.run import FlowRun
 
-from flows.config import EndToEndConfig, apply_plan
+from flows.config import EndToEndConfig, apply_plan, given_sizes
 from infra.artifact import (
     BaselineRef,
     CheckpointRef,
@@ -73,7 +73,7 @@ def prepare(run: FlowRun, config: EndToEndConfig) -> Prepared:
     rows = extract(config.extract, sources)
     dataset = curate(config.dataset, rows)
     published = publish_dataset(config.publish, dataset, rows)
-    sized = apply_plan(config, plan_run(dataset))
+    sized = apply_plan(config, plan_run(given_sizes(config), dataset))
     base = pin_base_model(sized.base)
     teacher = train_teacher(sized.train, base, dataset)
     outputs = teacher_outputs(sized.distill.augment, teacher, dataset)

@@ -29,8 +29,22 @@ ANSWER_SECONDS = 1.5e-4
 FIXED_SECONDS = 120.0
 
 
-class Plan(BaseModel):
-    """Sizes chosen from a data set, and the time they are going to take."""
+class GivenSizes(BaseModel):
+    """Sizes that were set by hand; None is for the data to choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_length: int | None = None
+    teacher_epochs: int | None = None
+    student_epochs: int | None = None
+    student_layers: int | None = None
+    intermediate_size: int | None = None
+    vocabulary_size: int | None = None
+    augmented_copies: int | None = None
+
+
+class Sizes(BaseModel):
+    """Sizes of a run, given or chosen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,24 +55,30 @@ class Plan(BaseModel):
     intermediate_size: int
     vocabulary_size: int
     augmented_copies: int
+
+
+class Plan(Sizes):
+    """Sizes of a run, and the time they are going to take."""
+
     seconds: float = Field(description="estimate for the stages from the teacher on, two cores")
 
 
-def plan_sizes(info: DatasetInfo) -> Plan:
-    """Choose sizes from rows, classes and lengths of a curated data set."""
+def plan_sizes(info: DatasetInfo, given: GivenSizes | None = None) -> Plan:
+    """Choose the sizes that are not given from rows, classes and lengths of a curated data set."""
     rows = info.rows["train"]
     teacher_epochs, student_epochs, copies = next((row[1:] for row in SCHEDULE if rows <= row[0]), LARGEST)
     long_texts = info.words_p50 > 40
-    return Plan(
-        max_length=max_length(info.words_p99),
-        teacher_epochs=teacher_epochs,
-        student_epochs=student_epochs,
-        student_layers=3 if long_texts else 2,
-        intermediate_size=768,
-        vocabulary_size=12_000 if long_texts or rows > 40_000 else 10_000,
-        augmented_copies=copies,
-        seconds=estimate_seconds(info, teacher_epochs, student_epochs, copies),
-    )
+    chosen = {
+        "max_length": max_length(info.words_p99),
+        "teacher_epochs": teacher_epochs,
+        "student_epochs": student_epochs,
+        "student_layers": 3 if long_texts else 2,
+        "intermediate_size": 768,
+        "vocabulary_size": 12_000 if long_texts or rows > 40_000 else 10_000,
+        "augmented_copies": copies,
+    }
+    sizes = Sizes(**chosen | (given or GivenSizes()).model_dump(exclude_none=True))
+    return Plan(**sizes.model_dump(), seconds=estimate_seconds(info, sizes))
 
 
 def max_length(words_p99: int) -> int:
@@ -67,10 +87,10 @@ def max_length(words_p99: int) -> int:
     return min(max(math.ceil(tokens / STEP) * STEP, SHORTEST), LONGEST)
 
 
-def estimate_seconds(info: DatasetInfo, teacher_epochs: int, student_epochs: int, copies: int) -> float:
+def estimate_seconds(info: DatasetInfo, sizes: Sizes) -> float:
     """About how long training is going to take on two cores; lengths count by the median text."""
     rows, tokens = info.rows["train"], info.words_p50 * TOKENS_PER_WORD + 2
-    texts = rows * (1 + copies)
-    teacher = rows * teacher_epochs * TEACHER_SECONDS
-    student = texts * (student_epochs * STUDENT_SECONDS + ANSWER_SECONDS)
+    texts = rows * (1 + sizes.augmented_copies)
+    teacher = rows * sizes.teacher_epochs * TEACHER_SECONDS
+    student = texts * (sizes.student_epochs * STUDENT_SECONDS + ANSWER_SECONDS)
     return round((teacher + student) * tokens + FIXED_SECONDS, -1)

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config import EndToEndConfig, apply_plan
+from flows.config import EndToEndConfig, apply_plan, given_sizes
 from infra.artifact import Pending
 from tasks.labelled_text.dataset import DatasetInfo
-from tasks.planning.defaults import max_length, plan_sizes
+from tasks.planning.defaults import GivenSizes, max_length, plan_sizes
 
 
 def info(rows: int, words_p50: int = 8, words_p99: int = 17) -> DatasetInfo:
@@ -45,6 +45,24 @@ def test_sizes_that_were_left_out_are_filled() -> None:
     assert sized.distill.layers == plan.student_layers
     assert sized.distill.augment.copies == plan.augmented_copies
     assert sized.tokenizer.vocabulary_size == plan.vocabulary_size
+
+
+def test_what_is_given_is_in_the_plan_and_in_its_time() -> None:
+    chosen, given = (
+        plan_sizes(info(7_575)),
+        plan_sizes(info(7_575), GivenSizes(student_epochs=40, vocabulary_size=500)),
+    )
+    assert (given.student_epochs, given.vocabulary_size) == (40, 500)
+    assert given.teacher_epochs == chosen.teacher_epochs
+    assert given.seconds > 2 * chosen.seconds
+
+
+def test_a_recipes_sizes_are_those_of_the_plan() -> None:
+    asked = EndToEndConfig(
+        extract=OWN_TABLE, train={"epochs": 4}, distill={"layers": 0, "augment": {"copies": 3}}
+    )
+    plan = plan_sizes(info(7_575), given_sizes(asked))
+    assert (plan.teacher_epochs, plan.student_layers, plan.augmented_copies) == (4, 0, 3)
 
 
 def test_sizes_that_were_set_by_hand_stay() -> None:
