@@ -78,7 +78,8 @@ class Trial:
         """Called with every metric of a stage. The first validation is of the untrained student: it counts for nothing."""
         if WATCHED not in metrics:
             return
-        if self._epoch and self._study.hopeless(self._proposal, self._epoch, metrics[WATCHED]):
+        hopeless = self._epoch and self._study.hopeless(self._proposal, self._epoch, metrics[WATCHED])
+        if hopeless and self._epoch < self.choice.epochs:  # after the last one it may as well be measured
             raise StageStopped(
                 f"trial {self._proposal.number} is hopeless after {self._epoch} epochs; stopped"
             )
