@@ -92,13 +92,14 @@ def choice_of(config: EndToEndConfig) -> Choice:
     """The student that `end_to_end` would make: what a search tries first."""
     distill = config.distill
     layers = _set(distill.layers, "distill.layers")
+    section, trained = ("distill", distill) if layers else ("bag", config.bag)
     return Choice(
         layers=layers,
         intermediate_size=_set(distill.intermediate_size, "distill.intermediate_size") if layers else 0,
         vocabulary_size=_set(config.tokenizer.vocabulary_size, "tokenizer.vocabulary_size"),
-        epochs=_set(distill.epochs, "distill.epochs"),
-        alpha=distill.alpha,
-        temperature=distill.temperature,
+        epochs=_set(trained.epochs, f"{section}.epochs"),
+        alpha=trained.alpha,
+        temperature=trained.temperature,
         embedding_rank=(distill.embedding_rank or 0) if layers else 0,
         weights=config.compress.weights,
     )
@@ -153,15 +154,16 @@ def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
         layers=plan.student_layers,
         intermediate_size=plan.intermediate_size,
     )
+    # A student cannot be asked for more than its teacher has seen.
+    cut = {"max_length": min(plan.max_length, train.max_length or plan.max_length)}
     if "max_length" not in config.distill.model_fields_set:
-        # A student cannot be asked for more than its teacher has seen.
-        distill = distill.model_copy(
-            update={"max_length": min(plan.max_length, train.max_length or plan.max_length)}
-        )
+        distill = distill.model_copy(update=cut)
+    bag = config.bag if "max_length" in config.bag.model_fields_set else config.bag.model_copy(update=cut)
     return config.model_copy(
         update={
             "train": train,
             "distill": distill.model_copy(update={"augment": augment}),
+            "bag": bag,
             "tokenizer": _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size),
             **_same_share(config),
         }

@@ -7,7 +7,7 @@ median of the rounds' medians, which are kept: two models are compared round by 
 p95 and p99 are taken over the timed calls of all rounds together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,18 +91,21 @@ def open_all(started: Mapping[str, Worker], folders: Mapping[str, Path], asked: 
 
 def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: str) -> dict[str, np.ndarray]:
     """Nanoseconds of every timed call of each worker [rounds, timed]. Each round begins with another worker."""
-    names = list(started)
-    times: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
+    times: dict[str, list[tuple[int, ...]]] = {name: [] for name in started}
     request = Latency(query=query, warmups=config.warmups, timed=config.timed)
-    with tqdm(
-        total=config.rounds * len(names), desc="benchmark", unit="turn", leave=False, disable=None
-    ) as bar:
-        for turn in range(config.rounds):
-            first = turn % len(names)
-            for name in names[first:] + names[:first]:
-                times[name].append(started[name].ask(request, Timed).nanoseconds)
-                bar.update()
+    for name in in_turns(list(started), config.rounds, "benchmark"):
+        times[name].append(started[name].ask(request, Timed).nanoseconds)
     return {name: np.array(rounds) for name, rounds in times.items()}
+
+
+def in_turns(names: Sequence[str], rounds: int, what: str) -> Iterator[str]:
+    """Every name once a round, the first of a round another each time, with a progress bar."""
+    with tqdm(total=rounds * len(names), desc=what, unit="turn", leave=False, disable=None) as bar:
+        for number in range(rounds):
+            first = number % len(names)
+            for name in [*names[first:], *names[:first]]:
+                yield name
+                bar.update()
 
 
 def median_text(texts: list[str]) -> str:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from infra.errors import DataError
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
-from tasks.benchmark.measure import length_batches, median_text, open_all
+from tasks.benchmark.measure import in_turns, length_batches, median_text, open_all
 from tasks.benchmark.process import Worker, workers
 from tasks.benchmark.protocol import (
     YARDSTICK,
@@ -169,14 +168,10 @@ def mixed_batches(batches: Sequence[Sequence[str]], batch_size: int) -> tuple[tu
 def _rounds(
     names: Sequence[str], rounds: int, what: str, turn: Callable[[str], dict[str, float]]
 ) -> dict[str, dict[str, Figures]]:
-    """Every model's turn in each round, the first of a round another each time."""
+    """Every model's turn in each round: of each figure, its values over the rounds."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    with tqdm(total=rounds * len(names), desc=what, unit="turn", leave=False, disable=None) as bar:
-        for number in range(rounds):
-            first = number % len(names)
-            for name in [*names[first:], *names[:first]]:
-                found[name].append(turn(name))
-                bar.update()
+    for name in in_turns(names, rounds, what):
+        found[name].append(turn(name))
     return {
         name: {figure: tuple(turned[figure] for turned in turns) for figure in turns[0]}
         for name, turns in found.items()

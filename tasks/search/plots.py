@@ -90,7 +90,7 @@ def _fall(axes: Axes, names: Sequence[str], values: Sequence[float], logarithmic
         spread = max(values) - min(values)
         axes.set_ylim(max(0.0, min(values) - spread - 0.5), max(values) + 0.4 * spread + 0.5)
     axes.set_xticks(range(len(names)), names, fontsize=8)
-    axes.tick_params(axis="y", labelsize=7)
+    axes.tick_params(axis="y", which="both", labelsize=7)
 
 
 def _colour(row: TrialRow, outcome: Outcome) -> str:

@@ -29,7 +29,7 @@ class Widths:
 
 
 def estimated_mb(choice: Choice, widths: Widths) -> float:
-    """Megabytes of the release; within about 3%."""
+    """Megabytes of the release; within 5%."""
     table_byte = 1.0 if choice.weights == "int8" else IN_BLOCKS
     matrix_byte = IN_BLOCKS if choice.weights == "int4" else 1.0
     hidden = widths.hidden if choice.layers else widths.bag.dimensions

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 VERSION = 3  # of what a trial means: raise it, and a study begins anew
 WATCHED = "validation_accuracy"
-ROOM = 1.05  # the estimate of a size is within about 3%
+ROOM = 1.05  # the estimate of a size is within 5%
 
 
 class Trial:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.errors import StillhouseError
+from infra.errors import ArtifactError, StillhouseError
 from infra.settings import get_settings
 from infra.store import Store
 from tasks.benchmark.side_by_side import SideBySide, side_by_side
@@ -46,17 +46,23 @@ PRUNED: tuple[tuple[Method, float], ...] = (
 
 @dataclass(frozen=True)
 class Effort:
-    """Epochs of what is trained here."""
+    """Epochs of what is trained here; `fine_tuned`: as many as the student had."""
 
     pruning: int = 2
     qat: int = 2
+    fine_tuned: int | None = None
 
 
 def book(material: Material, kept: Kept, effort: Effort) -> Iterator[Line | Stands]:
     """The rows, in the book's order."""
     student, data = material.student, material.dataset.folder
+    if not isinstance(material.asked, dict) or "dimensions" in material.asked:
+        raise ArtifactError(
+            "the release is a bag of token vectors: expected a student with layers, for most rows are made from one. Name "
+            "another package by --package."
+        )
     asked = DistillConfig.model_validate(material.asked)
-    plain = asked.model_copy(update={"alpha": 1.0, "beta": 0.0})
+    plain = asked.model_copy(update={"alpha": 1.0, "beta": 0.0, "epochs": effort.fine_tuned or asked.epochs})
     sources = Sources(material.teacher.folder, material.outputs.folder, material.tokenizer.folder, data)
     share = material.expected_share
     yield Stands("teacher", "PyTorch", "MiniLM fine-tuned", material.teacher)
@@ -132,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
         store = Store(get_settings())
         material = find_release(store, asked.package)
         kept = Kept(store.settings.work / "bench", lambda name: print(f"making {name}", file=sys.stderr))
-        lines = book(material, kept, Effort(1, 1) if asked.quick else Effort())
+        lines = book(material, kept, Effort(1, 1, 1) if asked.quick else Effort())
         rows, _ = make_rows(store, material, kept, lines)
         found = measure(rows, material, asked.quick)
     except StillhouseError as error:

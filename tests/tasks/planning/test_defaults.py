@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config import EndToEndConfig, apply_plan, given_sizes
+from flows.config import EndToEndConfig, apply_plan, choice_of, given_sizes, with_choice
 from infra.artifact import Pending
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.planning.defaults import GivenSizes, max_length, plan_sizes
@@ -45,6 +45,23 @@ def test_sizes_that_were_left_out_are_filled() -> None:
     assert sized.distill.layers == plan.student_layers
     assert sized.distill.augment.copies == plan.augmented_copies
     assert sized.tokenizer.vocabulary_size == plan.vocabulary_size
+
+
+def test_a_bag_cuts_texts_where_the_teacher_does_unless_it_is_told() -> None:
+    long = plan_sizes(info(1000, words_p50=120, words_p99=400))
+    assert apply_plan(EndToEndConfig(extract=OWN_TABLE), long).bag.max_length == long.max_length == 256
+    asked = EndToEndConfig(extract=OWN_TABLE, bag={"max_length": 32})
+    assert apply_plan(asked, long).bag.max_length == 32
+
+
+def test_the_first_student_of_a_search_is_the_one_that_end_to_end_makes() -> None:
+    plan = plan_sizes(info(7_575))
+    for asked in ({}, {"layers": 0}):
+        sized = apply_plan(
+            EndToEndConfig(extract=OWN_TABLE, distill={"alpha": 0.4, **asked}, bag={"epochs": 3}), plan
+        )
+        made = with_choice(sized, choice_of(sized))
+        assert (made.bag if asked else made.distill) == (sized.bag if asked else sized.distill)
 
 
 def test_what_is_given_is_in_the_plan_and_in_its_time() -> None:
