@@ -80,8 +80,7 @@ def _write(folder: Path, installed: Sequence[Installed]) -> None:
     contents: dict[str, _Content] = {}
     _write_rows(folder / "files.parquet", FILES, _file_rows(installed, contents))
     _write_rows(folder / "contents.parquet", CONTENTS, _content_rows(contents))
-    licenses = ({"repo_name": one.name, "license": one.license} for one in installed)
-    _write_rows(folder / "licenses.parquet", LICENSES, licenses)
+    _write_rows(folder / "licenses.parquet", LICENSES, _license_rows(installed))
     (folder / "attribution.json").write_text(json.dumps(ATTRIBUTION, indent=2) + "\n", encoding="utf-8")
 
 
@@ -149,6 +148,11 @@ def _content_rows(contents: dict[str, _Content]) -> Iterator[dict[str, object]]:
         text = content.place.read_bytes().decode("utf-8") if kept else None
         yield {"id": identity, "size": content.size, "content": text, "binary": content.binary,
                "copies": content.copies}  # fmt: skip
+
+
+def _license_rows(installed: Sequence[Installed]) -> Iterator[dict[str, object]]:
+    for one in installed:
+        yield {"repo_name": one.name, "license": one.license}
 
 
 def _write_rows(path: Path, schema: pa.Schema, rows: Iterator[dict[str, object]]) -> None:

@@ -42,7 +42,9 @@ def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[
         rows = _redacted(rows, config, ledger)
     shares = {"validation": config.validation_share, "test": config.test_share}
     made = [split for split in SPLITS if shares.get(split, 1.0) > 0]
-    split = split_by_repository(rows["repo_name"].to_pylist(), *shares.values(), config.seed)
+    split = split_by_repository(
+        rows["repo_name"].to_pylist(), config.validation_share, config.test_share, config.seed
+    )
     reason = f"{', '.join(made)} of whole repositories, seed {config.seed}"
     rows = ledger.change(rows, replace(rows, "split", pa.array(split, pa.string())), "split", "split", reason)
     info = describe(rows, made)

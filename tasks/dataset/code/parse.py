@@ -17,10 +17,12 @@ def parses(texts: Iterable[str], seconds: int) -> Iterator[bool]:
             child = child if child is not None else _start(seconds)
             answer = _ask(child, text.encode("utf-8"))
             if not answer:
-                child = _end(child)
+                _end(child)
+                child = None
             yield answer == PARSES
     finally:
-        _end(child)
+        if child is not None:
+            _end(child)
 
 
 def _start(seconds: int) -> subprocess.Popen[bytes]:
@@ -40,9 +42,6 @@ def _ask(child: subprocess.Popen[bytes], text: bytes) -> bytes:
     return child.stdout.read(1)
 
 
-def _end(child: subprocess.Popen[bytes] | None) -> None:
-    if child is None:
-        return
+def _end(child: subprocess.Popen[bytes]) -> None:
     child.kill()
-    with child:  # Closes the pipes and waits; what is left in the buffer of a dead child is of no use.
-        child.stdin = None
+    child.communicate()  # Waits, and closes the pipes.
