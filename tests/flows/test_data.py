@@ -33,7 +33,12 @@ def ran(report: Path, *arguments: str) -> DataSummary:
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     site = tmp_path / "site"
-    for name, files, license in (("one", 6, "MIT"), ("two", 2, "Apache-2.0"), ("three", 2, "ISC"), ("four", 2, "GPL-3.0-only")):
+    for name, files, license in (
+        ("one", 6, "MIT"),
+        ("two", 2, "Apache-2.0"),
+        ("three", 2, "ISC"),
+        ("four", 2, "GPL-3.0-only"),
+    ):
         install(site, name, {f"{name}/{i}.py": source(f"{name}{i}") for i in range(files)}, license=license)
     install(site, "five", {"five/bad.py": "print 'two'\n" * 90, "five/copy.py": source("one0")})
     return build_tables(tmp_path / "warehouse", installed_distributions([str(site)]))
@@ -43,10 +48,19 @@ def tables(tmp_path: Path) -> Path:
 def test_code_is_published_once_and_the_same_in_any_home(
     tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("--config", str(RECIPE), "--extract.table", str(tables), "--extract.parameters.sample_percent", "100")
+    asked = (
+        "--config",
+        str(RECIPE),
+        "--extract.table",
+        str(tables),
+        "--extract.parameters.sample_percent",
+        "100",
+    )
     first = ran(tmp_path / "first.json", *asked)
     printed = " ".join(capfd.readouterr().out.split())
-    assert (first.rows_in, first.rows_out) == (11, 10), "the GPL is not allowed, and one content is in two places"
+    assert (first.rows_in, first.rows_out) == (11, 10), (
+        "the GPL is not allowed, and one content is in two places"
+    )
     assert "unparsable 11 10 1 -" in printed
     assert "rows 11 in, 10 out: train" in printed and first.dataset.path in printed
     assert [(stage.name, stage.state, stage.rows) for stage in first.stages] == [

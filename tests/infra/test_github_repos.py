@@ -24,14 +24,21 @@ Row = dict[str, object]
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
-    install(folder, "alpha", {"alpha/a.py": "x = 1\n", "alpha/b.py": "y = 2\n", "alpha/logo.png": b"\x89PNG\0"})
-    install(folder, "Beta", {"beta/a.py": "x = 1\n", "beta/data.txt": "z" * (LARGEST + 1)}, license="BSD-3-Clause")
+    install(
+        folder, "alpha", {"alpha/a.py": "x = 1\n", "alpha/b.py": "y = 2\n", "alpha/logo.png": b"\x89PNG\0"}
+    )
+    install(
+        folder, "Beta", {"beta/a.py": "x = 1\n", "beta/data.txt": "z" * (LARGEST + 1)}, license="BSD-3-Clause"
+    )
     return folder
 
 
 def tables(site: Path, root: Path) -> dict[str, list[Row]]:
     folder = build_tables(root, installed_distributions([str(site)]))
-    return {name: pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("files", "contents", "licenses")}
+    return {
+        name: pq.read_table(folder / f"{name}.parquet").to_pylist()
+        for name in ("files", "contents", "licenses")
+    }
 
 
 def blob(content: bytes) -> str:
@@ -71,14 +78,18 @@ def test_tables_are_made_once_and_the_same_anywhere(site: Path, tmp_path: Path) 
     other = build_tables(tmp_path / "two", installed)
     for name in ("files", "contents", "licenses"):
         assert (first / f"{name}.parquet").read_bytes() == (other / f"{name}.parquet").read_bytes()
-    assert [path.name for path in first.parent.iterdir() if path.is_dir()] == [first.name], "nothing partial is left"
+    assert [path.name for path in first.parent.iterdir() if path.is_dir()] == [first.name], (
+        "nothing partial is left"
+    )
 
 
 @pytest.mark.parametrize("change", ["content", "version", "license", "another"])
 def test_another_set_of_distributions_has_another_digest(site: Path, tmp_path: Path, change: str) -> None:
     before = installed_digest(installed_distributions([str(site)]))
     other = tmp_path / "other"
-    install(other, "alpha", {"alpha/a.py": "x = 1\n", "alpha/b.py": "y = 2\n", "alpha/logo.png": b"\x89PNG\0"})
+    install(
+        other, "alpha", {"alpha/a.py": "x = 1\n", "alpha/b.py": "y = 2\n", "alpha/logo.png": b"\x89PNG\0"}
+    )
     beta = {"beta/a.py": "x = 1\n", "beta/data.txt": "z" * (LARGEST + 1)}
     version, license = "1.0", "BSD-3-Clause"
     if change == "content":
@@ -133,7 +144,10 @@ def test_text_that_is_not_utf8_is_binary(tmp_path: Path) -> None:
     long = "é" * (LARGEST // 2)  # A piece of it ends within a character.
     install(tmp_path / "site", "codes", {"latin.py": "é".encode("latin-1"), "long.txt": f"a{long}"})
     made = tables(tmp_path / "site", tmp_path)
-    assert sorted((row["size"], row["binary"]) for row in made["contents"]) == [(1, True), (LARGEST + 1, False)]
+    assert sorted((row["size"], row["binary"]) for row in made["contents"]) == [
+        (1, True),
+        (LARGEST + 1, False),
+    ]
 
 
 def test_the_public_names_are_found_in_a_query(site: Path, tmp_path: Path) -> None:
@@ -158,7 +172,9 @@ def test_the_public_names_are_found_in_a_query(site: Path, tmp_path: Path) -> No
 def test_other_queries_name_no_public_data(tmp_path: Path) -> None:
     assert public_data("SELECT text FROM `project.data_set.files`", tmp_path, []) is None
     assert public_data("SELEC text FROM", tmp_path, []) is None
-    with pytest.raises(ConfigError, match=r"bigquery-public-data\.samples.*only has bigquery-public-data\.github_repos"):
+    with pytest.raises(
+        ConfigError, match=r"bigquery-public-data\.samples.*only has bigquery-public-data\.github_repos"
+    ):
         public_data("SELECT * FROM `bigquery-public-data.samples.shakespeare`", tmp_path, [])
 
 

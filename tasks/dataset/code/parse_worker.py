@@ -19,7 +19,9 @@ def main(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")  # SyntaxWarning: an invalid escape in somebody's string.
     while head := sys.stdin.buffer.read(4):
-        text = sys.stdin.buffer.read(int.from_bytes(head, "big")).decode("utf-8-sig")  # a byte order mark is no syntax
+        text = sys.stdin.buffer.read(int.from_bytes(head, "big")).decode(
+            "utf-8-sig"
+        )  # a byte order mark is no syntax
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             ast.parse(text)
