@@ -13,9 +13,9 @@ class ExtractConfig(BaseModel):
 
     query: Path | None = Field(
         None,
-        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name. Its "
-        "result needs a text and a label, and may have `split`, `group`, `weight` (how much commoner such a "
-        "row is in real traffic) and `row`",
+        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name, and "
+        "`bigquery-public-data.github_repos` is there without one. Its result needs a text and a label, and may have "
+        "`split`, `group`, `weight` (how much commoner such a row is in real traffic) and `row`",
         json_schema_extra={"key": "content"},
     )
     table: tuple[Path, ...] = Field(
