@@ -1,4 +1,4 @@
-"""What is asked of `end_to_end`: one section a stage.
+"""What is asked of the flows: one section a stage.
 
 Presets and recipes are layers of the same fields, in flows/recipes.
 """
@@ -15,7 +15,7 @@ from tasks.base_model.config import BaseModelConfig
 from tasks.baseline.config import BaselineConfig
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 from tasks.compress.config import CompressConfig
-from tasks.dataset.config import CurateConfig, PublishDatasetConfig
+from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import DistillConfig
@@ -70,14 +70,40 @@ class EndToEndConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _recipe_below(cls, given: Any) -> Any:
+        given = _with_default_recipe(given)
+        if isinstance(given, dict) and (given.get("extract") or {}).get("kind") == "code":
+            raise ValueError(
+                "files of code have no labels: expected texts with labels. `python -m flows.data` makes a corpus of them"
+            )
+        return given
+
+
+class DataFlowConfig(BaseModel):
+    """From SQL, or from your own table, to a published data set: texts with labels, or files of code (extract.kind).
+
+    Without a query and a table it is the recipe of an assistant's intents, CLINC150 (flows/recipes/clinc150.yaml).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
+    dataset: CurateConfig = Field(
+        CurateConfig(), description="texts with labels: which are kept, and how they are split"
+    )
+    code: CurateCodeConfig = Field(
+        CurateCodeConfig(), description="files of code: which are kept, and how they are split"
+    )
+    publish: PublishDatasetConfig = Field(PublishDatasetConfig(), description="the data set on the Hub")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe_below(cls, given: Any) -> Any:
+        """A recipe of a flow that goes on to a model is taken as far as this flow goes."""
+        given = _with_default_recipe(given)
         if not isinstance(given, dict):
             return given
-        given = {name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-                 for name, value in given.items()}  # fmt: skip
-        extract = given.get("extract") or {}
-        if extract.get("query") or extract.get("table"):
-            return given
-        return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), given])
+        beyond = set(CompressFlowConfig.model_fields) - set(cls.model_fields)
+        return {name: value for name, value in given.items() if name not in beyond}
 
 
 class CompressFlowConfig(EndToEndConfig):
@@ -86,6 +112,18 @@ class CompressFlowConfig(EndToEndConfig):
     search: SearchConfig = Field(SearchConfig(), description="students that are tried")
     budget: BudgetConfig = Field(BudgetConfig(), description="what the model may cost")
     timing: TimingConfig = Field(TimingConfig(), description="how the latency of a trial is taken")
+
+
+def _with_default_recipe(given: Any) -> Any:
+    """The default recipe below what is given, where that names neither a query nor a table."""
+    if not isinstance(given, dict):
+        return given
+    given = {name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+             for name, value in given.items()}  # fmt: skip
+    extract = given.get("extract") or {}
+    if extract.get("query") or extract.get("table"):
+        return given
+    return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), given])
 
 
 def choice_of(config: EndToEndConfig) -> Choice:

@@ -43,7 +43,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FlowCommand(Generic[Config, Record, Result]):
-    """A flow as a command. `summary` makes what `--report` writes, and the exit code, from what the flow returns."""
+    """A flow as a command. `summary` makes what `--report` writes, and the exit code, from what the flow returns.
+
+    `exit_codes` says in `--help` what these mean.
+    """
 
     name: str
     description: str
@@ -52,6 +55,7 @@ class FlowCommand(Generic[Config, Record, Result]):
     summary: Callable[[Record], Result]
     exit_code: Callable[[Result], int]
     presets: Path
+    exit_codes: str = "0 pass, 2 wrong input, 3 fail, 4 needs more rows"
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the flow as asked; returns the exit code. A user's mistake is one message, never a stack trace."""
@@ -124,7 +128,7 @@ class FlowCommand(Generic[Config, Record, Result]):
                 f"--preset NAME: fields that ship with the flow ({names}). "
                 "--dry-run: what would be computed, and which field or input is why. "
                 "--report FILE.json: the result as JSON. --verify full: read every byte of each cached artifact. "
-                "Exit codes: 0 pass, 2 wrong input, 3 fail, 4 needs more rows."
+                f"Exit codes: {self.exit_codes}."
             ),
             allow_abbrev=False,
         )

@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         return self.home / "hub"
 
     @property
+    def warehouse_folder(self) -> Path:
+        """Public data sets of the embedded warehouse, made once."""
+        return self.home / "warehouse"
+
+    @property
     def reports(self) -> Path:
         """HTML reports, one a run."""
         return self.home / "reports"

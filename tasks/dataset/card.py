@@ -104,14 +104,13 @@ def card_data(facts: CardFacts) -> DatasetCardData:
         {"name": split, "num_bytes": facts.split_bytes[split], "num_examples": count}
         for split, count in rows.items()
     ]
-    total = sum(rows.values())
     return DatasetCardData(
         language=list(facts.config.language),
         license=facts.license,
         pretty_name=facts.config.title,
         tags=["stillhouse", *facts.config.tags],
         task_categories=["text-classification"],
-        size_categories=[next((name for limit, name in SIZES if total < limit), LARGEST)],
+        size_categories=[hub_size(sum(rows.values()))],
         configs=[
             {
                 "config_name": "default",
@@ -133,14 +132,27 @@ def card_data(facts: CardFacts) -> DatasetCardData:
 
 def write_card(facts: CardFacts, path: Path) -> None:
     """Write the card; the same facts give the same bytes."""
+    render_card(TEMPLATES / TEMPLATE, facts, facts.origin.sql, card_data(facts), path)
+
+
+def render_card(template: Path, facts: object, sql: str, data: DatasetCardData, path: Path) -> None:
+    """Write a card from its template (`facts`, and `fence` for the code block of `sql`) under its YAML block."""
     # Markdown is not HTML: autoescape would spoil it. What comes from data goes through the `cell` filter.
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(template.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["cell"] = cell
-    text = environment.get_template(TEMPLATE).render(facts=facts, fence=_fence(facts.origin.sql))
-    card = DatasetCard(f"---\n{card_data(facts).to_yaml()}\n---\n\n{text}", ignore_metadata_errors=False)
+    text = environment.get_template(template.name).render(facts=facts, fence=_fence(sql))
+    card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{text}", ignore_metadata_errors=False)
     path.write_text(str(card), encoding="utf-8")
+
+
+def hub_size(rows: int) -> str:
+    """The Hub's name for a number of rows."""
+    return next((name for limit, name in SIZES if rows < limit), LARGEST)
 
 
 def cell(text: object) -> str:

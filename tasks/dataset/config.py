@@ -69,6 +69,47 @@ class CurateConfig(BaseModel):
         return self
 
 
+class CurateCodeConfig(BaseModel):
+    """Which files of code are kept, what is changed in them, and how they are split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parse_seconds: int = Field(10, ge=1, description="most CPU seconds for the syntax of one file")
+    generated_lines: int = Field(
+        10, ge=1, description="first lines that are searched for what tools write (`DO NOT EDIT`)"
+    )
+    max_line_characters: int = Field(1_000, ge=1, description="longest line of a file kept, in characters")
+    max_mean_line_characters: float = Field(
+        100, gt=0, description="longest mean line of a file kept, in characters"
+    )
+    min_word_share: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="smallest share of letters, digits and _ in a file kept, blanks left out",
+    )
+    max_number_share: float = Field(
+        0.3, ge=0, le=1, description="largest share of numbers and hexadecimal digits in a file kept"
+    )
+    redact: bool = Field(True, description="replace secrets and e-mail addresses by <SECRET> and <EMAIL>")
+    near_duplicate_threshold: float | None = Field(
+        0.85,
+        ge=0.5,
+        le=1,
+        description="Jaccard similarity of the sets of words from which two files are one, in whatever repositories; "
+        "null keeps both",
+    )
+    validation_share: float = Field(
+        0.05,
+        ge=0,
+        le=0.4,
+        description="share of files for validation, in whole repositories; 0: no such split",
+    )
+    test_share: float = Field(0.05, ge=0, le=0.4, description="the same for test")
+    rows_per_shard: int = Field(50_000, ge=1, description="most files of code in one parquet file")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the split")
+
+
 class PublishDatasetConfig(BaseModel):
     """How a data set is named, described and licensed on the Hub; all of it goes into its card."""
 

@@ -40,8 +40,9 @@ class Filter:
 
 @dataclass
 class Ledger:
-    """Steps and warnings so far."""
+    """Steps and warnings so far. `expected` says in a message what the rows should have been."""
 
+    expected: str = "texts with labels"
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -101,7 +102,7 @@ class Ledger:
         taken = [(step, step.rows_in - step.rows_out) for step in self.steps]
         said = ", then ".join(f"{step.name} took {count} ({step.reason})" for step, count in taken if count)
         return (
-            f"no row is left of {self.steps[0].rows_in}: {said}. Expected texts with labels. Look at the rows, or "
+            f"no row is left of {self.steps[0].rows_in}: {said}. Expected {self.expected}. Look at the rows, or "
             f"loosen these limits.{self.noted}"
         )
 

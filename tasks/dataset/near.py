@@ -1,11 +1,11 @@
-"""Near-same texts: MinHash and banding (rensa) propose, the exact Jaccard similarity of 5-grams decides.
+"""Near-same texts: MinHash and banding (rensa) propose, the exact Jaccard similarity of their parts decides.
 
 MinHash: A. Broder, "On the resemblance and containment of documents", 1997; banding: Leskovec, Rajaraman and
 Ullman, "Mining of Massive Datasets", section 3.4.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -23,12 +23,6 @@ CHUNK = 4096
 def grams(key: str) -> set[str]:
     """Character 5-grams; a shorter text is one gram."""
     return {key[i : i + GRAM] for i in range(max(1, len(key) - GRAM + 1))}
-
-
-@lru_cache(maxsize=4096)
-def _candidate(key: str) -> set[str]:
-    """Grams of a text that is proposed again and again, as those of a template are."""
-    return grams(key)
 
 
 def jaccard(left: set[str], right: set[str]) -> float:
@@ -51,10 +45,10 @@ def banding(threshold: float) -> tuple[int, int]:
 
 
 class Signed(NamedTuple):
-    """A text ready to be looked up: its comparison key, that key's grams and their MinHash."""
+    """A text ready to be looked up: its comparison key, that key's parts and their MinHash."""
 
     key: str
-    grams: set[str]
+    parts: set[str]
     minhash: RMinHash
 
 
@@ -64,22 +58,30 @@ class NearIndex:
     Equal keys are always found. Near-same ones are too, but for one pair in a million, as long as a text is
     like fewer than `CROWD` others: of a million rows of one template only the first `CROWD` are compared
     with the rest, so that they cost a million steps and not their square.
+
+    `parts` gives what is compared of a key: its 5-grams unless told otherwise. The parts of `chunk` keys are in
+    memory at a time.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(
+        self, threshold: float, parts: Callable[[str], set[str]] = grams, chunk: int = CHUNK
+    ) -> None:
         self.threshold = threshold
+        self.parts, self.chunk = parts, chunk
+        # A text that is proposed again and again, as those of a template are, is taken apart once.
+        self.candidate = lru_cache(maxsize=chunk)(parts)
         bands, width = banding(threshold)
         self.hashes = bands * width
         self.index = RMinHashLSH(threshold=threshold, num_perm=self.hashes, num_bands=bands)
-        # Grams of a million texts would fill the memory: keys are kept, and a candidate's grams made anew.
+        # Parts of a million texts would fill the memory: keys are kept, and a candidate's parts made anew.
         self.keys: dict[int, str] = {}
         self.numbers: dict[str, list[int]] = {}
 
     def sign(self, keys: Iterable[str]) -> Iterator[Signed]:
         """Comparison keys made ready, a few thousand at a time."""
         rest = iter(keys)
-        while chunk := list(islice(rest, CHUNK)):
-            sets = [grams(key) for key in chunk]
+        while chunk := list(islice(rest, self.chunk)):
+            sets = [self.parts(key) for key in chunk]
             yield from map(Signed, chunk, sets, RMinHash.from_token_sets(sets, self.hashes, SEED))
 
     def add(self, number: int, text: Signed) -> None:
@@ -95,5 +97,5 @@ class NearIndex:
         yield from self.numbers.get(text.key, ())
         for number in sorted(self.index.query(text.minhash)):
             key = self.keys[number]
-            if key != text.key and jaccard(text.grams, _candidate(key)) >= self.threshold:
+            if key != text.key and jaccard(text.parts, self.candidate(key)) >= self.threshold:
                 yield from self.numbers[key]

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 from tasks.dataset.card import CardFacts, measure, read_origin, write_card
+from tasks.dataset.code.corpus import is_corpus
+from tasks.dataset.code.publish import assemble_corpus
 from tasks.dataset.config import PublishDatasetConfig
 from tasks.dataset.report import read_curation
 from tasks.labelled_text.dataset import load_info, split_files
@@ -17,6 +19,8 @@ def assemble(config: PublishDatasetConfig, dataset: Path, extract: Path, output:
 
     Raises ArtifactError when `dataset` is no curated data set or `extract` no extract.
     """
+    if is_corpus(dataset):
+        return assemble_corpus(config, dataset, extract, output)
     info = load_info(dataset)
     split_bytes, download_bytes = measure(dataset, info)
     facts = CardFacts(config, info, read_curation(dataset), read_origin(extract), split_bytes, download_bytes)

@@ -7,7 +7,7 @@ from infra.artifact import DatasetRef
 from infra.fingerprint import canonical
 from infra.hub import open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
-from tasks.dataset.config import CurateConfig, PublishDatasetConfig
+from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
 from tasks.results.values import PublishedDataset
 
 
@@ -17,6 +17,14 @@ def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     from tasks.dataset.curate import curate_rows
 
     return curate_rows(config, run.path(rows), run.output_dir)
+
+
+@stage(version=1, output=DatasetRef)
+def curate_code(run: StageRun, config: CurateCodeConfig, rows: DatasetRef) -> Metrics:
+    """Judge, deduplicate, redact and split files of code; `curation.json` says what each step did."""
+    from tasks.dataset.code.curate import curate_files
+
+    return curate_files(config, run.path(rows), run.output_dir)
 
 
 @action(version=1)

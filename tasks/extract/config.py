@@ -7,15 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ExtractConfig(BaseModel):
-    """Rows with a text and a label: from your own table, or from a SQL query over tables."""
+    """Rows with a text and a label, or files of code: from your own table, or from a SQL query over tables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: Path | None = Field(
         None,
-        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name. Its "
-        "result needs a text and a label, and may have `split`, `group`, `weight` (how much commoner such a "
-        "row is in real traffic) and `row`",
+        description="file with one SELECT in BigQuery's dialect; each file of `table` is a table by its name, and "
+        "`bigquery-public-data.github_repos` is there without one. Its result needs a text and a label, and may have "
+        "`split`, `group`, `weight` (how much commoner such a row is in real traffic) and `row`",
         json_schema_extra={"key": "content"},
     )
     table: tuple[Path, ...] = Field(
@@ -52,5 +52,11 @@ class ExtractConfig(BaseModel):
         ge=1,
         description="cap in bytes on what is read: above it nothing is run",
         json_schema_extra={"key": "ignore"},  # Whether it may run, not what it gives.
+    )
+    kind: Literal["labelled", "code"] = Field(
+        "labelled",
+        description="labelled: texts with labels; code: files of source code, for which the query gives `text`, `repo_name`, "
+        "`path` and `license`",
+        json_schema_extra={"key": "unless_default"},
     )
     dialect: Literal["bigquery"] = Field("bigquery", description="dialect of the query")

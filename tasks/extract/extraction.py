@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from infra.errors import DataError
+from infra.errors import ConfigError, DataError
+from tasks.extract.code_rows import CODE_COLUMNS, code_rows
 from tasks.extract.columns import refuse_repeated
 from tasks.extract.config import ExtractConfig
 from tasks.extract.own_table import open_own_table
@@ -34,6 +35,11 @@ def extract_own_table(config: ExtractConfig, sources: SourceTables, output: Path
 
     Raises ConfigError, DataError or CostCapError for a table that cannot be used (`own_table`, `columns`, `rows`).
     """
+    if config.kind == "code":
+        raise ConfigError(
+            "extract.kind is code and there is no query: expected one that gives text, repo_name, path and license. Give "
+            "--extract.query FILE.sql."
+        )
     table = open_own_table(config, sources)
     rows = write_rows(table.batches(), output, None)
     record = ExtractRecord(
@@ -64,16 +70,23 @@ def extract_query(
     one column is named as text and as label.
     """
     first = next(result.batches, None)
-    empty = (
-        f"{asked.name} gives no rows. Expected rows with a text and a label. Look at its WHERE, JOIN and "
-        "parameters."
+    wanted = (
+        "files with text, repo_name, path and license"
+        if config.kind == "code"
+        else "rows with a text and a label"
     )
+    empty = f"{asked.name} gives no rows. Expected {wanted}. Look at its WHERE, JOIN and parameters."
     if first is None:
         raise DataError(empty)
     name = f"the result of {asked.name}"
     refuse_repeated(first.schema.names, name)
-    columns = result_columns(config, first.schema.names)
-    standard = standard_rows(chain([first], result.batches), columns, name)
+    batches = chain([first], result.batches)
+    if config.kind == "code":
+        columns = dict(zip(CODE_COLUMNS, CODE_COLUMNS, strict=True))
+        standard = code_rows(batches, name)
+    else:
+        chosen = result_columns(config, first.schema.names)
+        columns, standard = chosen.named(), standard_rows(batches, chosen, name)
     rows = write_rows(standard, output, result.rows)
     read_tables = tuple(
         table
@@ -86,7 +99,7 @@ def extract_query(
         sql_executed=result.sql_executed,
         dialect=config.dialect,
         parameters=dict(asked.parameters),
-        columns=columns.named(),
+        columns=columns,
         rows=rows,
         bytes=result.bytes,
         sources=read_tables,

@@ -5,11 +5,11 @@ Domain imports are inside the functions: a cached run never pays for DuckDB and 
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 
-from infra.artifact import DatasetRef, SourceRef
+from infra.artifact import DatasetRef, Pending, SourceRef
 from infra.errors import ConfigError, DataError
 from infra.run import current_run
 from infra.settings import get_settings
@@ -29,10 +29,28 @@ def pin_sources(run: ActionRun, config: ExtractConfig) -> SourceRef:
     from tasks.extract.source import pin
 
     if not config.table:
+        return _public_tables(run, config)
+    sources = pin(config.table)
+    return SourceRef(uri=sources.uri, digest=sources.digest)
+
+
+def _public_tables(run: ActionRun, config: ExtractConfig) -> SourceRef:
+    """The public data set that the query names. It is made the first time, which a dry run leaves undone and says."""
+    from infra.warehouse.public_data import public_data
+    from tasks.extract.query import load_query
+    from tasks.extract.source import pin
+
+    asked = load_query(config.query, config.parameters) if config.query else None
+    found = public_data(asked.sql, run.settings.warehouse_folder) if asked else None
+    if found is None:
         raise ConfigError(
             "no table was given: expected files with rows. Give --extract.table FILE, and --extract.query for SQL."
         )
-    sources = pin(config.table)
+    if not found.made:
+        run.flow.say(f"  {'would make' if run.flow.options.dry_run else 'making'} {found.describe()}")
+        if run.flow.options.dry_run:
+            return cast(SourceRef, Pending(name=run.name, kind="action"))
+    sources = pin((found.folder(),))
     return SourceRef(uri=sources.uri, digest=sources.digest)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
-from infra.artifact import ArtifactRef
+from infra.artifact import ArtifactRef, DatasetRef
 from infra.environment import running_services
 from infra.history import read_history
 from infra.record import InputRecord, hardware
@@ -18,11 +18,19 @@ from infra.run import FlowRun
 from infra.showcase import show_in_prefect
 from infra.stage import ActionRun, action
 from infra.store import write_atomically
+from tasks.report.data_summary import DataRecord, DataStage, DataSummary, FilterSummary
 from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
 from tasks.report.summary import RunSummary, StageSummary
 from tasks.results.comparison import compare
 from tasks.results.pictures import find_plots
-from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, ReleaseRecord, read_report
+from tasks.results.values import (
+    BenchmarkReport,
+    EvaluationReport,
+    GateVerdict,
+    PublishedDataset,
+    ReleaseRecord,
+    read_report,
+)
 
 SUMMARY, PAGE = "summary.json", "report.html"
 SOURCES = {"SourceRef": "tables", "CheckpointRef": "base model"}
@@ -76,6 +84,56 @@ def report_run(
 def read_summary(record: ReleaseRecord) -> RunSummary:
     """The JSON of the run that made a record."""
     return RunSummary.model_validate_json(Path(str(record.summary)).read_bytes())
+
+
+@action()
+def report_data(
+    run: ActionRun, published: PublishedDataset, rows: DatasetRef, dataset: DatasetRef
+) -> DataRecord:
+    """Write the JSON of a run that ends in a data set, print what each filter took, and say where the data set lies."""
+    from rich.console import Console
+
+    from tasks.report.data_table import print_data_summary
+
+    curation = read_view(run.path(dataset) / "curation.json", CurationView)
+    sizes = {
+        rows.digest: _size(run, rows, curation.rows_in),
+        dataset.digest: _size(run, dataset, curation.rows_out),
+    }
+    summary = DataSummary(
+        flow=run.flow.name,
+        dataset=published,
+        rows_in=curation.rows_in,
+        rows_out=curation.rows_out,
+        splits=curation.splits,
+        filters=tuple(FilterSummary(**step.model_dump(exclude={"examples"})) for step in curation.steps),
+        warnings=curation.warnings,
+        stages=tuple(
+            DataStage(**outcome.model_dump(), **sizes[outcome.digest]) for outcome in run.flow.outcomes
+        ),
+        seconds=round(run.flow.seconds, 3),
+        machine=hardware(),
+        mlflow_run_id=run.flow.mlflow_run_id,
+    )
+    path = run.settings.reports / (run.flow.flow_run_id or "local") / SUMMARY
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, summary.model_dump_json(indent=2) + "\n")
+    run.tracker.log_file(run.flow.mlflow_run_id, path)
+    run.tracker.log(
+        run.flow.mlflow_run_id, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)]
+    )
+    print_data_summary(summary, Console(highlight=False), tuple(_places(run.flow).items()))
+    return DataRecord(dataset=published, summary=str(path))
+
+
+def read_data_summary(record: DataRecord) -> DataSummary:
+    """The JSON of the run that made a record."""
+    return DataSummary.model_validate_json(Path(record.summary).read_bytes())
+
+
+def _size(run: ActionRun, ref: DatasetRef, rows: int) -> dict[str, int]:
+    record = run.record(ref)
+    return {"rows": rows, "bytes": sum(file.size for file in record.files.values()) if record else 0}
 
 
 def _summary(

@@ -56,12 +56,14 @@ def test_a_parameter_is_never_part_of_the_text(warehouse: DuckDBWarehouse) -> No
 
 
 def test_farm_fingerprint_is_bigquerys(warehouse: DuckDBWarehouse) -> None:
-    # The value in BigQuery's reference for the row (1, "foo", true).
-    sql = (
-        "SELECT FARM_FINGERPRINT(CONCAT('1', 'foo', 'true')) AS f, FARM_FINGERPRINT(intent) AS n FROM "
-        "queries WHERE id = 4"
-    )
-    assert rows(warehouse, asked(sql)) == [{"f": -1541654101129638711, "n": None}]
+    # The table in BigQuery's reference: rows (1, "foo", true), (2, "apple", false) and (3, "", true).
+    sql = "SELECT FARM_FINGERPRINT(CONCAT(@x, @y, @z)) AS f, FARM_FINGERPRINT(intent) AS n FROM queries WHERE id = 4"
+    for x, y, z, value in (
+        ("1", "foo", "true", -1541654101129638711),
+        ("2", "apple", "false", 2794438866806483259),
+        ("3", "", "true", -4880158226897771312),
+    ):
+        assert rows(warehouse, asked(sql, x=x, y=y, z=z)) == [{"f": value, "n": None}]
 
 
 @pytest.mark.parametrize(

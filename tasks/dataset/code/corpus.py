@@ -1,0 +1,71 @@
+"""A curated corpus of code as every stage reads it: `corpus.json`, and files of text in splits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.errors import ArtifactError
+from tasks.dataset.code.rows import TEXT_COLUMNS
+
+CORPUS_FILE = "corpus.json"
+ROW_GROUP = 1_000
+
+
+class CorpusInfo(BaseModel):
+    """`corpus.json` beside the parquet files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: dict[str, int] = Field(description="files in each split")
+    bytes: dict[str, int] = Field(description="bytes of text (UTF-8) in each split")
+    repositories: dict[str, int] = Field(description="repositories in each split; none is in two")
+    licenses: dict[str, int] = Field(description="files under each licence, the commonest first")
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a curated data set is a corpus of code."""
+    return (folder / CORPUS_FILE).is_file()
+
+
+def load_corpus(folder: Path) -> CorpusInfo:
+    """Read `corpus.json`; raises ArtifactError when the folder is no curated corpus."""
+    if not is_corpus(folder):
+        raise ArtifactError(
+            f"{folder} has no {CORPUS_FILE}: expected a corpus of code. Run curate_code again."
+        )
+    return CorpusInfo.model_validate_json((folder / CORPUS_FILE).read_bytes())
+
+
+def describe(rows: pa.Table, splits: Sequence[str]) -> CorpusInfo:
+    """Files, bytes and repositories of each split, and licences."""
+    parts = {split: rows.filter(pc.equal(rows["split"], split)) for split in splits}
+    counted = pc.value_counts(rows["license"]).to_pylist()
+    return CorpusInfo(
+        rows={split: part.num_rows for split, part in parts.items()},
+        bytes={
+            split: int(pc.sum(pc.binary_length(part["text"])).as_py() or 0) for split, part in parts.items()
+        },
+        repositories={split: len(pc.unique(part["repo_name"])) for split, part in parts.items()},
+        licenses={
+            item["values"]: item["counts"]
+            for item in sorted(counted, key=lambda item: (-item["counts"], item["values"]))
+        },
+    )
+
+
+def write_corpus(rows: pa.Table, info: CorpusInfo, output: Path, rows_per_shard: int) -> None:
+    """Write `corpus.json` and, in the rows' order, `data/{split}-00000-of-0000N.parquet`."""
+    data = output / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for split in info.rows:
+        part = rows.filter(pc.equal(rows["split"], split)).select(list(TEXT_COLUMNS))
+        shards = -(-part.num_rows // rows_per_shard)
+        for shard in range(shards):
+            path = data / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
+            piece = part.slice(shard * rows_per_shard, rows_per_shard)
+            pq.write_table(piece, path, row_group_size=ROW_GROUP, compression="zstd")
+    (output / CORPUS_FILE).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")

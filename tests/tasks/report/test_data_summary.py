@@ -1,0 +1,56 @@
+"""The JSON of `flows.data`, its schema, and what is printed."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from tasks.report.data_summary import DataStage, DataSummary, FilterSummary, schema_text
+from tasks.report.data_table import print_data_summary
+from tasks.results.values import PublishedDataset
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "data-report.schema.json"
+SUMMARY = DataSummary(
+    flow="data",
+    dataset=PublishedDataset(repo="local/code", revision="ab" * 20, path="/a/path/that is long/" + "x" * 90),
+    rows_in=1_200,
+    rows_out=1_100,
+    splits={"train": 1_000, "validation": 60, "test": 40},
+    filters=(
+        FilterSummary(name="exact_duplicates", reason="equal", rows_in=1_200, rows_out=1_100, changed=0),
+        FilterSummary(name="redact", reason="secrets", rows_in=1_100, rows_out=1_100, changed=7),
+    ),
+    warnings=("look [at] this",),
+    stages=(
+        DataStage(name="extract", state="cached", seconds=0.1, key="k", digest="d", rows=1_200, bytes=9),
+    ),
+    seconds=3.2,
+)
+
+
+def printed(width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_data_summary(SUMMARY, console, (("MLflow", "http://127.0.0.1:5000"),))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_committed_schema_is_current() -> None:
+    remedy = "run .venv/bin/python -m tasks.report.data_summary > docs/data-report.schema.json"
+    assert SCHEMA.read_text(encoding="utf-8").rstrip() == schema_text(), remedy
+
+
+def test_a_summary_survives_json() -> None:
+    assert DataSummary.model_validate_json(SUMMARY.model_dump_json()) == SUMMARY
+
+
+def test_each_step_the_splits_and_the_place_are_printed() -> None:
+    text = printed(80)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "exact duplicates 1,200 1,100 100 -" in lines
+    assert "redact 1,100 1,100 - 7" in lines
+    assert "rows 1,200 in, 1,100 out: train 1,000, validation 60, test 40" in lines
+    assert "data set local/code at abababababab" in lines
+    assert "look [at] this" in lines and "MLflow http://127.0.0.1:5000" in lines
+    assert SUMMARY.dataset.path in text, "a path is not wrapped"
+    assert "took 3 s, 1 of 1 stages cached" in lines
