@@ -89,8 +89,8 @@ class QueryJobs:
             )
             return job, False
         except Conflict:
-            job = self._clients.jobs.get_job(job_id, retry=self._retry, timeout=REQUEST_S)
-            return cast(bigquery.QueryJob, job), True
+            there = self._clients.jobs.get_job(job_id, retry=self._retry, timeout=REQUEST_S)
+            return cast(bigquery.QueryJob, there), True
 
     def _has_rows(self, job: bigquery.QueryJob) -> bool:
         try:

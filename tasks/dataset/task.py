@@ -19,7 +19,7 @@ def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     return curate_rows(config, run.path(rows), run.output_dir)
 
 
-@action(version=1)
+@action(version=2)
 def publish_dataset(
     run: ActionRun, config: PublishDatasetConfig, dataset: DatasetRef, rows: DatasetRef
 ) -> PublishedDataset:
