@@ -63,14 +63,6 @@ class BigQueryClients:
             )
         return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
-    def close(self) -> None:
-        """End the connections that were opened."""
-        opened = vars(self)
-        if "jobs" in opened:
-            self.jobs.close()
-        if "storage" in opened:
-            self.storage.transport.close()
-
 
 def credentials_for(endpoint: str | None, setting: str) -> Credentials:
     """Application default credentials; none for a server on this machine, which gets to see no real ones.
