@@ -70,11 +70,11 @@ class QueryJobs:
         attempt = 0
         while True:
             job, found = self._begun(query, f"stillhouse-{identity}-{attempt}")
-            if not found or job.error_result is None:
-                job.result(retry=self._retry, job_retry=None)
-                if not found or self._has_rows(job):
-                    return job
-            attempt += 1
+            if found and job.state == "DONE" and not self._has_rows(job):
+                attempt += 1
+                continue
+            job.result(retry=self._retry, job_retry=None)
+            return job
 
     def _begun(self, query: Query, job_id: str) -> tuple[bigquery.QueryJob, bool]:
         """The job of this id, and whether it was there before: from a run that died, or one under way elsewhere."""
@@ -93,6 +93,9 @@ class QueryJobs:
             return cast(bigquery.QueryJob, there), True
 
     def _has_rows(self, job: bigquery.QueryJob) -> bool:
+        """Whether a job that is done has something to give."""
+        if job.error_result is not None:
+            return False
         try:
             self.table(job.destination)
         except NotFound:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,6 +93,7 @@ class Tables:
     def __init__(self, files: dict[str, Path], folder: Path) -> None:
         self.files, self._folder = dict(files), folder
         self.results: dict[str, ResultTable] = {}
+        self._numbers = count()
 
     def find(self, name: str) -> ResultTable:
         """A table of either kind. Raises Refused when there is none."""
@@ -119,7 +121,7 @@ class Tables:
 
     def run(self, query: Query) -> str:
         """Keep a query's rows, a batch at a time, and give their table's name. Raises WarehouseError."""
-        name = f"anon{len(self.results)}"
+        name = f"anon{next(self._numbers)}"
         path, writer = self._folder / f"{name}.arrow", None
         for batch in self._warehouse().stream(query):
             plain = pa.RecordBatch.from_arrays(

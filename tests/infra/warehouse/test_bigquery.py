@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -132,10 +133,9 @@ def test_several_streams_are_read_where_no_order_is_asked_for(many: dict[str, Pa
 
 
 def test_rows_that_are_not_taken_leave_no_thread(many: dict[str, Path]) -> None:
-    import threading
-
     with bigquery_server(many) as fake:
         batches = connected(fake).stream(asked("SELECT id FROM many"))
+        fake.faults.slow = 0.05  # so that calls are under way when the reader goes
         next(batches)
         batches.close()  # type: ignore[attr-defined]
         assert [thread for thread in threading.enumerate() if thread.name == "bigquery-stream"] == []
