@@ -10,12 +10,11 @@ import pyarrow as pa
 from google.api_core.exceptions import PermissionDenied
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
-from sqlglot import exp
 
 from infra.errors import WarehouseError
 from infra.warehouse.batches import even
 from infra.warehouse.clients import BigQueryClients
-from infra.warehouse.dialect import check_parameters, parse_select
+from infra.warehouse.dialect import check_parameters, is_ordered, parsed_select
 from infra.warehouse.jobs import QueryJobs
 from infra.warehouse.protocol import BATCH_ROWS, Execution, Query, QueryPlan, TableInfo, check_cap
 from infra.warehouse.refusals import EXPLAINED, explain
@@ -49,14 +48,13 @@ class BigQueryWarehouse:
 
     def dry_run(self, query: Query) -> QueryPlan:
         """Bytes and price, from BigQuery itself: free. How many rows come out is not known."""
-        size = int(self._planned(query).total_bytes_processed or 0)
-        check_cap(query, size)
+        size = int(self._within_cap(query).total_bytes_processed or 0)
         return QueryPlan(rows=None, bytes=size, usd=size / TIB * self._usd_per_tib)
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Run the query, or find the job that ran it, and give its rows. A bad query is refused at the call."""
-        self.dry_run(query)
-        job = self._explained(query, lambda: self._jobs.finished(query))
+        location = self._within_cap(query).location
+        job = self._explained(query, lambda: self._jobs.finished(query, location))
         if query.key is not None:
             place = f"{job.project}:{job.location}.{job.job_id}"
             self._ran[query.key] = Execution(query.sql, place, job.total_bytes_billed)
@@ -76,9 +74,14 @@ class BigQueryWarehouse:
     def _jobs(self) -> QueryJobs:
         return QueryJobs(self._clients, self._retry)
 
+    def _within_cap(self, query: Query) -> bigquery.QueryJob:
+        planned = self._planned(query)
+        check_cap(query, int(planned.total_bytes_processed or 0))
+        return planned
+
     def _planned(self, query: Query) -> bigquery.QueryJob:
         """The dry run's answer. Raises WarehouseError for anything but one SELECT with a value for each parameter."""
-        if (tree := _parsed(query)) is not None:
+        if (tree := parsed_select(query)) is not None:
             check_parameters(query, tree)
         planned = self._explained(query, lambda: self._jobs.planned(query))
         if planned.statement_type != "SELECT":
@@ -104,7 +107,7 @@ class BigQueryWarehouse:
         """Rows by the Storage Read API, or by REST where that is asked for or a session is not permitted."""
         if self._read == "rest":
             return read_pages(self._clients.jobs, table, self._retry)
-        streams = 1 if _is_ordered(query) else STREAMS
+        streams = 1 if is_ordered(query) else STREAMS
         session = self._explained(query, lambda: self._session(table, streams))
         if session is not None:
             return session.batches()
@@ -129,20 +132,6 @@ class BigQueryWarehouse:
         except EXPLAINED as error:
             explained = explain(error, query, self.place)
         raise explained
-
-
-def _parsed(query: Query) -> exp.Query | None:
-    """The syntax tree; None for what only BigQuery itself understands. It is the one who says what is wrong, and where."""
-    try:
-        return parse_select(query)
-    except WarehouseError:
-        return None
-
-
-def _is_ordered(query: Query) -> bool:
-    """Whether the rows must stay in order. What cannot be read here is taken for ordered: slower, and never wrong."""
-    tree = _parsed(query)
-    return tree is None or tree.args.get("order") is not None
 
 
 def _described(table: bigquery.Table) -> TableInfo:

@@ -137,6 +137,20 @@ def _unsupported(node: exp.Expr) -> str | None:
     return None
 
 
+def parsed_select(query: Query) -> exp.Query | None:
+    """The syntax tree; None for what is no SELECT as sqlglot reads it, and may yet be one to BigQuery itself."""
+    try:
+        return parse_select(query)
+    except WarehouseError:
+        return None
+
+
+def is_ordered(query: Query) -> bool:
+    """Whether the rows must stay in order. What cannot be read here is taken for ordered: slower, and never wrong."""
+    tree = parsed_select(query)
+    return tree is None or tree.args.get("order") is not None
+
+
 def check_parameters(query: Query, tree: exp.Query) -> None:
     """Raise WarehouseError when a parameter has no value, or a value no parameter."""
     asked = {node.name for node in tree.find_all(exp.Parameter)}

@@ -40,15 +40,18 @@ class QueryJobs:
             query.sql, config, retry=self._retry, job_retry=None, timeout=REQUEST_S
         )
 
-    def finished(self, query: Query) -> bigquery.QueryJob:
-        """The job that has the query's rows. One that failed for no fault of the query's is run again."""
+    def finished(self, query: Query, location: str | None) -> bigquery.QueryJob:
+        """The job that has the query's rows. One that failed for no fault of the query's is run again.
+
+        `location` is where the dry run says the tables are: an id alone does not find a job.
+        """
         again = Retrying(
             retry=retry_if_exception(is_transient_job),
             wait=wait_random_exponential(multiplier=0.2, max=10),
             stop=stop_after_attempt(JOB_RUNS),
             reraise=True,
         )
-        job: bigquery.QueryJob = again(self._first_with_rows, query, self.identity(query))
+        job: bigquery.QueryJob = again(self._first_with_rows, query, self.identity(query), location)
         return job
 
     def identity(self, query: Query) -> str:
@@ -62,34 +65,37 @@ class QueryJobs:
         """What BigQuery knows of a table."""
         return self._clients.jobs.get_table(reference, retry=self._retry, timeout=REQUEST_S)
 
-    def _first_with_rows(self, query: Query, identity: str) -> bigquery.QueryJob:
+    def _first_with_rows(self, query: Query, identity: str, location: str | None) -> bigquery.QueryJob:
         """The first job of this identity that has rows to give: found, or run now.
 
         An id is used up by a job that failed, and by one whose rows are gone (BigQuery keeps them for a day).
         """
         attempt = 0
         while True:
-            job, found = self._begun(query, f"stillhouse-{identity}-{attempt}")
+            job, found = self._begun(query, f"stillhouse-{identity}-{attempt}", location)
             if found and job.state == "DONE" and not self._has_rows(job):
                 attempt += 1
                 continue
             job.result(retry=self._retry, job_retry=None)
             return job
 
-    def _begun(self, query: Query, job_id: str) -> tuple[bigquery.QueryJob, bool]:
+    def _begun(self, query: Query, job_id: str, location: str | None) -> tuple[bigquery.QueryJob, bool]:
         """The job of this id, and whether it was there before: from a run that died, or one under way elsewhere."""
         try:
             job = self._clients.jobs.query(
                 query.sql,
                 self._config(query),
                 job_id=job_id,
+                location=location,
                 retry=self._retry,
                 job_retry=None,
                 timeout=REQUEST_S,
             )
             return job, False
         except Conflict:
-            there = self._clients.jobs.get_job(job_id, retry=self._retry, timeout=REQUEST_S)
+            there = self._clients.jobs.get_job(
+                job_id, location=location, retry=self._retry, timeout=REQUEST_S
+            )
             return cast(bigquery.QueryJob, there), True
 
     def _has_rows(self, job: bigquery.QueryJob) -> bool:

@@ -133,7 +133,7 @@ def _not_found(query: Query, place: BigQueryPlace, said: str) -> WarehouseError:
 
 def _bad_query(query: Query, said: str) -> WarehouseError:
     """BigQuery says `... at [line:column]`: shown under the line."""
-    what = _AT.sub("", said)
+    what = _AT.sub("", said).rstrip(".")
     if place := _AT.search(said):
         return error_at(
             query, offset_of(query.sql, int(place[1]), int(place[2])), f"{what}. Correct the SQL here."

@@ -4,7 +4,7 @@ Domain imports are inside the functions: a cached run never pays for DuckDB and 
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,8 +133,7 @@ def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, key: str | N
     """The query over the pinned tables. What is converted or spilt lies in `folder`; `key` is paid for once."""
     if _in_warehouse(config):
         warehouse, query, text = _asked_of_warehouse(config, {}, key=key)
-        ignored = (f"the tables are those of {get_settings().warehouse}: --extract.table was not read",)
-        asked = _Asked(config, sources, warehouse, query, text, ignored if config.table else ())
+        asked = _Asked(config, sources, warehouse, query, text, tuple(_noticed(config, query)))
         asked.read()
         return asked
     from tasks.extract.sql_tables import sql_tables
@@ -144,6 +143,18 @@ def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, key: str | N
     warehouse, query, text = _asked_of_warehouse(config, tables, folder, key)
     described = zip((file.sql_name for file in pinned.files), pinned.described, strict=True)
     return _Asked(config, sources, warehouse, query, text, notes, dict(described))
+
+
+def _noticed(config: ExtractConfig, query: "Query") -> Iterator[str]:
+    from infra.warehouse.dialect import is_ordered
+
+    if config.table:
+        yield f"the tables are those of {get_settings().warehouse}: --extract.table was not read"
+    if not is_ordered(query):
+        yield (
+            f"{query.name} has no ORDER BY: BigQuery gives the rows in any order, so another run of it may give "
+            "another artifact; order by something unique"
+        )
 
 
 def _asked_of_warehouse(

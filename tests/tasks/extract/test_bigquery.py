@@ -77,6 +77,13 @@ def test_a_dry_run_says_the_price_and_pays_nothing(
 
 
 @pytest.mark.usefixtures("home", "on_bigquery")
+def test_a_query_without_an_order_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "any.sql").write_text("SELECT text, intent AS label FROM queries")
+    (note,) = planned(ExtractConfig(query=tmp_path / "any.sql")).notes
+    assert "any.sql has no ORDER BY" in note
+
+
+@pytest.mark.usefixtures("home", "on_bigquery")
 def test_a_table_that_changed_since_it_was_pinned_is_refused(fake: FakeBigQuery) -> None:
     with run_options(RunOptions(dry_run=True)), open_run("plan", CONFIG):
         pinned = pin_sources(CONFIG)
