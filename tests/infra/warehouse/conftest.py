@@ -40,7 +40,7 @@ def fake(files: dict[str, Path]) -> Iterator[FakeBigQuery]:
         yield server
 
 
-def connected(fake: FakeBigQuery, read: str = "storage", patience_s: float = 20.0) -> BigQueryWarehouse:
+def connected(fake: FakeBigQuery, read: str = "storage", patience_s: float = 120.0) -> BigQueryWarehouse:
     """The real clients, at the fake's addresses."""
     clients = BigQueryClients(PLACE, fake.endpoint, fake.storage_endpoint)
     return BigQueryWarehouse(clients, 6.25, read, Patience(patience_s))  # type: ignore[arg-type]
