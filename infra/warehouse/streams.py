@@ -22,6 +22,7 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     sleep_using_event,
+    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_random_exponential,
@@ -33,6 +34,7 @@ from infra.warehouse.refusals import is_transient_stream
 
 PIECE_ROWS = 1_000
 PAGE_ROWS = 5_000
+FEWEST_TRIES = 5  # also of what was long in coming before it broke
 AHEAD = 2  # messages that wait for their turn, a stream
 CALL_S = 600.0  # after which a stream that is still read is opened anew, at the same row
 
@@ -52,7 +54,8 @@ class Patience:
         return Retrying(
             retry=retry_if_exception(is_transient_stream),
             wait=wait_random_exponential(multiplier=0.1, max=10),
-            stop=stop_after_delay(self.seconds) | stop_when_event_set(stop),
+            stop=(stop_after_delay(self.seconds) & stop_after_attempt(FEWEST_TRIES))
+            | stop_when_event_set(stop),
             sleep=sleep_using_event(stop),
             reraise=True,
         )

@@ -109,7 +109,6 @@ def test_faults_at_random_points_change_no_row(many: dict[str, Path], read: str,
         for _ in range(20 // 5):
             fake.faults.events, fake.faults.met = 0, 0
             kinds = [CUT, UNAVAILABLE, RATE_LIMIT if read == "rest" else UNAVAILABLE]
-            # A refused session is no broken stream: what the Storage Read API meets is a cut or a 503.
             points = drawn.sample(range(1, events + 1), 5)
             fake.faults.at = {point: drawn.choice(kinds) for point in points}
             found = [batch.to_pydict() for batch in connected(fake, read).stream(query)]
