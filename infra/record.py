@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 RECORD_FILE = "record.json"
 HISTORY_FILE = "metrics.jsonl"
+PROVENANCE_FILE = (
+    "provenance.json"  # how a stage came by its files, where that may differ and they stay the same
+)
 LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "onnxruntime", "onnx", "scikit-learn", "tokenizers",
              "duckdb", "sqlglot", "prefect", "mlflow", "huggingface_hub", "numpy")  # fmt: skip
 

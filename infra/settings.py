@@ -5,6 +5,7 @@ What is asked lives in the configs of flows and stages.
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,7 +19,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
-    warehouse: str = Field("duckdb", description="where SQL runs: duckdb (embedded)")
+    warehouse: str = Field(
+        "duckdb",
+        description="where SQL runs: duckdb (embedded), or bigquery://PROJECT/DATASET?location=EU",
+    )
+    bigquery_usd_per_tib: float = Field(
+        6.25, ge=0, description="price in US dollars of a tebibyte that BigQuery reads"
+    )
+    bigquery_read: Literal["storage", "rest"] = Field(
+        "storage", description="how BigQuery's rows come out: the Storage Read API, or REST (slower)"
+    )
+    bigquery_endpoint: str | None = Field(
+        None,
+        description="server that stands for BigQuery's; on this machine (http://127.0.0.1) it gets no credentials",
+    )
+    bigquery_storage_endpoint: str | None = Field(
+        None, description="server that stands for the Storage Read API's; likewise"
+    )
     hub: str = Field(
         "local", description="where models and data sets are published: local (a folder under home)"
     )

@@ -50,6 +50,7 @@ TEMPORARY_PROGRESS = "progress"
 class StageRun:
     """What a stage's function sees of the house."""
 
+    key: str
     store: Store
     output_dir: Path
     work_dir: Path
@@ -191,7 +192,7 @@ class Stage(Generic[Inputs, Output]):
         status = "FAILED"
         try:
             with flow.store.writing(self.name, key) as (output, work):
-                run = StageRun(flow.store, output, work, flow.tracker, run_id, Progress(self.name))
+                run = StageRun(key, flow.store, output, work, flow.tracker, run_id, Progress(self.name))
                 metrics = {name: float(value) for name, value in self.function(run, config, **inputs).items()}
                 keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
                 files = measure_files(output)

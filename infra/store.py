@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 from infra.artifact import STORE_SCHEME, ArtifactRef
 from infra.errors import ArtifactError, StageStopped, StillhouseError, StoreError
 from infra.fingerprint import combined_digest, file_digest
-from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
+from infra.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
 
 KEY_LENGTH = 20
-BESIDE = frozenset({RECORD_FILE, HISTORY_FILE})
+BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE})
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full; free space (`python -m infra.cli gc` frees what no release reaches)",
     errno.EDQUOT: "the disk quota is used up; free space (`python -m infra.cli gc`)",

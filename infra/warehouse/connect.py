@@ -4,23 +4,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.errors import ConfigError
+from infra.settings import Settings
 from infra.warehouse.embedded import DuckDBWarehouse
+from infra.warehouse.place import is_bigquery, read_place
 from infra.warehouse.protocol import Warehouse
 
 
-def open_warehouse(uri: str, tables: Mapping[str, Path], spill: Path | None = None) -> Warehouse:
-    """The warehouse of STILLHOUSE_WAREHOUSE (`duckdb` or `duckdb://`) over `tables`: name -> parquet file.
+def open_warehouse(
+    settings: Settings, tables: Mapping[str, Path] | None = None, spill: Path | None = None
+) -> Warehouse:
+    """The warehouse of STILLHOUSE_WAREHOUSE: `duckdb` over `tables` (name -> parquet file), or BigQuery over its own.
 
-    Raises ConfigError for any other: BigQuery fits behind the same protocol and is not in this version.
+    Raises ConfigError for any other.
     """
-    kind = uri.split(":", 1)[0]
-    if kind == "bigquery":
-        raise ConfigError(
-            f"STILLHOUSE_WAREHOUSE={uri}: BigQuery is not in this version, only duckdb. Export the tables as "
-            "parquet and give them with --extract.table; the same .sql file runs on them."
-        )
+    uri = settings.warehouse
+    if is_bigquery(uri):
+        return _bigquery(settings)
     if uri not in ("duckdb", "duckdb:", "duckdb://"):
         raise ConfigError(
-            f"STILLHOUSE_WAREHOUSE={uri} is not known: expected duckdb. Correct the setting or leave it out."
+            f"STILLHOUSE_WAREHOUSE={uri} is not known: expected duckdb, or bigquery://PROJECT/DATASET?location=EU. "
+            "Correct the setting or leave it out."
         )
-    return DuckDBWarehouse(tables, spill)
+    return DuckDBWarehouse(tables or {}, spill)
+
+
+def _bigquery(settings: Settings) -> Warehouse:
+    # Google's libraries take a second to import: only who asks for BigQuery waits for it.
+    from infra.warehouse.bigquery import BigQueryWarehouse
+    from infra.warehouse.clients import BigQueryClients
+
+    clients = BigQueryClients(
+        read_place(settings.warehouse), settings.bigquery_endpoint, settings.bigquery_storage_endpoint
+    )
+    return BigQueryWarehouse(clients, settings.bigquery_usd_per_tib, settings.bigquery_read)

@@ -67,11 +67,11 @@ def read_statement(query: Query, known: Collection[str]) -> Statement:
     `project.data_set.queries` in BigQuery reads the embedded table `queries`. Raises WarehouseError with line and
     column for a syntax error, an unknown table, a parameter without a value, and for what cannot run here.
     """
-    tree = _parse(query)
+    tree = parse_select(query)
     for node in tree.walk():
         if reason := _unsupported(node):
             raise _error_at_node(query, node, reason)
-    _check_parameters(query, tree)
+    check_parameters(query, tree)
     found = {
         _resolve(query, source, known)
         for scope in traverse_scope(tree)
@@ -81,7 +81,8 @@ def read_statement(query: Query, known: Collection[str]) -> Statement:
     return Statement(query, tree, tuple(sorted(found)))
 
 
-def _parse(query: Query) -> exp.Query:
+def parse_select(query: Query) -> exp.Query:
+    """The syntax tree of one SELECT. Raises WarehouseError with line and column for anything else."""
     try:
         statements = [tree for tree in sqlglot.parse(query.sql, read="bigquery") if tree is not None]
     except ParseError as error:
@@ -136,7 +137,22 @@ def _unsupported(node: exp.Expr) -> str | None:
     return None
 
 
-def _check_parameters(query: Query, tree: exp.Query) -> None:
+def parsed_select(query: Query) -> exp.Query | None:
+    """The syntax tree; None for what is no SELECT as sqlglot reads it, and may yet be one to BigQuery itself."""
+    try:
+        return parse_select(query)
+    except WarehouseError:
+        return None
+
+
+def is_ordered(query: Query) -> bool:
+    """Whether the rows must stay in order. What cannot be read here is taken for ordered: slower, and never wrong."""
+    tree = parsed_select(query)
+    return tree is None or tree.args.get("order") is not None
+
+
+def check_parameters(query: Query, tree: exp.Query) -> None:
+    """Raise WarehouseError when a parameter has no value, or a value no parameter."""
     asked = {node.name for node in tree.find_all(exp.Parameter)}
     if missing := sorted(asked - set(query.parameters)):
         first = missing[0]

@@ -19,11 +19,11 @@ from duckdb.func import PythonUDFType
 
 from infra.errors import ConfigError, StillhouseError, StoreError, WarehouseError
 from infra.fingerprint import file_digest
+from infra.warehouse.batches import even
 from infra.warehouse.dialect import Schema, Statement, read_statement
 from infra.warehouse.messages import choices, error_at, offset_of_name
-from infra.warehouse.protocol import Query, QueryPlan, TableInfo, check_cap
+from infra.warehouse.protocol import BATCH_ROWS, Execution, Query, QueryPlan, TableInfo, check_cap
 
-BATCH_ROWS = 10_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NO_COLUMN = re.compile(r'(?:Referenced column "|column named ")([^"]+)"')
 _NO_ALIAS = re.compile(r'Referenced table "([^"]+)" not found')
@@ -54,8 +54,8 @@ class DuckDBWarehouse:
         return QueryPlan(rows=rows, bytes=self._bytes(statement))
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
-        """The rows in the query's order, at most BATCH_ROWS a batch. A bad query is refused at the call."""
-        return self._batches(self._checked(query))
+        """The rows in the query's order. A bad query is refused at the call."""
+        return even(self._batches(self._checked(query)), BATCH_ROWS)
 
     def tables(self, query: Query) -> list[TableInfo]:
         """Each table that the query reads, by name."""
@@ -65,9 +65,9 @@ class DuckDBWarehouse:
             infos.append(TableInfo(name, file_digest(path), sum(_column_bytes(path).values()), rows))
         return infos
 
-    def executed_sql(self, query: Query) -> str:
+    def execution(self, query: Query) -> Execution:
         """The statement as DuckDB gets it."""
-        return read_statement(query, self._files).duckdb()
+        return Execution(sql=read_statement(query, self._files).duckdb())
 
     def _checked(self, query: Query) -> Statement:
         """The statement, once DuckDB has accepted it and it is within its cap. Nothing has been run by then."""

@@ -13,6 +13,7 @@ from infra.errors import CostCapError
 
 ParameterValue = str | int | float | bool | tuple[str, ...]
 GIGABYTE = 1_000_000_000
+BATCH_ROWS = 5_000  # rows of every batch but the last
 
 
 @dataclass(frozen=True)
@@ -21,30 +22,49 @@ class Query:
 
     `parameters` are bound (never put into the text): str is STRING, int INT64, float FLOAT64, bool BOOL and a tuple
     ARRAY<STRING>. `max_bytes` is the cap, in bytes read, above which nothing is run. `name` stands in error messages.
+    `key` names the result: a warehouse that is paid runs one key once, and finds it again after a crash; without one,
+    each call runs anew. `labels` mark the job on the bill.
     """
 
     sql: str
     max_bytes: int
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     name: str = "query"
+    key: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """What a query would give and cost: `rows` (None where only a run could tell) and `bytes` read."""
+    """What a query would give and cost: `rows` (None where only a run could tell), `bytes` read, and its price in US
+    dollars (None where nothing is paid)."""
 
     rows: int | None
     bytes: int
+    usd: float | None = None
 
 
 @dataclass(frozen=True)
 class TableInfo:
-    """A table that a query reads. `digest` changes when the content does; `bytes` are uncompressed."""
+    """A table that a query reads. `digest` changes when the content does; `bytes` are uncompressed.
+
+    `snapshot` is the moment since which the content is as it was read (RFC 3339); None for a file.
+    """
 
     name: str
     digest: str
     bytes: int
     rows: int
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a query was run: the statement as the warehouse got it, and the job and what it billed where there is one."""
+
+    sql: str
+    job: str | None = None
+    bytes_billed: int | None = None
 
 
 class Warehouse(Protocol):
@@ -55,15 +75,17 @@ class Warehouse(Protocol):
         ...
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
-        """The query's rows in its order, in constant memory. Raises CostCapError before anything is run."""
+        """The query's rows in its order, in constant memory, BATCH_ROWS a batch: the same rows make the same batches,
+        whatever runs the query. Raises CostCapError before anything is run.
+        """
         ...
 
     def tables(self, query: Query) -> list[TableInfo]:
         """The tables that the query reads, by name."""
         ...
 
-    def executed_sql(self, query: Query) -> str:
-        """The statement as the warehouse gets it, after translation."""
+    def execution(self, query: Query) -> Execution:
+        """How the query is run; after `stream`, also by which job."""
         ...
 
 

@@ -33,7 +33,6 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
-    digest: str
     title: str | None = None
     licence: str | None = None
     attribution: str | None = None

@@ -27,7 +27,7 @@ def curate_code(run: StageRun, config: CurateCodeConfig, rows: DatasetRef) -> Me
     return curate_files(config, run.path(rows), run.output_dir)
 
 
-@action(version=1)
+@action(version=2)
 def publish_dataset(
     run: ActionRun, config: PublishDatasetConfig, dataset: DatasetRef, rows: DatasetRef
 ) -> PublishedDataset:

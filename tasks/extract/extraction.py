@@ -15,23 +15,24 @@ from tasks.extract.own_table import open_own_table
 from tasks.extract.query import AskedQuery, result_columns
 from tasks.extract.rows import standard_rows, write_rows
 from tasks.extract.source import SourceTables
-from tasks.extract.values import RECORD_FILE, ExtractRecord
+from tasks.extract.values import PROVENANCE_FILE, RECORD_FILE, ExtractRecord, Provenance
 
 
 @dataclass(frozen=True)
 class QueryResult:
-    """What a warehouse gives for a query: rows, how many and bytes as planned, the SQL it ran, the tables it read."""
+    """What a warehouse gives for a query: rows, how many there will be, and how it came by them.
+
+    `names` are the tables' in SQL, one for each source of the provenance.
+    """
 
     batches: Iterator[pa.RecordBatch]
     rows: int | None
-    bytes: int
-    sql_executed: str
-    tables: tuple[str, ...]
-    notes: tuple[str, ...]
+    names: tuple[str, ...]
+    provenance: Provenance
 
 
 def extract_own_table(config: ExtractConfig, sources: SourceTables, output: Path) -> Mapping[str, float]:
-    """Write an own table's rows and `extract.json` into `output`; gives `rows` and `bytes`.
+    """Write an own table's rows and both records into `output`; gives `rows` and `bytes`.
 
     Raises ConfigError, DataError or CostCapError for a table that cannot be used (`own_table`, `columns`, `rows`).
     """
@@ -45,26 +46,27 @@ def extract_own_table(config: ExtractConfig, sources: SourceTables, output: Path
     record = ExtractRecord(
         query=None,
         sql=table.sql,
-        sql_executed=table.sql,
         dialect=config.dialect,
         parameters={},
         columns=table.columns.named(),
         rows=rows,
-        bytes=table.size,
-        sources=sources.described,
-        notes=table.notes,
+        sources=tuple(source.named(source.name) for source in sources.described),
+    )
+    provenance = Provenance(
+        sql_executed=table.sql, bytes=table.size, sources=sources.described, notes=table.notes
     )
     return _finish(
         record,
+        provenance,
         "the table has a header and no rows. Expected rows with a text and a label. Give another file.",
         output,
     )
 
 
 def extract_query(
-    config: ExtractConfig, asked: AskedQuery, result: QueryResult, sources: SourceTables, output: Path
+    config: ExtractConfig, asked: AskedQuery, result: QueryResult, output: Path
 ) -> Mapping[str, float]:
-    """Write a query's rows and `extract.json` into `output`; gives `rows` and `bytes`.
+    """Write a query's rows and both records into `output`; gives `rows` and `bytes`.
 
     Raises DataError when the result has no rows, one column twice or not the columns that are needed; ConfigError when
     one column is named as text and as label.
@@ -88,28 +90,22 @@ def extract_query(
         chosen = result_columns(config, first.schema.names)
         columns, standard = chosen.named(), standard_rows(batches, chosen, name)
     rows = write_rows(standard, output, result.rows)
-    read_tables = tuple(
-        table
-        for file, table in zip(sources.files, sources.described, strict=True)
-        if file.sql_name in result.tables
-    )
+    named = zip(result.names, result.provenance.sources, strict=True)
     record = ExtractRecord(
         query=asked.name,
         sql=asked.sql,
-        sql_executed=result.sql_executed,
         dialect=config.dialect,
         parameters=dict(asked.parameters),
         columns=columns,
         rows=rows,
-        bytes=result.bytes,
-        sources=read_tables,
-        notes=result.notes,
+        sources=tuple(sorted((source.named(name) for name, source in named), key=lambda source: source.name)),
     )
-    return _finish(record, empty, output)
+    return _finish(record, result.provenance, empty, output)
 
 
-def _finish(record: ExtractRecord, empty: str, output: Path) -> Mapping[str, float]:
+def _finish(record: ExtractRecord, provenance: Provenance, empty: str, output: Path) -> Mapping[str, float]:
     if not record.rows:
         raise DataError(empty)
-    (output / RECORD_FILE).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return {"rows": float(record.rows), "bytes": float(record.bytes)}
+    for name, value in ((RECORD_FILE, record), (PROVENANCE_FILE, provenance)):
+        (output / name).write_text(value.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return {"rows": float(record.rows), "bytes": float(provenance.bytes)}

@@ -67,8 +67,7 @@ class SourceTables:
     @property
     def digest(self) -> str:
         """sha256 over the sorted names, digests and attributions of the tables: the same wherever they lie."""
-        lines = sorted(table.model_dump_json() for table in self.described)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return tables_digest(self.described)
 
     @property
     def uri(self) -> str:
@@ -83,9 +82,16 @@ class SourceTables:
         )
 
 
-def pin(specs: Sequence[Path]) -> SourceTables:
+def tables_digest(tables: Sequence[SourceTable]) -> str:
+    """sha256 over the sorted names, digests and attributions of tables."""
+    lines = sorted(table.model_dump_json(exclude={"snapshot"}) for table in tables)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def pin(specs: Sequence[Path], query: Path | None = None) -> SourceTables:
     """Find the tables that `specs` name and digest each one's content.
 
+    A table's attribution lies in its own folder, or in the query's.
     Raises ConfigError for what is not there or not of a known kind, DataError for a file that cannot be read.
     """
     absolute = tuple(
@@ -95,7 +101,7 @@ def pin(specs: Sequence[Path]) -> SourceTables:
     digests = {path: _digest(path) for path in {file.path for file in files}}
     ordered = sorted(set(files), key=lambda file: (file.name, digests[file.path]))
     return SourceTables(
-        tuple(ordered), tuple(_describe(file, digests[file.path]) for file in ordered), absolute
+        tuple(ordered), tuple(_describe(file, digests[file.path], query) for file in ordered), absolute
     )
 
 
@@ -158,8 +164,8 @@ def _digest(path: Path) -> str:
         ) from None
 
 
-def _describe(file: SourceFile, digest: str) -> SourceTable:
-    known = read_attribution(file.path.parent)
+def _describe(file: SourceFile, digest: str, query: Path | None) -> SourceTable:
+    known = read_attribution(file.path.parent) or (query and read_attribution(query.parent))
     said = known.model_dump() if known else {}
     return SourceTable(name=file.name, digest=digest, bytes=file.path.stat().st_size, **said)
 

@@ -4,6 +4,8 @@ Domain imports are inside the functions: a cached run never pays for DuckDB and 
 """
 
 import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,8 +16,9 @@ from infra.errors import ConfigError, DataError
 from infra.run import current_run
 from infra.settings import get_settings
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.warehouse.place import is_bigquery
 from tasks.extract.config import ExtractConfig
-from tasks.extract.values import RECORD_FILE, ExtractPlan, ExtractRecord
+from tasks.extract.values import PROVENANCE_FILE, ExtractPlan, Provenance, SourceTable
 
 if TYPE_CHECKING:
     from infra.warehouse.protocol import Query, Warehouse
@@ -26,11 +29,16 @@ if TYPE_CHECKING:
 @action(dry_run=True)
 def pin_sources(run: ActionRun, config: ExtractConfig) -> SourceRef:
     """Digest the tables of an extraction, so that a changed table is a changed input."""
-    from tasks.extract.source import pin
+    from tasks.extract.source import pin, tables_digest
 
+    if _in_warehouse(config):
+        warehouse, query, _ = _asked_of_warehouse(config, {})
+        tables = _read_by(warehouse, query, config)
+        names = ",".join(table.name for table in tables)
+        return SourceRef(uri=f"{run.settings.warehouse}#{names}", digest=tables_digest(tables))
     if not config.table:
         return _public_tables(run, config)
-    sources = pin(config.table)
+    sources = pin(config.table, config.query)
     return SourceRef(uri=sources.uri, digest=sources.digest)
 
 
@@ -50,81 +58,159 @@ def _public_tables(run: ActionRun, config: ExtractConfig) -> SourceRef:
         run.flow.say(f"  {'would make' if run.flow.options.dry_run else 'making'} {found.describe()}")
         if run.flow.options.dry_run:
             return cast(SourceRef, Pending(name=run.name, kind="action"))
-    sources = pin((found.folder(),))
+    sources = pin((found.folder(),), config.query)
     return SourceRef(uri=sources.uri, digest=sources.digest)
 
 
 @action(dry_run=True)
 def plan_extract(run: ActionRun, config: ExtractConfig, sources: SourceRef) -> ExtractPlan:
-    """Rows and bytes of an extraction, before it is run."""
+    """Rows, bytes and price of an extraction, before it is run."""
     from tasks.extract.own_table import open_own_table, plan_own_table
 
-    pinned = _pinned(sources)
     if config.query is None:
-        return _said(run, plan_own_table(open_own_table(config, pinned)))
+        return _said(run, plan_own_table(open_own_table(config, _pinned_files(config, sources))))
     with tempfile.TemporaryDirectory(prefix="plan-") as folder:
-        warehouse, query, _, notes = _asked(config, pinned, Path(folder))
-        plan = warehouse.dry_run(query)
-    return _said(run, ExtractPlan(rows=plan.rows, bytes=plan.bytes, notes=notes))
+        asked = _asked(config, sources, Path(folder))
+        plan = asked.warehouse.dry_run(asked.query)
+    return _said(run, ExtractPlan(rows=plan.rows, bytes=plan.bytes, usd=plan.usd, notes=asked.notes))
 
 
 def _said(run: ActionRun, plan: ExtractPlan) -> ExtractPlan:
     rows = "an unknown number of rows" if plan.rows is None else f"{plan.rows:,} rows"
-    run.flow.say(f"  extract would read {plan.bytes / 1e6:,.2f} MB and give {rows}")
+    price = (
+        "" if plan.usd is None else f" for ${plan.usd:,.2f}" if plan.usd >= 0.01 else " for less than $0.01"
+    )
+    run.flow.say(f"  extract would read {plan.bytes / 1e6:,.2f} MB{price} and give {rows}")
     for note in plan.notes:
         run.flow.say(f"  extract: {note}")
     return plan
 
 
-@stage(version=1, output=DatasetRef)
+@stage(version=2, output=DatasetRef)
 def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics:
     """Stream the rows into parquet, with a record of where they are from."""
     from tasks.extract.extraction import QueryResult, extract_own_table, extract_query
 
-    pinned = _pinned(sources)
     if config.query is None:
-        metrics = extract_own_table(config, pinned, run.output_dir)
+        metrics = extract_own_table(config, _pinned_files(config, sources), run.output_dir)
     else:
         # Converted tables are no checkpoint: a query that fails leaves none of them behind.
         with tempfile.TemporaryDirectory(dir=run.work_dir) as folder:
-            warehouse, query, asked, notes = _asked(config, pinned, Path(folder))
-            plan = warehouse.dry_run(query)
-            result = QueryResult(
-                batches=warehouse.stream(query),
-                rows=plan.rows,
+            asked = _asked(config, sources, Path(folder), run.key)
+            plan = asked.warehouse.dry_run(asked.query)
+            batches = asked.warehouse.stream(asked.query)
+            tables, execution = asked.read(), asked.warehouse.execution(asked.query)
+            provenance = Provenance(
+                sql_executed=execution.sql,
+                job=execution.job,
                 bytes=plan.bytes,
-                sql_executed=warehouse.executed_sql(query),
-                tables=tuple(table.name for table in warehouse.tables(query)),
-                notes=notes,
+                bytes_billed=execution.bytes_billed,
+                sources=tuple(table for _, table in tables),
+                notes=asked.notes,
             )
-            metrics = extract_query(config, asked, result, pinned, run.output_dir)
-    for note in ExtractRecord.model_validate_json((run.output_dir / RECORD_FILE).read_bytes()).notes:
+            result = QueryResult(batches, plan.rows, tuple(name for name, _ in tables), provenance)
+            metrics = extract_query(config, asked.text, result, run.output_dir)
+    for note in Provenance.model_validate_json((run.output_dir / PROVENANCE_FILE).read_bytes()).notes:
         current_run().say(f"  extract: {escape(note)}")
     return metrics
 
 
-def _pinned(ref: SourceRef) -> "SourceTables":
-    """The tables of a reference, found again. Raises DataError when they changed since they were pinned."""
-    from tasks.extract.source import pin, specs_of
+@dataclass(frozen=True)
+class _Asked:
+    """A query, its text as it lies in its file, and the warehouse that runs it over the pinned tables."""
 
-    sources = pin(specs_of(ref.uri))
-    if sources.digest != ref.digest:
-        raise DataError(
-            f"{ref.uri} changed since this run began: expected files that nobody writes to. Run again."
+    config: ExtractConfig
+    sources: SourceRef
+    warehouse: "Warehouse"
+    query: "Query"
+    text: "AskedQuery"
+    notes: tuple[str, ...]
+    files: Mapping[str, SourceTable] | None = None
+
+    def read(self) -> list[tuple[str, SourceTable]]:
+        """Tables that the query reads, by their names in SQL. Raises DataError when they are not the pinned ones.
+
+        Asked again when a warehouse's job has ended, it proves that the job read what was pinned.
+        """
+        if self.files is not None:
+            return [(table.name, self.files[table.name]) for table in self.warehouse.tables(self.query)]
+        from tasks.extract.source import tables_digest
+
+        tables = _read_by(self.warehouse, self.query, self.config)
+        if tables_digest(tables) != self.sources.digest:
+            raise _changed(self.sources)
+        return [(table.name.rsplit(".", 1)[1], table) for table in tables]
+
+
+def _in_warehouse(config: ExtractConfig) -> bool:
+    """Whether the tables lie in a warehouse of their own. An own table without a query is a file on any."""
+    return config.query is not None and is_bigquery(get_settings().warehouse)
+
+
+def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, key: str | None = None) -> _Asked:
+    """The query over the pinned tables. What is converted or spilt lies in `folder`; `key` is paid for once."""
+    if _in_warehouse(config):
+        warehouse, query, text = _asked_of_warehouse(config, {}, key=key)
+        asked = _Asked(config, sources, warehouse, query, text, tuple(_noticed(config, query)))
+        asked.read()
+        return asked
+    from tasks.extract.sql_tables import sql_tables
+
+    pinned = _pinned_files(config, sources)
+    tables, notes = sql_tables(pinned, folder / "tables")
+    warehouse, query, text = _asked_of_warehouse(config, tables, folder, key)
+    described = zip((file.sql_name for file in pinned.files), pinned.described, strict=True)
+    return _Asked(config, sources, warehouse, query, text, notes, dict(described))
+
+
+def _noticed(config: ExtractConfig, query: "Query") -> Iterator[str]:
+    from infra.warehouse.dialect import is_ordered
+
+    if config.table:
+        yield f"the tables are those of {get_settings().warehouse}: --extract.table was not read"
+    if not is_ordered(query):
+        yield (
+            f"{query.name} has no ORDER BY: BigQuery gives the rows in any order, so another run of it may give "
+            "another artifact; order by something unique"
         )
-    return sources
 
 
-def _asked(
-    config: ExtractConfig, sources: "SourceTables", folder: Path
-) -> "tuple[Warehouse, Query, AskedQuery, tuple[str, ...]]":
-    """The warehouse over the tables, and the query for it. What is converted or spilt lies in `folder`."""
+def _asked_of_warehouse(
+    config: ExtractConfig, tables: Mapping[str, Path], spill: Path | None = None, key: str | None = None
+) -> "tuple[Warehouse, Query, AskedQuery]":
     from infra.warehouse.connect import open_warehouse
     from infra.warehouse.protocol import Query
     from tasks.extract.query import load_query
-    from tasks.extract.sql_tables import sql_tables
 
-    asked = load_query(config.query or Path(), config.parameters)
-    tables, notes = sql_tables(sources, folder / "tables")
-    warehouse = open_warehouse(get_settings().warehouse, tables, spill=folder)
-    return warehouse, Query(asked.sql, config.max_bytes, asked.parameters, asked.name), asked, notes
+    text, run = load_query(config.query or Path(), config.parameters), current_run()
+    labels = {"flow": run.name, "run": run.flow_run_id or "none", "recipe": Path(text.name).stem}
+    query = Query(text.sql, config.max_bytes, text.parameters, text.name, key, labels)
+    return open_warehouse(get_settings(), tables, spill), query, text
+
+
+def _read_by(warehouse: "Warehouse", query: "Query", config: ExtractConfig) -> list[SourceTable]:
+    """A warehouse's own tables that a query reads, with the attribution that lies beside the query."""
+    from tasks.extract.values import read_attribution
+
+    known = read_attribution(config.query.parent) if config.query is not None else None
+    said = known.model_dump() if known else {}
+    return [
+        SourceTable(name=table.name, digest=table.digest, bytes=table.bytes, snapshot=table.snapshot, **said)
+        for table in warehouse.tables(query)
+    ]
+
+
+def _pinned_files(config: ExtractConfig, ref: SourceRef) -> "SourceTables":
+    """The files of a reference, found again. Raises DataError when they changed since they were pinned."""
+    from tasks.extract.source import pin, specs_of
+
+    sources = pin(specs_of(ref.uri), config.query)
+    if sources.digest != ref.digest:
+        raise _changed(ref)
+    return sources
+
+
+def _changed(ref: SourceRef) -> DataError:
+    return DataError(
+        f"{ref.uri} changed since this run began: expected tables that nobody writes to. Run again."
+    )

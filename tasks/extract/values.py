@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from infra.errors import ConfigError
 
 RECORD_FILE = "extract.json"
+PROVENANCE_FILE = "provenance.json"  # not of the artifact's digest: infra.record says so
 ATTRIBUTION_FILE = "attribution.json"
 
 
@@ -32,15 +33,14 @@ class ExtractPlan(Value):
 
     rows: int | None = Field(description="rows that come out; null where only a run could tell")
     bytes: int = Field(description="bytes read: whole files, or the query's columns uncompressed")
+    usd: float | None = Field(None, description="price in US dollars; null where nothing is paid")
     notes: tuple[str, ...] = Field(description="what was noticed, one sentence each")
 
 
-class SourceTable(Value):
-    """A file that rows came from. Its place is not kept: the digest says which it was."""
+class Source(Value):
+    """A table that rows came from, as its licence wants it named: the same wherever the table lies."""
 
-    name: str = Field(description="file name, with #table for a table of a database")
-    digest: str = Field(description="sha256 of the file")
-    bytes: int
+    name: str = Field(description="name in SQL; of an own table, the file's")
     title: str | None = Field(
         None, description="name of the data set, if attribution.json says so; likewise what follows"
     )
@@ -49,19 +49,40 @@ class SourceTable(Value):
     url: str | None = None
 
 
+class SourceTable(Source):
+    """A file or a warehouse's table as it was pinned. A file's place is not kept: the digest says which it was."""
+
+    name: str = Field(description="file name, with #table for a table of a database; or the warehouse's name")
+    digest: str = Field(description="sha256 of the file; of a warehouse's table, of its name and last change")
+    bytes: int
+    snapshot: str | None = Field(
+        None, description="moment since which a warehouse's table is as it was read; null for a file"
+    )
+
+    def named(self, name: str) -> Source:
+        """What does not depend on where the table lies, under `name`."""
+        return Source(name=name, **self.model_dump(include={"title", "licence", "attribution", "url"}))
+
+
 class ExtractRecord(Value):
-    """`extract.json` beside the rows."""
+    """`extract.json` beside the rows: what was asked, and whose data it is. The same on every warehouse."""
 
     query: str | None = Field(description="file name of the query; null for an own table")
     sql: str = Field(description="as asked; for an own table, the SELECT that says the same")
-    sql_executed: str | None = Field(
-        description="as the warehouse got it, after translation; null for an own table"
-    )
     dialect: str
     parameters: dict[str, str | int | float | bool | tuple[str, ...]]
     columns: dict[str, str] = Field(description="column of the result -> column it was read from")
     rows: int
-    bytes: int
+    sources: tuple[Source, ...]
+
+
+class Provenance(Value):
+    """`provenance.json` beside the rows: how they were come by. Two ways to the same rows give the same artifact."""
+
+    sql_executed: str = Field(description="as the warehouse got it, after translation")
+    job: str | None = Field(None, description="the warehouse's job; null where there are none")
+    bytes: int = Field(description="bytes read, as planned")
+    bytes_billed: int | None = None
     sources: tuple[SourceTable, ...]
     notes: tuple[str, ...] = Field(description="what was noticed and decided on the way, one sentence each")
 

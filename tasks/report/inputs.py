@@ -62,18 +62,18 @@ class TokenizerView(View):
 
 
 class SourceView(View):
-    """A file that rows came from."""
+    """A table that rows came from."""
 
     name: str
-    digest: str
+    digest: str = ""
     attribution: str | None = None
 
 
 class ExtractView(View):
-    """`extract.json` of an extract: the SQL as asked and as run, and whose data it read."""
+    """`extract.json` of an extract, and `provenance.json` over it: the SQL as asked and as run, and whose data it read."""
 
     sql: str
-    sql_executed: str | None
+    sql_executed: str | None = None
     dialect: str
     rows: int
     sources: tuple[SourceView, ...] = ()
@@ -112,10 +112,16 @@ class ReportInputs:
 Shown = TypeVar("Shown", bound=View)
 
 
-def read_view(path: Path, kind: type[Shown]) -> Shown:
-    """Read a stage's JSON as far as the report shows it; raises ArtifactError when it is something else."""
+def read_view(path: Path, kind: type[Shown], over: str = "") -> Shown:
+    """Read a stage's JSON as far as the report shows it, with the fields of the file `over` beside it, where there is one.
+
+    Raises ArtifactError when it is something else.
+    """
     try:
-        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if over and (path.parent / over).is_file():
+            fields |= json.loads((path.parent / over).read_text(encoding="utf-8"))
+        return kind.model_validate(fields)
     except (OSError, ValueError, ValidationError) as error:
         raise ArtifactError(
             f"{path} cannot be shown ({error}): expected a {kind.__name__}. Run its stage again."

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from infra.artifact import ArtifactRef, DatasetRef
 from infra.environment import running_services
 from infra.history import read_history
-from infra.record import InputRecord, hardware
+from infra.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.run import FlowRun
 from infra.showcase import show_in_prefect
 from infra.stage import ActionRun, action
@@ -60,7 +60,7 @@ def report_run(
         plots=find_plots(run.path(made["evaluation"]), run.path(made["benchmark"])),
         curation=read_view(run.path(made["dataset"]) / "curation.json", CurationView),
         tokenizer=read_view(run.path(made["tokenizer"]) / "measurements.json", TokenizerView),
-        extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView),
+        extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView, PROVENANCE_FILE),
         curves={
             ref.uri.split(":")[1].split("/")[0]: _curves(run.path(ref))
             for ref in (made["teacher"], made["student"])

@@ -24,7 +24,6 @@ def write_extract(folder: Path, **columns: Sequence[object]) -> Path:
     record = {
         "query": "rows.sql",
         "sql": "SELECT text, label\nFROM `assistant.queries`",
-        "sql_executed": "SELECT 1",
         "dialect": "bigquery",
         "parameters": {"domains": ["banking"]},
         "columns": {},

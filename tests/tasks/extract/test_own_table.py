@@ -241,7 +241,7 @@ def test_an_extract_is_the_same_bytes_each_time_and_names_no_place(tmp_path: Pat
         contents.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert metrics == {"rows": 40, "bytes": len(TICKETS)}
     assert contents[0] == contents[1]
-    assert sorted(contents[0]) == ["extract.json", "rows-00000.parquet"]
+    assert sorted(contents[0]) == ["extract.json", "provenance.json", "rows-00000.parquet"]
     assert str(tmp_path).encode() not in b"".join(contents[0].values())
 
 

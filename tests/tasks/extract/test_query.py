@@ -15,7 +15,7 @@ from tasks.extract.extraction import QueryResult, extract_query
 from tasks.extract.query import Parameter, load_query
 from tasks.extract.source import pin
 from tasks.extract.sql_tables import sql_tables
-from tasks.extract.values import ExtractRecord
+from tasks.extract.values import ExtractRecord, Provenance
 
 RECIPE = Path(__file__).parents[3] / "flows" / "recipes" / "clinc150"
 HEAD = """-- @param domains ARRAY<STRING> = []   which
@@ -42,14 +42,19 @@ def extracted(config: ExtractConfig, folder: Path) -> tuple[list[dict[str, objec
         DuckDBWarehouse(tables),
         Query(asked.sql, config.max_bytes, asked.parameters, asked.name),
     )
+    described = {file.sql_name: table for file, table in zip(sources.files, sources.described, strict=True)}
     names = tuple(table.name for table in warehouse.tables(query))
     plan = warehouse.dry_run(query)
-    result = QueryResult(
-        warehouse.stream(query), plan.rows, plan.bytes, warehouse.executed_sql(query), names, notes
+    provenance = Provenance(
+        sql_executed=warehouse.execution(query).sql,
+        bytes=plan.bytes,
+        sources=tuple(described[name] for name in names),
+        notes=notes,
     )
+    result = QueryResult(warehouse.stream(query), plan.rows, names, provenance)
     output = folder / "output"
     output.mkdir(parents=True)
-    extract_query(config, asked, result, sources, output)
+    extract_query(config, asked, result, output)
     rows = [row for path in sorted(output.glob("rows-*.parquet")) for row in pq.read_table(path).to_pylist()]
     return rows, ExtractRecord.model_validate_json((output / "extract.json").read_bytes())
 
@@ -107,7 +112,7 @@ def test_the_recipe_gives_every_query_with_its_intent(tmp_path: Path) -> None:
     assert len({row["label"] for row in rows}) == 151
     assert {(row["label"] == "oos", row["weight"]) for row in rows} == {(True, 6.67), (False, 1.0)}
     assert [row["row"] for row in rows] == list(range(1, 15_651))
-    assert [source.name for source in record.sources] == ["domains.parquet", "queries.parquet"]
+    assert [source.name for source in record.sources] == ["domains", "queries"]
     assert {source.licence for source in record.sources} == {"cc-by-3.0"}
     assert sum(path.stat().st_size for path in RECIPE.iterdir()) < 1_000_000
 
@@ -145,7 +150,7 @@ def test_a_query_joins_files_of_any_kind_by_their_names(tmp_path: Path) -> None:
     config = ExtractConfig(query=sql_file(tmp_path, sql), table=(tmp_path,))
     rows, record = extracted(config, tmp_path)
     assert rows == [{"text": "one", "label": "sales", "row": 1}, {"text": None, "label": "billing", "row": 2}]
-    assert [source.name for source in record.sources] == ["teams.jsonl", "tickets.csv"]
+    assert [source.name for source in record.sources] == ["teams", "tickets"]
     types = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "tables" / "tickets.parquet")}
     assert types == {
         "id": "int64",
@@ -221,6 +226,6 @@ def test_rows_are_written_in_files_of_a_bounded_size(tmp_path: Path) -> None:
     ]
     assert written == [100_000, 100_000, 30_000]
     assert (record.rows, rows[-1]) == (count, {"text": "t 229999", "label": "y", "row": count})
-    assert json.loads((tmp_path / "output" / "extract.json").read_text())["sql_executed"].startswith(
+    assert json.loads((tmp_path / "output" / "provenance.json").read_text())["sql_executed"].startswith(
         'SELECT "text"'
     )

@@ -58,7 +58,7 @@ class Nothing(BaseModel):
 def extract_tiny(run: StageRun, config: Nothing) -> Metrics:
     """`extract.json` and nothing else."""
     sources = [{"name": "rows.parquet", "digest": "0" * 64, "attribution": ATTRIBUTION}]
-    record = {"sql": "SELECT text, label FROM rows", "sql_executed": None, "dialect": "bigquery", "rows": 9}
+    record = {"sql": "SELECT text, label FROM rows", "dialect": "bigquery", "rows": 9}
     (run.output_dir / "extract.json").write_text(json.dumps(record | {"sources": sources}))
     return {"rows": 9}
 
