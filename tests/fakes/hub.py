@@ -21,71 +21,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-from tests.fakes.hub_state import Json, Refused, Repo, blob_of
+from tests.fakes.hub_state import Fault, HubServer, Json, Refused, Repo, taken
 
 PAGE = 3
 NAME = r"(?P<name>[^/]+/[^/]+)"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What happens to one request."""
-
-    how: str | int
-    retry_after: int | None = None
-    message: str = ""
-
-
-@dataclass
-class HubServer:
-    """What is served, what was asked for, and what goes wrong."""
-
-    tokens: dict[str, str] = field(default_factory=dict)  # token: "write" or "read"
-    repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
-    faults: dict[int | str, Fault] = field(default_factory=dict)
-    before: dict[str, Callable[[], object]] = field(default_factory=dict)
-    requests: list[str] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)  # seconds of a clock, one for each request
-    uploads: list[int] = field(default_factory=list)  # bytes that arrived, a PUT each
-    busy: int = 0  # so many requests are answered with 503 first
-    endpoint: str = ""
-
-    def repo(self, name: str, kind: str = "model", private: bool = False) -> Repo:
-        """A repository, made as the real Hub does: with one commit that holds .gitattributes."""
-        if (kind, name) not in self.repos:
-            self.repos[kind, name] = Repo(name, private)
-            self.repos[kind, name].add("main", "initial commit", {".gitattributes": blob_of("", b"* text\n")})
-        return self.repos[kind, name]
-
-    def publish(self, name: str, folder: Path, branch: str = "main") -> str:
-        """The files of a folder as a commit of a model; gives its hash."""
-        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        return self.repo(name).put({name: path.read_bytes() for name, path in files.items()}, branch)
-
-    def begin(self) -> None:
-        """Forget what was asked for, and count from here."""
-        self.requests.clear()
-        self.times.clear()
-        self.uploads.clear()
-        self.faults.clear()
-        self.before.clear()
-
-    def fail(self, at: int | str, how: str | int, retry_after: int | None = None, message: str = "") -> None:
-        """Let a request go wrong."""
-        self.faults[at] = Fault(how, retry_after, message)
-
-
-def _taken(wanted: dict, number: int, place: str) -> object:
-    """What is to happen at a request, once: by its number, or by a part of its address."""
-    key = next((key for key in wanted if key == number or (isinstance(key, str) and key in place)), None)
-    return None if key is None else wanted.pop(key)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -103,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = len(self.hub.requests)
             self.hub.requests.append(f"{self.command} {place}")
             self.hub.times.append(time.monotonic())
-            before, fault = _taken(self.hub.before, number, place), _taken(self.hub.faults, number, place)
+            before, fault = taken(self.hub.before, number, place), taken(self.hub.faults, number, place)
             if self.hub.busy > 0:
                 self.hub.busy, fault = self.hub.busy - 1, Fault(503)
         if before is not None:

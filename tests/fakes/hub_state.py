@@ -1,16 +1,19 @@
-"""What the fake Hub keeps in memory: repositories as git has them, and the large files of each."""
+"""What the fake Hub keeps in memory: repositories as git has them, the large files of each, and what is to go wrong."""
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
 
 LARGE_ENDINGS = (".parquet", ".onnx", ".safetensors", ".bin")
 LARGE = 10_000  # bytes
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 Json = dict[str, object]
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -161,6 +164,60 @@ class Repo:
             else:
                 raise Refused(400, "", f"{line['key']} {value['path']} cannot be committed")
         return self.add(branch, header["summary"], files, header.get("description", ""))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request."""
+
+    how: str | int
+    retry_after: int | None = None
+    message: str = ""
+
+
+@dataclass
+class HubServer:
+    """What is served, what was asked for, and what goes wrong."""
+
+    tokens: dict[str, str] = field(default_factory=dict)  # token: "write" or "read"
+    repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
+    faults: dict[int | str, Fault] = field(default_factory=dict)
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # seconds of a clock, one for each request
+    uploads: list[int] = field(default_factory=list)  # bytes that arrived, a PUT each
+    busy: int = 0  # so many requests are answered with 503 first
+    endpoint: str = ""
+
+    def repo(self, name: str, kind: str = "model", private: bool = False) -> Repo:
+        """A repository, made as the real Hub does: with one commit that holds .gitattributes."""
+        if (kind, name) not in self.repos:
+            self.repos[kind, name] = Repo(name, private)
+            self.repos[kind, name].add("main", "initial commit", {".gitattributes": blob_of("", b"* text\n")})
+        return self.repos[kind, name]
+
+    def publish(self, name: str, folder: Path, branch: str = "main") -> str:
+        """The files of a folder as a commit of a model; gives its hash."""
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        return self.repo(name).put({name: path.read_bytes() for name, path in files.items()}, branch)
+
+    def begin(self) -> None:
+        """Forget what was asked for, and count from here."""
+        self.requests.clear()
+        self.times.clear()
+        self.uploads.clear()
+        self.faults.clear()
+        self.before.clear()
+
+    def fail(self, at: int | str, how: str | int, retry_after: int | None = None, message: str = "") -> None:
+        """Let a request go wrong."""
+        self.faults[at] = Fault(how, retry_after, message)
+
+
+def taken(wanted: dict[Any, T], number: int, place: str) -> T | None:
+    """What is to happen at a request, once: by its number, or by a part of its address."""
+    key = next((key for key in wanted if key == number or (isinstance(key, str) and key in place)), None)
+    return None if key is None else wanted.pop(key)
 
 
 def blob_of(name: str, content: bytes) -> Blob:
