@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import yaml
 
@@ -148,15 +148,23 @@ class _Handler(BaseHTTPRequestHandler):
     def _refs(self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str) -> Json:
         return self._found(kind, name).refs()
 
-    def _listed(
-        self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, what: str, rev: str
+    def _tree(
+        self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str, path: str | None
     ) -> tuple[int, bytes, dict[str, str]]:
-        repo = self._found(kind, name)
-        items, start = (repo.tree if what == "tree" else repo.log)(rev), int(query.get("cursor", ["0"])[0])
+        recursive = query.get("recursive", ["false"])[0].lower() == "true"
+        return self._page(self._found(kind, name).tree(rev, path or "", recursive), query)
+
+    def _commits(
+        self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str
+    ) -> tuple[int, bytes, dict[str, str]]:
+        return self._page(self._found(kind, name).log(rev), query)
+
+    def _page(self, items: list[Json], query: Mapping[str, list[str]]) -> tuple[int, bytes, dict[str, str]]:
+        start = int(query.get("cursor", ["0"])[0])
         headers = {"Content-Type": "application/json"}
         if start + PAGE < len(items):
-            kept = "&".join(f"{key}={value[0]}" for key, value in query.items() if key != "cursor")
-            url = f"{self.hub.endpoint}{urlsplit(self.path).path}?cursor={start + PAGE}&{kept}".rstrip("&")
+            kept = {key: value[0] for key, value in query.items()} | {"cursor": str(start + PAGE)}
+            url = f"{self.hub.endpoint}{urlsplit(self.path).path}?{urlencode(kept)}"
             headers["Link"] = f'<{url}>; rel="next"'
         return 200, json.dumps(items[start : start + PAGE]).encode(), headers
 
@@ -253,7 +261,8 @@ _ROUTES: list[tuple[str, Callable[..., object]]] = [
     (r"POST api/repos/create", _Handler._create),
     (rf"GET {_API}(/revision/(?P<rev>.+))?", _Handler._info),
     (rf"GET {_API}/refs", _Handler._refs),
-    (rf"GET {_API}/(?P<what>tree|commits)/(?P<rev>[^/]+)", _Handler._listed),
+    (rf"GET {_API}/tree/(?P<rev>[^/]+)(/(?P<path>.+))?", _Handler._tree),
+    (rf"GET {_API}/commits/(?P<rev>[^/]+)", _Handler._commits),
     (rf"POST {_API}/paths-info/(?P<rev>.+)", _Handler._paths),
     (rf"POST {_API}/preupload/(?P<rev>.+)", _Handler._preupload),
     (rf"POST {_API}/commit/(?P<rev>.+)", _Handler._commit),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 LARGE_ENDINGS = (".parquet", ".onnx", ".safetensors", ".bin")
@@ -102,8 +102,16 @@ class Repo:
     def files(self, revision: str = "main") -> dict[str, bytes]:
         return {name: blob.content for name, blob in self.commit_of(revision).files.items()}
 
-    def tree(self, revision: str) -> list[Json]:
-        return [_entry(name, blob) for name, blob in sorted(self.commit_of(revision).files.items())]
+    def tree(self, revision: str, folder: str = "", recursive: bool = True) -> list[Json]:
+        """Files and folders under a folder, or only those directly in it."""
+        files, start = self.commit_of(revision).files, f"{folder}/" if folder else ""
+        if start and not any(name.startswith(start) for name in files):
+            raise Refused(404, "EntryNotFound")
+        above = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
+        entries = [_entry(name, blob) for name, blob in files.items()]
+        entries += [{"type": "directory", "path": path, "size": 0, "oid": "0" * 40} for path in above]
+        under = [(str(entry["path"]), entry) for entry in entries if str(entry["path"]).startswith(start)]
+        return [entry for path, entry in sorted(under) if recursive or "/" not in path.removeprefix(start)]
 
     def log(self, revision: str) -> list[Json]:
         found, commit = [], self.commit_of(revision)
