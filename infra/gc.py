@@ -1,6 +1,6 @@
 """Freeing disk: artifacts that no release reaches, and what killed stages left behind.
 
-Kept are the releases and data sets of the local Hub, what was measured of a release, everything these were
+Kept are the releases and data sets that were published from here, what was measured of a release, everything these were
 made from however far back, and whatever is younger than a number of days. A stage whose artifact was freed is
 computed again when it is asked for: nothing but time is lost.
 """
@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 
 from infra.abandoned import live_runs
 from infra.errors import StoreError
-from infra.fingerprint import file_digest
-from infra.hub import FOLDERS, LocalHub
+from infra.hub.connect import open_hub
+from infra.hub.local import LocalHub
+from infra.hub.protocol import FOLDERS
 from infra.lineage import ancestors
 from infra.record import RECORD_FILE, Record
 from infra.settings import Settings
@@ -94,18 +95,16 @@ def _evidence(records: list[Record], releases: list[Record]) -> list[Record]:
 
 
 def _published_files(settings: Settings, keep_releases: int | None) -> set[str]:
-    """sha256 of every file of the kept revisions in the local Hub."""
-    hub = LocalHub(settings.hub_folder)
-    digests = set()
-    for kind, folder in FOLDERS.items():
-        for home in (settings.hub_folder / folder).glob("*/*"):
-            repo = f"{home.parent.name}/{home.name}"
-            main, published = hub.main(kind, repo), hub.revisions(kind, repo)
-            # After a rollback `main` is not the newest.
-            kept = [*published[:keep_releases], *(item for item in published if item.revision == main)]
-            folders = {revision.path for revision in kept}
-            files = (file for folder in folders for file in Path(folder).rglob("*") if file.is_file())
-            digests |= {file_digest(file) for file in files}
+    """sha256 of every file of the kept revisions, in the folder of the local Hub and in the one of the settings."""
+    digests: set[str] = set()
+    for hub in dict.fromkeys((LocalHub(settings.hub_folder), open_hub(settings))):
+        for kind in FOLDERS:
+            for repo in hub.repositories(kind):
+                main, published = hub.main(kind, repo), hub.revisions(kind, repo)
+                # After a rollback `main` is not the newest.
+                kept = [*published[:keep_releases], *(item for item in published if item.revision == main)]
+                for revision in {item.revision for item in kept}:
+                    digests |= hub.file_digests(kind, repo, revision)
     return digests
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.tree import Tree
 
 from infra.artifact import STORE_SCHEME
-from infra.errors import ArtifactError, HubError
+from infra.errors import ArtifactError
 from infra.fingerprint import file_digest
-from infra.hub import LocalHub
+from infra.hub.connect import open_hub
+from infra.hub.protocol import FOLDERS, MAIN, NAME, Kind
 from infra.record import RECORD_FILE, InputRecord, Record
 from infra.store import KEY_LENGTH, Store
 
@@ -21,7 +22,7 @@ def find_record(store: Store, target: str) -> Record:
     """The record that `target` means. Raises ArtifactError when there is none, or more than one.
 
     `target` is a reference (`artifact:stage/key`), an artifact folder or a file in it, any file or folder
-    whose content was made here (a copied model, a release), a repository of the local Hub (`owner/name`), or
+    whose content was made here (a copied model, a release), a repository of the Hub (`owner/name`), or
     the first digits of a digest or key.
     """
     records = list(store.records())
@@ -117,12 +118,11 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _release(store: Store, target: str) -> Path | None:
     repo, _, revision = target.partition("@")
-    for kind in ("model", "dataset"):
-        try:
-            return LocalHub(store.settings.hub_folder).resolve(kind, repo, revision or "main")
-        except HubError:
-            continue  # Not a repository of this kind; perhaps of the other, or no repository at all.
-    return None
+    if not all(NAME.fullmatch(part) for part in repo.split("/")) or repo.count("/") != 1:
+        return None
+    hub = open_hub(store.settings)
+    found: Iterable[Kind] = (kind for kind in FOLDERS if hub.revisions(kind, repo))
+    return next((hub.resolve(kind, repo, revision or MAIN) for kind in found), None)
 
 
 def _record_of_prefix(prefix: str, records: list[Record]) -> Record:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg
 from rich.console import Console
 
-from infra.hub import open_hub
+from infra.hub.connect import open_hub
 from infra.promotions import CHAMPION, SHOWN, Promotion, Promotions, registered_name
 from infra.settings import get_settings
 from infra.tracking import Tracker
@@ -24,13 +24,11 @@ class ShowPromotions(BaseModel):
             console.print(shown(line))
         champion, main = promotions.champion(), promotions.hub.main("model", self.repository)
         if champion is None:
-            console.print(f"{self.repository} has had no champion in {promotions.hub.root}.")
+            console.print(f"{self.repository} has had no champion in {promotions.address}.")
         elif main != champion.revision:
             console.print(f"`main` is {short(main)} still: the next release or rollback moves it.")
         else:
-            console.print(
-                f"Champion: revision {champion.revision} in {promotions.hub.home('model', self.repository)}"
-            )
+            console.print(f"Champion: revision {champion.revision} in {promotions.address}")
 
 
 class Rollback(BaseModel):
@@ -72,7 +70,7 @@ def short(revision: str | None) -> str:
 
 def _promotions(repository: str) -> Promotions:
     settings = get_settings()
-    return Promotions(open_hub(settings.hub, settings.hub_folder), repository)
+    return Promotions(open_hub(settings), repository)
 
 
 def _tell_mlflow(repository: str, planned: Promotion) -> str | None:

@@ -1,27 +1,27 @@
 """Who is champion of a model, and every change of it: a history that is only ever appended to.
 
-`promotions.jsonl` in the model's repository on the Hub has one JSON object a line:
+The journal of the model's repository on the Hub, `promotions.jsonl`, has one JSON object a line:
 
     {"time": ..., "action": "promote" | "rollback", "from": {...} | null, "to": {"revision": ..., "package": ...},
      "verdict": ..., "reason": ...}
 
 Its last line says who is champion; `main` on the Hub and the alias `champion` in MLflow's registry follow it. A
-line is written, and on the disk, before `main` moves: what a kill leaves undone in between is done by the next
+line is there before `main` moves, or together with it: what a kill leaves undone in between is done by the next
 change. A line that a kill or a full disk cut short never counted, and the next line takes its place.
 """
 
 import json
-import os
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from infra.errors import HubError
-from infra.hub import LocalHub
+from infra.hub.protocol import JOURNAL, Hub, JournalConflict
 
-PROMOTIONS = "promotions.jsonl"
+ATTEMPTS = 5
 CHAMPION = "champion"  # the alias in MLflow's registry
 SHOWN = 12
 
@@ -58,22 +58,13 @@ class Promotion(BaseModel):
 class Promotions:
     """The history of one model's champions. Reading needs no lock; each change holds the repository's."""
 
-    def __init__(self, hub: LocalHub, repo: str) -> None:
+    def __init__(self, hub: Hub, repo: str) -> None:
         self.hub, self.repo = hub, repo
-        self._file = hub.home("model", repo) / PROMOTIONS
+        self.address = hub.address("model", repo)
 
     def lines(self) -> tuple[Promotion, ...]:
         """Every change, oldest first. Raises HubError when a line is not one."""
-        found = []
-        for number, line in enumerate(_whole(self._file).split(b"\n")[:-1], 1):
-            try:
-                found.append(Promotion.model_validate_json(line))
-            except ValidationError as error:
-                raise HubError(
-                    f"line {number} of {self._file} is no promotion ({error.errors()[0]['msg']}): expected one "
-                    "as written by Stillhouse. Restore the file from a backup, or correct the line."
-                ) from None
-        return tuple(found)
+        return self._parsed(self._text())
 
     def champion(self) -> Champion | None:
         """Who is champion by this history; None before its first line."""
@@ -84,6 +75,7 @@ class Promotions:
         """The rollback that took a package down, unless it was promoted again since."""
         return _taken_down(self.lines(), package)
 
+    @retry(retry=retry_if_exception_type(JournalConflict), stop=stop_after_attempt(ATTEMPTS), reraise=True)
     def promote(
         self,
         champion: Champion,
@@ -98,7 +90,8 @@ class Promotions:
         is in a repository from before there was this history.
         """
         with self.hub.locked("model", self.repo):
-            lines = self.lines()
+            text = self._text()
+            lines = self._parsed(text)
             if champion.package and not again and _taken_down(lines, champion.package):
                 return False
             before = lines[-1].after if lines else unrecorded
@@ -111,8 +104,9 @@ class Promotions:
                     verdict=verdict,
                     reason=reason,
                 )
-                _append(self._file, line)
-            self._settle(champion)
+                self._change(line, text)
+            else:
+                self._settle(champion)
         return True
 
     def next_rollback(self, reason: str) -> Promotion:
@@ -127,14 +121,14 @@ class Promotions:
         if len(order) < 2:
             known = f"only {order[0].revision[:SHOWN]}" if order else "none"
             raise HubError(
-                f"{self.repo} has no champion to go back to in {self.hub.root}: found {known}, expected two at "
+                f"{self.repo} has no champion to go back to in {self.address}: found {known}, expected two at "
                 "least. Nothing was changed. See `python -m infra.cli promotions` for the history."
             )
         before, after = order[-1], order[-2]
         if not self.hub.is_whole("model", self.repo, after.revision):
             raise HubError(
                 f"the champion before of {self.repo}, revision {after.revision[:SHOWN]}, is no longer whole in "
-                f"{self.hub.root}: expected its files as they were published. Nothing was changed. Restore the "
+                f"{self.address}: expected its files as they were published. Nothing was changed. Restore the "
                 "snapshot from a backup, or release that model again."
             )
         return Promotion(time=_now(), action="rollback", before=before, after=after, reason=reason)
@@ -142,15 +136,39 @@ class Promotions:
     def roll_back(self, planned: Promotion) -> None:
         """Do what `next_rollback` planned. Raises HubError when the champion changed in the meantime."""
         with self.hub.locked("model", self.repo):
-            last = self.lines()[-1]
-            if last != planned:
-                if last.after != planned.before:
-                    raise HubError(
-                        f"{self.repo} has another champion by now: expected it not to change while it is rolled "
-                        "back. Nothing was changed. Look at `python -m infra.cli promotions`, then try again."
-                    )
-                _append(self._file, planned)
-            self._settle(planned.after)
+            text = self._text()
+            last = self._parsed(text)[-1]
+            if last == planned:
+                self._settle(planned.after)
+                return
+            if last.after == planned.before:
+                with suppress(JournalConflict):
+                    self._change(planned, text)
+                    return
+        raise HubError(
+            f"{self.repo} has another champion by now: expected it not to change while it is rolled back. Nothing "
+            "was changed. Look at `python -m infra.cli promotions`, then try again."
+        )
+
+    def _text(self) -> bytes:
+        return self.hub.journal("model", self.repo)
+
+    def _parsed(self, text: bytes) -> tuple[Promotion, ...]:
+        found = []
+        for number, line in enumerate(text.split(b"\n")[:-1], 1):
+            try:
+                found.append(Promotion.model_validate_json(line))
+            except ValidationError as error:
+                raise HubError(
+                    f"line {number} of {self.address}/{JOURNAL} is no promotion ({error.errors()[0]['msg']}): "
+                    "expected one as written by Stillhouse. Restore the file from a backup, or correct the line."
+                ) from None
+        return tuple(found)
+
+    def _change(self, line: Promotion, text: bytes) -> None:
+        """Add a line to the journal that was read as `text`, and let `main` follow."""
+        entry = json.dumps(line.model_dump(by_alias=True), ensure_ascii=False).encode() + b"\n"
+        self.hub.set_main("model", self.repo, line.after.revision, entry, text)
 
     def _settled(self, champion: Champion) -> bool:
         return self.hub.main("model", self.repo) == champion.revision
@@ -188,27 +206,6 @@ def _taken_down(lines: tuple[Promotion, ...], package: str) -> Promotion | None:
         if line.action == "rollback" and line.before and line.before.package == package:
             return line
     return None
-
-
-def _append(path: Path, line: Promotion) -> None:
-    """Add a line in one write and see it on the disk, its name in the folder too."""
-    whole = len(_whole(path))
-    with path.open("ab") as file:
-        file.truncate(whole)
-        file.write(json.dumps(line.model_dump(by_alias=True), ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _whole(path: Path) -> bytes:
-    """A file up to its last line end: what follows was cut short."""
-    text, end, _ = path.read_bytes().rpartition(b"\n") if path.is_file() else (b"", b"", b"")
-    return text + end
 
 
 def _now() -> str:

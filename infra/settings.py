@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.errors import ConfigError
 
+SECRETS = ("hub_token",)  # never shown, not even when they are wrong
+
 
 class Settings(BaseSettings):
     """Places and secrets of one installation. None of it enters a cache key, a record or a tracked parameter."""
@@ -37,19 +39,33 @@ class Settings(BaseSettings):
         None, description="server that stands for the Storage Read API's; likewise"
     )
     hub: str = Field(
-        "local", description="where models and data sets are published: local (a folder under home)"
+        "local",
+        description="where models and data sets are published: local (a folder under home), a folder, or "
+        "https://huggingface.co/OWNER",
     )
     mlflow_uri: str | None = Field(
         None, description="tracking server; default: SQLite under home, or `infra.cli up`'s"
     )
     prefect_port: int = Field(4200, ge=1, le=65535, description="port of `infra.cli up`'s Prefect server")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of `infra.cli up`'s MLflow server")
-    hub_token: SecretStr | None = Field(None, description="token of the Hub, when it is not local")
+    hub_token: SecretStr | None = Field(
+        None, description="token of the Hub, when it is not local; default: HF_TOKEN or `hf auth login`"
+    )
+    hub_private: bool = Field(True, description="repositories made on the Hub are private")
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    @field_validator("hub_token")
+    @classmethod
+    def _printable(cls, token: SecretStr | None) -> SecretStr | None:
+        """A token copied with its line end would be refused with itself in the message."""
+        stripped = token.get_secret_value().strip() if token else ""
+        if not (stripped.isascii() and stripped.isprintable()) or " " in stripped:
+            raise ValueError("a token is one word of printable characters")
+        return SecretStr(stripped) if stripped else None
 
     @property
     def artifacts(self) -> Path:
@@ -95,6 +111,9 @@ class Settings(BaseSettings):
     def warehouse_folder(self) -> Path:
         """Public data sets of the embedded warehouse, made once."""
         return self.home / "warehouse"
+    def hub_cache(self) -> Path:
+        """What was fetched from a Hub on the network, one folder a host."""
+        return self.home / "hub-cache"
 
     @property
     def reports(self) -> Path:
@@ -109,6 +128,8 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(
-            f"STILLHOUSE_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+            f"STILLHOUSE_{name.upper()}={'***' if name in SECRETS else repr(e['input'])}: {e['msg']}"
+            for e in error.errors()
+            for name in [str(e["loc"][0])]
         )
         raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None

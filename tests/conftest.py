@@ -19,6 +19,7 @@ settings.load_profile("stillhouse")
 os.environ.setdefault("STILLHOUSE_HOME", f"/tmp/stillhouse-tests-{os.getpid()}")
 os.environ.setdefault("PREFECT_HOME", f"/tmp/stillhouse-tests-{os.getpid()}/prefect")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

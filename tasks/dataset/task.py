@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.artifact import DatasetRef
 from infra.fingerprint import canonical
-from infra.hub import open_hub
+from infra.hub.connect import open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
 from tasks.results.values import PublishedDataset
@@ -32,7 +32,7 @@ def publish_dataset(
     run: ActionRun, config: PublishDatasetConfig, dataset: DatasetRef, rows: DatasetRef
 ) -> PublishedDataset:
     """Push the data set with its card to the Hub; the same rows and config give the same revision."""
-    hub = open_hub(run.settings.hub, run.settings.hub_folder)
+    hub = open_hub(run.settings)
     source = run.source(canonical(config), dataset=dataset, rows=rows)
     if (revision := hub.made_from("dataset", config.name, source)) is None:
         from tasks.dataset.publish import assemble

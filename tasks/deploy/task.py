@@ -10,7 +10,8 @@ from pydantic import JsonValue
 import infra
 from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
 from infra.fingerprint import folder_digest
-from infra.hub import LocalHub, Revision, open_hub
+from infra.hub.connect import open_hub
+from infra.hub.protocol import Hub, Revision
 from infra.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from tasks.deploy.config import GateConfig, ReleaseConfig
@@ -110,7 +111,7 @@ def release(
     evidence = {"package": package, "verdict": verdict, "evaluation": evaluation, "benchmark": benchmark,
                 "parity": parity, "dataset": dataset}  # fmt: skip
     candidate = Candidate(config, evidence, published, base_model)
-    hub = open_hub(run.settings.hub, run.settings.hub_folder)
+    hub = open_hub(run.settings)
     promotions = Promotions(hub, config.name)
     down = promotions.taken_down(package.digest)
     wanted = judged.verdict == "pass" and (down is None or config.promote_again)
@@ -130,7 +131,9 @@ def release(
         aliases = ("challenger", CHAMPION) if pushed else ("challenger",)
         version = run.tracker.register_model(
             registered_name(config.name),
-            Path(pushed.path) if pushed else _assemble(run, candidate, Path(scratch)),
+            hub.resolve("model", config.name, pushed.revision)
+            if pushed
+            else _assemble(run, candidate, Path(scratch)),
             PYFUNC,
             aliases,
             tags,
@@ -154,7 +157,7 @@ def release(
     )
 
 
-def _publish(run: ActionRun, hub: LocalHub, candidate: Candidate, scratch: Path) -> Revision:
+def _publish(run: ActionRun, hub: Hub, candidate: Candidate, scratch: Path) -> Revision:
     """The candidate on the Hub, not yet as `main`; what is `main` already is not assembled again."""
     config, evidence = candidate.config, candidate.evidence
     asked = config.model_dump(mode="json", exclude={"promote_again"})
@@ -193,7 +196,7 @@ def _note(promotions: Promotions, name: str, package: str, verdict: str) -> str 
     return None
 
 
-def _unrecorded(hub: LocalHub, name: str) -> Champion | None:
+def _unrecorded(hub: Hub, name: str) -> Champion | None:
     """The champion of a repository from before there was a history of promotions."""
     from tasks.deploy.package import FILES
 

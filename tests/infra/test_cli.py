@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import main
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from infra.record import Record
 from infra.settings import get_settings
 from infra.store import Store

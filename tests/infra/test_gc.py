@@ -12,7 +12,7 @@ import pytest
 
 from infra.errors import StoreError
 from infra.gc import find_garbage, free
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from infra.record import Record
 from infra.settings import Settings
 from infra.store import Store

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from infra.errors import ArtifactError
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from infra.lineage import ancestors, find_record, lineage_tree
 from infra.record import InputRecord, Record
 from infra.settings import Settings

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import HubError
-from infra.hub import LocalHub
-from infra.promotions import PROMOTIONS, Champion, Promotion, Promotions, champions
+from infra.hub.local import LocalHub
+from infra.hub.protocol import JOURNAL
+from infra.promotions import Champion, Promotion, Promotions, champions
 
 REPO = "local/intents"
 
@@ -45,7 +46,7 @@ def roll_back(promotions: Promotions, reason: str = "") -> None:
 
 
 def history(promotions: Promotions) -> Path:
-    return promotions.hub.home("model", REPO) / PROMOTIONS
+    return promotions.hub.home("model", REPO) / JOURNAL
 
 
 def main_of(promotions: Promotions) -> str:
@@ -203,7 +204,7 @@ def test_a_damaged_line_is_said_by_its_number(promotions: Promotions) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from infra.promotions import Champion, Promotions
 promotions = Promotions(LocalHub(Path(sys.argv[1])), sys.argv[2])
 first, second = (Champion(revision=revision, package=revision) for revision in sys.argv[4:6])

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.hub_read import HubServer, Repository, hub_server
+from tests.fakes.hub import HubServer, hub_server
 from tests.tasks.base_model.tiny_model import write_model
 
 ROOT = Path(__file__).parents[3]
-FIRST, SECOND = "a" * 40, "b" * 40
+NAME = ("model", "org/tiny")
 # HF_ENDPOINT is read when the client is imported, so each look-up is a process of its own.
 RESOLVE = """
 import json, sys
@@ -38,9 +38,13 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
         (folder / "onnx").mkdir()
         (folder / "onnx" / "config.json").write_text("{}")
     with hub_server() as server:
-        refs = {"main": FIRST, "v2": SECOND}
-        server.repositories["org/tiny"] = Repository(refs, {FIRST: first, SECOND: second})
+        server.publish("org/tiny", first)
+        server.publish("org/tiny", second, "v2")
         yield server
+
+
+def commit(hub: HubServer, branch: str) -> str:
+    return hub.repos[NAME].branches[branch]
 
 
 def resolve(endpoint: str, downloads: Path, **config: str) -> dict[str, str]:
@@ -60,7 +64,7 @@ def resolve(endpoint: str, downloads: Path, **config: str) -> dict[str, str]:
 def test_a_branch_is_pinned_to_its_commit_and_safetensors_alone_are_fetched(hub, tmp_path):
     found = resolve(hub.endpoint, tmp_path / "models")
     folder = Path(found["folder"])
-    assert folder.name == FIRST and folder.is_relative_to(tmp_path / "models")
+    assert folder.name == commit(hub, "main") and folder.is_relative_to(tmp_path / "models")
     assert found["files"] == ["config.json", "model.safetensors", "tokenizer.json"]
     assert sorted(path.name for path in folder.iterdir()) == found["files"]
     assert not [request for request in hub.requests if "pytorch_model" in request or "onnx/" in request]
@@ -68,21 +72,22 @@ def test_a_branch_is_pinned_to_its_commit_and_safetensors_alone_are_fetched(hub,
 
 def test_a_branch_that_moved_gives_the_new_commit(hub, tmp_path):
     before = resolve(hub.endpoint, tmp_path / "models")
-    hub.repositories["org/tiny"].refs["main"] = SECOND
+    first, hub.repos[NAME].branches["main"] = commit(hub, "main"), commit(hub, "v2")
     after = resolve(hub.endpoint, tmp_path / "models")
-    assert Path(before["folder"]).name == FIRST and Path(after["folder"]).name == SECOND
+    assert Path(before["folder"]).name == first and Path(after["folder"]).name == commit(hub, "v2") != first
 
 
 def test_a_commit_fetched_before_needs_no_network(hub, tmp_path):
-    assert Path(resolve(hub.endpoint, tmp_path / "models", revision="v2")["folder"]).name == SECOND
+    second = commit(hub, "v2")
+    assert Path(resolve(hub.endpoint, tmp_path / "models", revision="v2")["folder"]).name == second
     hub.requests.clear()
-    assert Path(resolve(hub.endpoint, tmp_path / "models", revision=SECOND)["folder"]).name == SECOND
+    assert Path(resolve(hub.endpoint, tmp_path / "models", revision=second)["folder"]).name == second
     assert hub.requests == []
 
 
 def test_a_busy_hub_is_tried_again(hub, tmp_path):
     hub.busy = 2
-    assert Path(resolve(hub.endpoint, tmp_path / "models")["folder"]).name == FIRST
+    assert Path(resolve(hub.endpoint, tmp_path / "models")["folder"]).name == commit(hub, "main")
 
 
 def test_no_network_says_what_to_do(tmp_path):
@@ -104,13 +109,13 @@ def test_a_model_or_revision_that_is_not_there_is_named(hub, tmp_path):
 
 
 def test_a_gated_model_says_how_to_get_in(hub, tmp_path):
-    hub.repositories["org/tiny"].gated = True
+    hub.repos[NAME].gated = True
     found = resolve(hub.endpoint, tmp_path / "models")
     assert found["error"] == "HubError" and "gated" in found["said"] and "Accept its terms" in found["said"]
 
 
 def test_a_model_without_safetensors_is_refused_before_it_is_fetched(hub, tmp_path):
-    (tmp_path / "first" / "model.safetensors").unlink()
+    hub.repos[NAME].put({"config.json": b"{}", "pytorch_model.bin": b"never fetched"})
     found = resolve(hub.endpoint, tmp_path / "models")
     assert found["error"] == "ArtifactError" and "only as pytorch_model.bin" in found["said"]
     assert not [request for request in hub.requests if "resolve" in request]

@@ -9,7 +9,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
 from infra.errors import ArtifactError
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from tasks.dataset.card import cell
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.curate import curate_rows

@@ -7,7 +7,7 @@ from prefect import flow
 
 from infra.artifact import DatasetRef
 from infra.fingerprint import folder_digest
-from infra.hub import LocalHub
+from infra.hub.local import LocalHub
 from infra.run import StageOutcome, open_run
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.task import curate, publish_dataset

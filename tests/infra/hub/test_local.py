@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import ConfigError, HubError, StoreError
-from infra.hub import LocalHub, open_hub
+from infra.errors import HubError, StoreError
+from infra.hub.local import LocalHub
 
 REPO = "local/intents"
 
@@ -155,7 +155,7 @@ def test_a_push_killed_anywhere_leaves_the_old_state_or_the_new(
     new = folder_of(tmp_path / "new", **{f"part{i}": str(i) * 20_000 for i in range(400)})
     hub.push("model", REPO, old, "old")
     code = (
-        "import sys; from pathlib import Path; from infra.hub import LocalHub\n"
+        "import sys; from pathlib import Path; from infra.hub.local import LocalHub\n"
         "hub = LocalHub(Path(sys.argv[1])); print('ready', flush=True)\n"
         f"hub.push('model', {REPO!r}, Path(sys.argv[2]), 'new')"
     )
@@ -185,13 +185,3 @@ def test_a_full_disk_is_named_with_its_remedy(tmp_path: Path) -> None:
         LocalHub(root).push("model", REPO, folder_of(tmp_path / "a", card="x"), "")
     with pytest.raises(HubError, match="no revision"):
         LocalHub(root).resolve("model", REPO)
-
-
-def test_the_uri_chooses_the_hub(tmp_path: Path) -> None:
-    assert open_hub(str(tmp_path)) == open_hub(tmp_path.as_uri()) == open_hub("local", tmp_path)
-
-
-@pytest.mark.parametrize("uri", ["https://huggingface.co", "hf://datasets", "s3://bucket"])
-def test_a_hub_on_the_network_comes_later_and_says_so(uri: str) -> None:
-    with pytest.raises(ConfigError, match="expected a folder"):
-        open_hub(uri)

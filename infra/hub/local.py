@@ -1,6 +1,6 @@
-"""Where models and data sets are published: a local folder now, huggingface.co later.
+"""The Hub that is a folder.
 
-Local layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
+Layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
 
     snapshots/<revision>/...        the files; a revision is the start of their digest
     refs/main, refs/tags/<tag>      text files with a revision
@@ -11,73 +11,35 @@ Local layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
-from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field
 
-from infra.errors import ConfigError, HubError
-from infra.fingerprint import folder_digest
-from infra.settings import get_settings
+from infra.errors import HubError
+from infra.fingerprint import file_digest, folder_digest
+from infra.hub.protocol import (
+    FOLDERS,
+    JOURNAL,
+    MAIN,
+    NAME,
+    REVISION_LENGTH,
+    SHORT_REVISION,
+    JournalConflict,
+    Kind,
+    Revision,
+    check_name,
+    check_tag,
+    files_of,
+    no_revision,
+)
 from infra.store import disk_errors, write_atomically
 
-Kind = Literal["model", "dataset"]
-FOLDERS: dict[Kind, str] = {"model": "models", "dataset": "datasets"}
-REVISION_LENGTH = 40
 PARTIAL = ".partial-"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HISTORY = "history.jsonl"
-MAIN = "main"
-
-
-class Revision(BaseModel):
-    """One published state of a repository."""
-
-    model_config = ConfigDict(frozen=True)
-
-    repo: str = Field(description="owner/name")
-    revision: str = Field(description="40 hex digits")
-    path: str = Field(description="folder of the snapshot, or its address")
-    message: str = Field("", description="what the push said of itself")
-
-
-class Hub(Protocol):
-    """A place for repositories of models and data sets. Pushing the same bytes again changes nothing."""
-
-    def push(
-        self,
-        kind: Kind,
-        repo: str,
-        folder: Path,
-        message: str,
-        tag: str | None = None,
-        source: str = "",
-        main: bool = True,
-    ) -> Revision:
-        """Publish all files of `folder` as the new `main` of owner/name (unless told not), and under `tag` if given.
-
-        `source` is the key of what the files were made from, for `made_from`.
-        """
-        ...
-
-    def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
-        """`main`, when it was pushed with this `source` and has its bytes still; None otherwise."""
-        ...
-
-    def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:
-        """Local folder of a revision (`main`, a tag, at least 7 digits of one). Raises HubError."""
-        ...
-
-    def revisions(self, kind: Kind, repo: str) -> tuple[Revision, ...]:
-        """What was published, newest first; empty for a repository that does not exist."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,9 +60,8 @@ class LocalHub:
     ) -> Revision:
         """See `Hub.push`. Raises HubError (bad name, empty folder) and StoreError (the disk refuses)."""
         home = self.home(kind, repo)
-        _check_tag(tag)
-        if not any(path.is_file() for path in folder.rglob("*")):
-            raise HubError(f"{folder} has no files: expected what {repo} is to publish. Run its stage first.")
+        check_tag(tag)
+        files_of(folder, repo)
         revision = folder_digest(folder)[:REVISION_LENGTH]
         with self.locked(kind, repo):
             self._write_snapshot(home, folder, revision)
@@ -129,24 +90,34 @@ class LocalHub:
         return Revision(repo=repo, revision=main, path=str(snapshot), message=found["message"])
 
     def main(self, kind: Kind, repo: str) -> str | None:
-        """The revision that `main` is; None for a repository without one."""
+        """See `Hub.main`."""
         path = self.home(kind, repo) / "refs" / MAIN
         return path.read_text() if path.is_file() else None
 
-    def set_main(self, kind: Kind, repo: str, revision: str) -> None:
-        """Make a published revision `main`. The caller holds `locked`."""
+    def set_main(self, kind: Kind, repo: str, revision: str, entry: bytes = b"", after: bytes = b"") -> None:
+        """See `Hub.set_main`. The line is on the disk before `main` moves."""
         home = self.home(kind, repo)
+        if entry:
+            if self.journal(kind, repo) != after:
+                raise JournalConflict(f"the journal of {repo} has other lines by now. Read it again.")
+            _append(home / JOURNAL, len(after), entry)
         write_atomically(home / "refs" / MAIN, revision)
         _point(home / MAIN, Path("snapshots") / revision)
 
+    def journal(self, kind: Kind, repo: str) -> bytes:
+        """See `Hub.journal`."""
+        path = self.home(kind, repo) / JOURNAL
+        text, end, _ = path.read_bytes().rpartition(b"\n") if path.is_file() else (b"", b"", b"")
+        return text + end
+
     def is_whole(self, kind: Kind, repo: str, revision: str) -> bool:
-        """Whether a revision is there with every byte that it was published with."""
+        """See `Hub.is_whole`."""
         snapshot = self.home(kind, repo) / "snapshots" / revision
         return snapshot.is_dir() and folder_digest(snapshot)[:REVISION_LENGTH] == revision
 
     @contextmanager
     def locked(self, kind: Kind, repo: str) -> Iterator[Path]:
-        """Hold a repository alone; gives its folder. The lock is the operating system's and dies with its holder.
+        """See `Hub.locked`; gives the folder. The lock is the operating system's and dies with its holder.
 
         Raises StoreError when the disk refuses.
         """
@@ -164,15 +135,11 @@ class LocalHub:
         ref = home / "refs" / (MAIN if revision == MAIN else f"tags/{revision}")
         if NAME.fullmatch(revision) and ref.is_file() and (snapshots / ref.read_text()).is_dir():
             return snapshots / ref.read_text()
-        if re.fullmatch(r"[0-9a-f]{7,40}", revision):
+        if SHORT_REVISION.fullmatch(revision):
             found = sorted(path for path in snapshots.glob(f"{revision}*") if path.is_dir())
             if len(found) == 1:
                 return found[0]
-        known = [item.revision[:12] for item in self.revisions(kind, repo)]
-        raise HubError(
-            f"{kind} {repo} has no revision {revision!r} in {self.root}: found {known or 'none at all'}, "
-            "expected one of those, `main` or a tag. Publish it first, or name one that is there."
-        )
+        raise no_revision(self, kind, repo, revision)
 
     def revisions(self, kind: Kind, repo: str) -> tuple[Revision, ...]:
         """See `Hub.revisions`."""
@@ -191,13 +158,22 @@ class LocalHub:
 
     def home(self, kind: Kind, repo: str) -> Path:
         """Folder of a repository, there or not. Raises HubError for what is no name."""
-        owner, _, name = repo.partition("/")
-        if not (NAME.fullmatch(owner) and NAME.fullmatch(name)):
-            raise HubError(
-                f"repository {repo!r} is not a name: expected owner/name of letters, digits, '.', '_', '-', "
-                "each beginning with a letter or digit. Choose another name."
-            )
-        return self.root / FOLDERS[kind] / owner / name
+        return self.root.joinpath(FOLDERS[kind], *check_name(repo))
+
+    def address(self, kind: Kind, repo: str, revision: str | None = None) -> str:
+        """See `Hub.address`."""
+        home = self.home(kind, repo)
+        return str(home / "snapshots" / revision if revision else home)
+
+    def repositories(self, kind: Kind) -> tuple[str, ...]:
+        """See `Hub.repositories`."""
+        homes = (self.root / FOLDERS[kind]).glob("*/*")
+        return tuple(sorted(f"{home.parent.name}/{home.name}" for home in homes))
+
+    def file_digests(self, kind: Kind, repo: str, revision: str) -> set[str]:
+        """See `Hub.file_digests`."""
+        snapshot = self.home(kind, repo) / "snapshots" / revision
+        return {file_digest(file) for file in snapshot.rglob("*") if file.is_file()}
 
     def _write_snapshot(self, home: Path, folder: Path, revision: str) -> None:
         """Copy under another name, then rename. A snapshot that lost its bytes is replaced."""
@@ -207,8 +183,8 @@ class LocalHub:
         if target.is_dir() and folder_digest(target)[:REVISION_LENGTH] == revision:
             return
         # Not copytree: it gathers what fails, and a full disk is then no longer told from the rest.
-        for source in (path for path in sorted(folder.rglob("*")) if path.is_file()):
-            place = copy / source.relative_to(folder)
+        for name, source in files_of(folder, home.name).items():
+            place = copy / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, place)
         if folder_digest(copy)[:REVISION_LENGTH] != revision:
@@ -228,24 +204,6 @@ class LocalHub:
             write_atomically(home / HISTORY, text)
 
 
-def open_hub(uri: str = "local", folder: Path | None = None) -> LocalHub:
-    """The Hub of a uri: `local` (`folder`, or the one under STILLHOUSE_HOME), a path, or `file:///path`.
-
-    Raises ConfigError for an address on the network: that Hub comes with a later version.
-    """
-    if uri == "local":
-        return LocalHub(folder or get_settings().hub_folder)
-    scheme = urlparse(uri).scheme
-    if scheme == "file":
-        return LocalHub(Path(unquote(urlparse(uri).path)))
-    if scheme:
-        raise ConfigError(
-            f"STILLHOUSE_HUB is {uri!r}: expected a folder (`local`, a path or file:///path); the Hub on the "
-            "network comes with a later version. Publish to a folder, and upload that with `hf upload`."
-        )
-    return LocalHub(Path(uri).expanduser().resolve())
-
-
 def _sweep(snapshots: Path) -> None:
     """Remove what a push that was killed left behind; only the holder of the lock may do so."""
     for left_over in snapshots.glob(f"{PARTIAL}*"):
@@ -260,14 +218,20 @@ def _point(link: Path, target: Path) -> None:
     beside.replace(link)
 
 
+def _append(path: Path, whole: int, line: bytes) -> None:
+    """Add a line in one write after the whole ones and see it on the disk, its name in the folder too."""
+    with path.open("ab") as file:
+        file.truncate(whole)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _history(home: Path) -> list[dict[str, str]]:
     path = home / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-
-def _check_tag(tag: str | None) -> None:
-    if tag is not None and (tag == MAIN or not NAME.fullmatch(tag)):
-        raise HubError(
-            f"tag {tag!r} is not usable: expected letters, digits, '.', '_' and '-', and not {MAIN!r}. "
-            "Choose another."
-        )
