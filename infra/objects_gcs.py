@@ -37,7 +37,7 @@ NO_ANSWER = (
 class GcsObjects(BucketObjects):
     """See `ObjectStore`."""
 
-    attempts = 2  # gcsfs itself tries six times
+    attempts = 1  # gcsfs itself tries six times, for half a minute
 
     @staticmethod
     def classify(error: BaseException) -> tuple[Cause, str]:

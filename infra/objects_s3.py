@@ -16,7 +16,8 @@ from infra.object_store import Cause, refused
 from infra.objects_bucket import BucketObjects, in_parallel, read_part
 
 MOST_PARTS = 10_000
-CONNECT_SECONDS = 10
+# Of the retries of three layers ours wait longest; the client's own are for a connection that was just cut.
+CLIENT = {"connect_timeout": 10, "retries": {"total_max_attempts": 2, "mode": "standard"}}
 BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
@@ -41,7 +42,7 @@ BUSY = frozenset({errno.EBUSY, errno.EREMOTEIO})
 class S3Objects(BucketObjects):
     """See `ObjectStore`."""
 
-    attempts = 3
+    attempts = 4
 
     @staticmethod
     def classify(error: BaseException) -> tuple[Cause, str]:
@@ -131,11 +132,8 @@ class S3Objects(BucketObjects):
 def connect(url: str, bucket: str, prefix: str, part_bytes: int) -> S3Objects:
     """A bucket; nothing is asked yet."""
     logging.getLogger("s3fs").setLevel(logging.CRITICAL)  # What it tries again is no news.
-    files = s3fs.S3FileSystem(
-        use_listings_cache=False,
-        skip_instance_cache=True,
-        config_kwargs={"connect_timeout": CONNECT_SECONDS},
-    )
+    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=CLIENT)
+    files.retries = 2
     return S3Objects(url, files, bucket, prefix, part_bytes)
 
 
