@@ -10,7 +10,6 @@ uploaded. Two machines that made different bytes under one key never touch each 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from infra.object_store import ObjectStore
 from infra.objects_bucket import in_parallel
 from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
+from infra.shared_markers import SharedMarkers
 from infra.store import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
 
 MIB = 1 << 20
@@ -51,7 +51,7 @@ class RemoteStore:
     def __init__(self, settings: Settings, store: Store, objects: ObjectStore, url: str) -> None:
         self.store, self.objects, self.url = store, objects, url
         self.part_bytes = settings.store_part_mib * MIB
-        self.known = settings.shared / sha256(url.encode()).hexdigest()[:12]
+        self.known = SharedMarkers.of(settings, url)
 
     def record(self, stage: str, key: str) -> Found:
         """The record under a key; nothing else is downloaded."""
@@ -86,7 +86,7 @@ class RemoteStore:
         """
         found = self.record(stage, key)
         if found.record is None:
-            self._marker(stage, key).unlink(missing_ok=True)
+            self.known.forget(stage, key)
             return self._withdraw(stage, key, found) if found.damaged else found
         record, folder = found.record, self.store.folder(stage, key)
         with disk_errors(folder):
@@ -99,7 +99,7 @@ class RemoteStore:
                 return self._withdraw(stage, key, damage, [f"{_content(record)}/{name}" for name in wrong])
             here = record.model_copy(update={"files": _with_own_times(folder, record)})
             write_atomically(folder / RECORD_FILE, here.model_dump_json(indent=2) + "\n")
-        self._remember(record)
+        self.known.remember(record.stage, record.key)
         return Found(here)
 
     def push(self, record: Record) -> Transfer:
@@ -118,13 +118,9 @@ class RemoteStore:
         sizes = {name: (folder / name).stat().st_size for name in missing}
         counts = self._each(lambda name: self.objects.send(folder / name, f"{content}/{name}"), sizes)
         other = self._publish(record)
-        self._remember(record)
+        self.known.remember(record.stage, record.key)
         size = sum(file.size for file in record.files.values())
         return Transfer(len(record.files), size, sum(counts.values()), other)
-
-    def knows(self, record: Record) -> bool:
-        """Whether an earlier push or fetch left word that it is there; nothing is asked."""
-        return self._marker(record.stage, record.key).is_file()
 
     def _publish(self, record: Record) -> str | None:
         """Write the record, unless there is one; the digest of another's, if that is what stands there."""
@@ -185,22 +181,13 @@ class RemoteStore:
 
     def _withdraw(self, stage: str, key: str, damage: Found, objects: list[str] | None = None) -> Found:
         """Take a damaged artifact's record away, then what is damaged, so that the next push mends it."""
-        self._marker(stage, key).unlink(missing_ok=True)
+        self.known.forget(stage, key)
         try:
             for name in (f"{_place(stage, key)}/{RECORD_FILE}", *(objects or ())):
                 self.objects.delete(name)
         except StoreError as error:
             return Found(None, f"{damage.problem}, and stays so: {error}", damaged=True)
         return damage
-
-    def _remember(self, record: Record) -> None:
-        marker = self._marker(record.stage, record.key)
-        with disk_errors(marker):
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.touch()
-
-    def _marker(self, stage: str, key: str) -> Path:
-        return self.known / f"{stage}-{key[:KEY_LENGTH]}"
 
 
 def _place(stage: str, key: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from infra.errors import StoreError, StoreUnreachable
 from infra.record import RECORD_FILE, Record
 from infra.settings import Settings
+from infra.shared_markers import SharedMarkers
 from infra.store import Lookup, Store
 
 if TYPE_CHECKING:
@@ -76,13 +77,10 @@ class Sharing:
             os.utime(
                 self.store.folder(record.stage, record.key) / RECORD_FILE
             )  # Used now: the last to be evicted.
-        if self._off:
+        if self._off or self._known(record):
             return
         try:
-            remote = self._open()
-            if remote.knows(record):
-                return
-            sent = remote.push(record)
+            sent = self._open().push(record)
         except StoreUnreachable as error:
             self._go_on_alone(error)
         except StoreError as error:
@@ -115,6 +113,10 @@ class Sharing:
         if self._remote is None:
             self._remote = open_remote(self.settings, self.store)
         return self._remote
+
+    def _known(self, record: Record) -> bool:
+        url = self.settings.store
+        return url is not None and SharedMarkers.of(self.settings, url).knows(record.stage, record.key)
 
     def _go_on_alone(self, error: StoreError) -> None:
         self._off = True

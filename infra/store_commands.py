@@ -24,7 +24,7 @@ class Push(BaseModel):
         remote = open_remote(settings, store)
         pushed, failed = 0, []
         for record in store.records():
-            if remote.holds(record) if self.check else remote.knows(record):
+            if remote.holds(record) if self.check else remote.known.knows(record.stage, record.key):
                 continue
             try:
                 sent = remote.push(record)
