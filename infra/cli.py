@@ -27,6 +27,7 @@ from infra.promotion_commands import Rollback, ShowPromotions
 from infra.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.store import Store
+from infra.store_commands import StoreCommands
 from infra.tracking import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -104,7 +105,7 @@ class Lineage(BaseModel):
 
 
 class Gc(BaseModel):
-    """Free artifacts that no kept release reaches, and what killed stages left behind."""
+    """Free artifacts that no kept release reaches, and what killed stages left behind; only in this home."""
 
     dry_run: bool = Field(False, description="only say what would go")
     keep_days: float = Field(7.0, ge=0, description="days for which anything is kept, released or not")
@@ -126,6 +127,8 @@ class Gc(BaseModel):
             )
         size = sum(item.size for item in gone) / 1e6
         console.print(f"{'Would free' if self.dry_run else 'Freed'} {size:.1f} MB in {len(gone)} folders.")
+        if settings.store is not None:
+            console.print("Nothing is deleted in the shared store: other homes count on it.")
 
 
 class Doctor(BaseModel):
@@ -174,6 +177,7 @@ class Cli(BaseSettings):
     promotions: CliSubCommand[ShowPromotions] = Field(description="who was champion of a model, when and why")
     rollback: CliSubCommand[Rollback] = Field(description="make a model's previous champion champion again")
     gc: CliSubCommand[Gc] = Field(description="free what no kept release reaches")
+    store: CliSubCommand[StoreCommands] = Field(description="the shared store: upload what it does not have")
     doctor: CliSubCommand[Doctor] = Field(
         description="look at versions, CPU, disk and services; say what to do"
     )

@@ -19,8 +19,11 @@ from packaging.requirements import Requirement
 
 from infra.abandoned import dead_runs
 from infra.environment import running_services
+from infra.errors import StoreError
 from infra.processes import port_is_free
 from infra.settings import Settings
+from infra.sharing import open_remote
+from infra.store import Store
 
 State = Literal["ok", "note", "fault"]
 GIB = 2**30
@@ -49,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield check_memory(psutil.virtual_memory().total)
     yield check_home(settings.home)
     yield check_disk(settings.home)
+    yield check_store(settings)
     for name, database in (
         ("Prefect", settings.home / "prefect" / "prefect.db"),
         ("MLflow", settings.mlflow_database),
@@ -146,6 +150,17 @@ def check_disk(home: Path) -> Check:
         return Check("disk", "ok", found)
     remedy = f"Have {LEAST_DISK // GIB} GiB free: `python -m infra.cli gc`, or put STILLHOUSE_HOME elsewhere."
     return Check("disk", "fault", found, remedy)
+
+
+def check_store(settings: Settings) -> Check:
+    """The shared store answers and may be listed; nothing is written there."""
+    if settings.store is None:
+        return Check("shared store", "ok", "none: artifacts are under home alone")
+    try:
+        remote = open_remote(settings, Store(settings))
+    except StoreError as error:
+        return Check("shared store", "fault", "it cannot be used", str(error))
+    return Check("shared store", "ok", remote.url)
 
 
 def check_database(name: str, path: Path) -> Check:

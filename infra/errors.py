@@ -35,7 +35,11 @@ class StageStopped(StillhouseError):
 
 
 class StoreError(StillhouseError):
-    """The store cannot be written: disk full, read-only, no permission."""
+    """The store cannot be read or written: disk full, read-only, no permission, no such bucket."""
+
+
+class StoreUnreachable(StoreError):
+    """The shared store does not answer. The home alone is enough to go on with."""
 
 
 class HubError(StillhouseError):

@@ -2,7 +2,8 @@
 
 Kept are the releases and data sets that were published from here, what was measured of a release, everything these were
 made from however far back, and whatever is younger than a number of days. A stage whose artifact was freed is
-computed again when it is asked for: nothing but time is lost.
+computed again when it is asked for, or fetched where a shared store has it: nothing but time is lost. Nothing is ever
+freed in a shared store: other homes count on it.
 """
 
 import shutil
@@ -61,7 +62,22 @@ def free(settings: Settings, garbage: list[Garbage]) -> list[Garbage]:
         raise StoreError(
             f"a flow is under way in {settings.home}: {who}. Nothing was freed; run gc when it has ended."
         )
-    return [item for item in garbage if _free(settings, item)]
+    return [item for item in garbage if free_folder(settings, item.path)]
+
+
+def free_folder(settings: Settings, folder: Path) -> bool:
+    """Delete the folder of a key; False when another process holds it."""
+    lock = FileLock(settings.locks / f"{folder.name}.lock")
+    with disk_errors(folder):
+        settings.locks.mkdir(parents=True, exist_ok=True)
+        try:
+            with lock.acquire(blocking=False):
+                # The record first: a folder without it does not exist, wherever this is broken off.
+                (folder / RECORD_FILE).unlink(missing_ok=True)
+                shutil.rmtree(folder)
+        except Timeout:
+            return False
+    return True
 
 
 def kept_keys(
@@ -106,20 +122,6 @@ def _published_files(settings: Settings, keep_releases: int | None) -> set[str]:
                 for revision in {item.revision for item in kept}:
                     digests |= hub.file_digests(kind, repo, revision)
     return digests
-
-
-def _free(settings: Settings, item: Garbage) -> bool:
-    lock = FileLock(settings.locks / f"{item.path.name}.lock")
-    with disk_errors(item.path):
-        settings.locks.mkdir(parents=True, exist_ok=True)
-        try:
-            with lock.acquire(blocking=False):
-                # The record first: a folder without it does not exist, wherever this is broken off.
-                (item.path / RECORD_FILE).unlink(missing_ok=True)
-                shutil.rmtree(item.path)
-        except Timeout:
-            return False
-    return True
 
 
 def _size(folder: Path) -> int:

@@ -21,6 +21,7 @@ from infra.errors import ConfigError
 from infra.fingerprint import canonical
 from infra.processes import Child
 from infra.settings import Settings, get_settings
+from infra.sharing import Sharing
 from infra.store import Store, disk_errors, write_atomically
 from infra.tracking import Tracker
 
@@ -73,6 +74,10 @@ class FlowRun:
     outcomes: list[StageOutcome] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    sharing: Sharing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sharing = Sharing(self.settings, self.store, self.say)
 
     @property
     def seconds(self) -> float:
@@ -167,6 +172,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
         run.tracker.flush()
         run.tracker.end(run.mlflow_run_id, status)
         marker.unlink(missing_ok=True)
+        run.sharing.trim({outcome.key for outcome in run.outcomes})
 
 
 def _prefect_flow_run_id() -> str | None:

@@ -21,6 +21,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
+    store: str | None = Field(
+        None, description="shared store of artifacts: file:///path, gs://bucket/prefix or s3://bucket/prefix"
+    )
+    store_cache_gb: float | None = Field(
+        None,
+        ge=0,
+        description="GB of artifacts kept under home once they are in the shared store; unset: all",
+    )
+    store_part_mib: int = Field(
+        32,
+        ge=5,
+        le=1024,
+        description="MiB of a large file that are sent or fetched, and tried again, at once",
+    )
     warehouse: str = Field(
         "duckdb",
         description="where SQL runs: duckdb (embedded), or bigquery://PROJECT/DATASET?location=EU",
@@ -101,6 +115,11 @@ class Settings(BaseSettings):
     def mlflow_artifacts(self) -> Path:
         """Artifacts of the embedded tracking store."""
         return self.home / "mlflow" / "artifacts"
+
+    @property
+    def shared(self) -> Path:
+        """Which artifacts are known to be in a shared store: an empty file each."""
+        return self.home / "shared"
 
     @property
     def hub_folder(self) -> Path:

@@ -123,12 +123,10 @@ class Stage(Generic[Inputs, Output]):
         if flow.options.dry_run:
             return self._plan(flow, asked, inputs)
         key = stage_key(self.name, self.version, asked, inputs)
-        lookup = flow.store.find(self.name, key, flow.options.full_verify)
-        if lookup.problem:
-            flow.say(f"  [yellow]{lookup.problem}: {self.name} is computed again[/yellow]")
         started = time.monotonic()
-        # Without a record in the store, a result that Prefect still remembers must not be served.
-        served = self.task.with_options(refresh_cache=lookup.record is None)
+        # Without a record in the home, a result that Prefect still remembers must not be served.
+        here = flow.store.find(self.name, key, flow.options.full_verify).record
+        served = self.task.with_options(refresh_cache=here is None)
         outcomes = len(flow.outcomes)
         served(key=key, config=config, inputs=inputs)
         record = flow.store.find(self.name, key).record
@@ -157,7 +155,7 @@ class Stage(Generic[Inputs, Output]):
         known = {name: ref for name, ref in inputs.items() if isinstance(ref, ArtifactRef)}
         if len(known) == len(inputs):
             key = stage_key(self.name, self.version, asked, known)
-            lookup = flow.store.find(self.name, key, flow.options.full_verify)
+            lookup = flow.sharing.look(self.name, key, flow.options.full_verify)
             if lookup.record is not None:
                 flow.planned(PlanLine(name=self.name, state="hit"))
                 return self._ref(lookup.record)
@@ -169,7 +167,10 @@ class Stage(Generic[Inputs, Output]):
     def _run(self, key: str, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
         flow, started = current_run(), time.monotonic()
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
-            found = flow.store.find(self.name, key, flow.options.full_verify).record
+            lookup = flow.sharing.find(self.name, key, flow.options.full_verify)
+            if lookup.problem:
+                flow.say(f"  [yellow]{lookup.problem}: {self.name} is computed again[/yellow]")
+            found = lookup.record
             try:
                 record = found or self._compute(flow, key, config, inputs)
             except StillhouseError as error:
@@ -181,6 +182,7 @@ class Stage(Generic[Inputs, Output]):
             self._serve(flow, record, started)
             return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))
         flow.finished(_outcome(record, "computed", record.seconds))
+        flow.sharing.share(record)
         return self._ref(record)
 
     def _compute(
@@ -235,6 +237,7 @@ class Stage(Generic[Inputs, Output]):
             record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
         )
         flow.finished(_outcome(record, "cached", time.monotonic() - started))
+        flow.sharing.share(record)
 
     def _ref(self, record: Record) -> Output:
         return self.output(uri=f"{STORE_SCHEME}{self.name}/{record.key[:KEY_LENGTH]}", digest=record.digest)

@@ -1,0 +1,120 @@
+"""Objects in a bucket or a folder, by name: what a shared store of artifacts stands on.
+
+Three places hold them: a folder (`file:///path`), Google Cloud Storage (`gs://bucket/prefix`) and S3
+(`s3://bucket/prefix`). An object appears whole or not at all, and is written once.
+"""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from infra.errors import StoreError, StoreUnreachable
+
+Answer = TypeVar("Answer")
+Cause = Literal["missing", "denied", "credentials", "unreachable", "other"]
+EXTRAS = {"gs": "gcs", "s3": "s3"}
+CLIENTS = {"gs": "infra.objects_gcs", "s3": "infra.objects_s3"}
+EXPECTED = "expected file:///path, gs://bucket/prefix or s3://bucket/prefix. Correct STILLHOUSE_STORE."
+REMEDIES: dict[Cause, str] = {
+    "missing": "there is no such bucket. Make it, or correct STILLHOUSE_STORE",
+    "denied": "the credentials may not do this. Have their owner allow to list, read, write and delete objects there",
+    "credentials": "no usable credentials. For gs:// run `gcloud auth application-default login` or set "
+    "GOOGLE_APPLICATION_CREDENTIALS; for s3:// set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "unreachable": "it does not answer. Look at the network, a proxy and the endpoint "
+    "(AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST)",
+    "other": "it was refused. `python -m infra.cli doctor` looks at the store alone",
+}
+
+
+class ObjectStore(Protocol):
+    """Where objects lie. Every method raises StoreError with the remedy, StoreUnreachable where only time helps."""
+
+    def check(self) -> None:
+        """Prove that the place is there and may be listed."""
+        ...
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each object under a folder, by its name relative to it."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """A small object; None where there is none."""
+        ...
+
+    def read_range(self, name: str, start: int, end: int) -> bytes:
+        """Bytes `start` to `end` (exclusive) of an object; b"" where there is none."""
+        ...
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small object unless there is one: False when another was first."""
+        ...
+
+    def send(self, source: Path, name: str) -> int:
+        """Upload a file, large ones in parts that outlive a kill; gives the bytes that had to be sent."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Take an object away; nothing happens where there is none."""
+        ...
+
+
+def open_objects(url: str, part_bytes: int) -> ObjectStore:
+    """The place that an address names. Raises StoreError for a wrong address or a missing extra."""
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or "@" in parts.netloc:
+        raise StoreError(
+            "STILLHOUSE_STORE holds more than a place: found a user, a password or a query in it, "
+            "credentials come from the environment of the cloud's own client; " + EXPECTED
+        )
+    if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
+        from infra.objects_folder import FolderObjects
+
+        return FolderObjects(Path(unquote(parts.path)))
+    if parts.scheme not in CLIENTS or not parts.netloc:
+        raise StoreError(f"STILLHOUSE_STORE={url} is not a store: {EXPECTED}")
+    extra = EXTRAS[parts.scheme]
+    try:
+        module = importlib.import_module(CLIENTS[parts.scheme])
+    except ImportError as error:
+        raise StoreError(
+            f"{url} needs {error.name}, which is not installed. Run `pip install 'stillhouse[{extra}]'`."
+        ) from None
+    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes)
+    return opened
+
+
+def asked(
+    url: str,
+    doing: str,
+    classify: Callable[[BaseException], tuple[Cause, str]],
+    ask: Callable[[], Answer],
+    attempts: int,
+) -> Answer:
+    """The answer to a request, tried again where only time helps, beyond what the client itself tries.
+
+    Of a client's error only its class and code are shown: its text can hold what was sent.
+    Raises StoreError; FileNotFoundError and FileExistsError are answers, and pass.
+    """
+    again = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_exponential_jitter(initial=0.3, max=5),
+        retry=retry_if_exception(lambda error: classify(error)[0] == "unreachable"),
+        reraise=True,
+    )
+    try:
+        return again(ask)
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except Exception as error:
+        cause, found = classify(error)
+        raise refused(url, doing, cause, found) from None
+
+
+def refused(url: str, doing: str, cause: Cause, found: str) -> StoreError:
+    """What to raise: what was found, and what to do about its cause."""
+    kind = StoreUnreachable if cause == "unreachable" else StoreError
+    return kind(f"{url}: {doing} failed ({found}): {REMEDIES[cause]}.")

@@ -1,0 +1,218 @@
+"""The shared store behind the home: `STILLHOUSE_STORE` holds what every machine has computed.
+
+    <store>/artifacts/<stage>/<key>/record.json           written last, by whoever is first
+    <store>/artifacts/<stage>/<key>/<digest>/<files>      content of one digest: written once, never changed
+
+Stages read and write under the home alone. A miss there is looked for here and downloaded; what was computed is
+uploaded. Two machines that made different bytes under one key never touch each other's files: the record names one.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from infra.errors import StoreError
+from infra.fingerprint import file_digest
+from infra.object_store import ObjectStore
+from infra.objects_bucket import in_parallel
+from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
+from infra.settings import Settings
+from infra.shared_markers import SharedMarkers
+from infra.store import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
+
+MIB = 1 << 20
+Count = TypeVar("Count")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the shared store has under a key: a record, or what is wrong with it (`damaged`: it serves nobody)."""
+
+    record: Record | None = None
+    problem: str | None = None
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What an upload came to, bytes; `other` is the digest of what another machine had put there before, if it differs."""
+
+    files: int
+    size: int
+    sent: int
+    other: str | None = None
+
+
+class RemoteStore:
+    """Artifacts in a shared store, and which of a home's are known to be there."""
+
+    def __init__(self, settings: Settings, store: Store, objects: ObjectStore, url: str) -> None:
+        self.store, self.objects, self.url = store, objects, url
+        self.part_bytes = settings.store_part_mib * MIB
+        self.known = SharedMarkers.of(settings, url)
+
+    def record(self, stage: str, key: str) -> Found:
+        """The record under a key; nothing else is downloaded."""
+        data = self.objects.read(f"{_place(stage, key)}/{RECORD_FILE}")
+        if data is None:
+            return Found()
+        try:
+            record = Record.model_validate(json.loads(data))
+        except json.JSONDecodeError:
+            return Found(None, f"{self.url}: the record of {stage} is not JSON", damaged=True)
+        except ValueError:
+            return Found(None, f"{self.url}: the record of {stage} is not one of this version")
+        if (record.stage, record.key) != (stage, key):
+            return Found(None, f"{self.url}: the record of {stage} is that of another key")
+        if content_digest(record.files) != record.digest or not all(map(_is_inside, record.files)):
+            return Found(None, f"{self.url}: the record of {stage} is not that of its files", damaged=True)
+        return Found(record)
+
+    def holds(self, record: Record) -> bool:
+        """Whether this very artifact, by digest and sizes, is there for the next who asks."""
+        found = self.record(record.stage, record.key).record
+        there = self.objects.sizes(_content(record))
+        whole = all(there.get(name) == file.size for name, file in record.files.items())
+        return found is not None and found.digest == record.digest and whole
+
+    def fetch(self, stage: str, key: str) -> Found:
+        """Download the artifact under a key into the home, every file's sha256 checked, its record written last.
+
+        The caller holds the key. What a broken download or a damaged artifact left is used where it is right. What is
+        damaged there is taken away, so that it can be made anew. Raises StoreError where the store or the disk
+        refuses; nothing has become visible then.
+        """
+        found = self.record(stage, key)
+        if found.record is None:
+            self.known.forget(stage, key)
+            return self._withdraw(stage, key, found) if found.damaged else found
+        record, folder = found.record, self.store.folder(stage, key)
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / RECORD_FILE).unlink(missing_ok=True)
+            _clear(folder, record)
+            if wrong := self._download(record, folder):
+                problem = f"{self.url}: {stage}/{wrong[0]} does not have the bytes of its record"
+                damage = Found(None, problem, damaged=True)
+                return self._withdraw(stage, key, damage, [f"{_content(record)}/{name}" for name in wrong])
+            here = record.model_copy(update={"files": _with_own_times(folder, record)})
+            write_atomically(folder / RECORD_FILE, here.model_dump_json(indent=2) + "\n")
+        self.known.remember(record.stage, record.key)
+        return Found(here)
+
+    def push(self, record: Record) -> Transfer:
+        """Upload an artifact of the home: files that are not there yet, then its record, unless there is one.
+
+        Raises StoreError where the store refuses, or the files here are no longer those of the record.
+        """
+        folder, content = self.store.folder(record.stage, record.key), _content(record)
+        there = self.objects.sizes(content)
+        missing = [name for name, file in record.files.items() if there.get(name) != file.size]
+        for name in missing:
+            if not (folder / name).is_file() or file_digest(folder / name) != record.files[name].sha256:
+                raise StoreError(f"{folder / name} does not have the bytes of its record: it is not shared.")
+        if (folder / HISTORY_FILE).is_file() and HISTORY_FILE not in there:
+            missing.append(HISTORY_FILE)
+        sizes = {name: (folder / name).stat().st_size for name in missing}
+        counts = self._each(lambda name: self.objects.send(folder / name, f"{content}/{name}"), sizes)
+        other = self._publish(record)
+        self.known.remember(record.stage, record.key)
+        size = sum(file.size for file in record.files.values())
+        return Transfer(len(record.files), size, sum(counts.values()), other)
+
+    def _publish(self, record: Record) -> str | None:
+        """Write the record, unless there is one; the digest of another's, if that is what stands there."""
+        name = f"{_place(record.stage, record.key)}/{RECORD_FILE}"
+        text = record.model_dump_json(indent=2) + "\n"
+        if self.objects.create(name, text.encode()):
+            return None
+        found = self.record(record.stage, record.key)
+        if found.damaged:
+            self.objects.delete(name)
+            self.objects.create(name, text.encode())
+            return None
+        theirs = found.record.digest if found.record else found.problem
+        return None if theirs == record.digest else theirs
+
+    def _download(self, record: Record, folder: Path) -> list[str]:
+        """Get every file; names of those that are not what the record says."""
+        content = _content(record)
+        there = self.objects.sizes(content)
+        wrong = [name for name, file in record.files.items() if there.get(name) != file.size]
+        if wrong:
+            return wrong
+        sizes = {name: file.size for name, file in record.files.items()}
+        right = self._each(
+            lambda name: self._get(f"{content}/{name}", folder / name, record.files[name]), sizes
+        )
+        if HISTORY_FILE in there and (history := self.objects.read(f"{content}/{HISTORY_FILE}")):
+            (folder / HISTORY_FILE).write_bytes(history)
+        return [name for name, whole in right.items() if not whole]
+
+    def _get(self, name: str, path: Path, file: FileRecord) -> bool:
+        """Download what is missing of a file; once more from its start when it is not what it should be."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(2):
+            self._append(name, path, file.size)
+            if file_digest(path) == file.sha256:
+                return True
+            path.unlink()
+        return False
+
+    def _append(self, name: str, path: Path, size: int) -> None:
+        start = path.stat().st_size if path.is_file() else 0
+        with path.open("ab") as file:
+            while start < size:
+                data = self.objects.read_range(name, start, min(size, start + self.part_bytes))
+                if not data:
+                    return
+                file.write(data)
+                file.flush()
+                start += len(data)
+
+    def _each(self, work: Callable[[str], Count], sizes: dict[str, int]) -> dict[str, Count]:
+        """Small files side by side; large ones one by one, so that their parts in memory are few."""
+        small = [name for name, size in sizes.items() if size <= self.part_bytes]
+        large = [name for name in sizes if name not in set(small)]
+        done = dict(zip(small, in_parallel(work, small), strict=True))
+        return done | {name: work(name) for name in large}
+
+    def _withdraw(self, stage: str, key: str, damage: Found, objects: list[str] | None = None) -> Found:
+        """Take a damaged artifact's record away, then what is damaged, so that the next push mends it."""
+        self.known.forget(stage, key)
+        try:
+            for name in (f"{_place(stage, key)}/{RECORD_FILE}", *(objects or ())):
+                self.objects.delete(name)
+        except StoreError as error:
+            return Found(None, f"{damage.problem}, and stays so: {error}", damaged=True)
+        return damage
+
+
+def _place(stage: str, key: str) -> str:
+    return f"artifacts/{stage}/{key[:KEY_LENGTH]}"
+
+
+def _content(record: Record) -> str:
+    return f"{_place(record.stage, record.key)}/{record.digest[:KEY_LENGTH]}"
+
+
+def _is_inside(name: str) -> bool:
+    """A file of the artifact's own folder: a record from elsewhere must not reach out of it."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and bool(path.parts) and name not in BESIDE
+
+
+def _clear(folder: Path, record: Record) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in record.files:
+            path.unlink()
+
+
+def _with_own_times(folder: Path, record: Record) -> dict[str, FileRecord]:
+    """The files with their times on this disk, which the cheap check compares."""
+    return {
+        name: file.model_copy(update={"mtime_ns": (folder / name).stat().st_mtime_ns})
+        for name, file in record.files.items()
+    }

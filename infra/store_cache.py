@@ -1,0 +1,40 @@
+"""A home of bounded size: what the shared store has can go, what was used longest ago goes first."""
+
+from collections.abc import Collection
+
+from infra.abandoned import live_runs
+from infra.gc import Garbage, free_folder
+from infra.record import RECORD_FILE
+from infra.remote_store import RemoteStore
+from infra.settings import Settings
+from infra.store import Store
+
+
+def evict(
+    settings: Settings, store: Store, remote: RemoteStore, bound: float, used: Collection[str]
+) -> list[Garbage]:
+    """Take artifacts away until the home holds `bound` bytes of them, and return what went.
+
+    An artifact stays when the shared store does not have it, byte for byte by its listing; when its key is in
+    `used` or held by a process; and all stay while another flow runs in this home. Work folders are not looked at.
+    Raises StoreError where the store cannot be asked.
+    """
+    records = list(store.records())
+    sizes = {record.key: sum(file.size for file in record.files.values()) for record in records}
+    over = sum(sizes.values()) - bound
+    if over <= 0 or live_runs(settings):
+        return []
+
+    def last_used(key: str, stage: str) -> int:
+        return (store.folder(stage, key) / RECORD_FILE).stat().st_mtime_ns
+
+    idle = [record for record in records if record.key not in used]
+    gone = []
+    for record in sorted(idle, key=lambda record: last_used(record.key, record.stage)):
+        if over <= 0:
+            break
+        item = Garbage(store.folder(record.stage, record.key), sizes[record.key], "the shared store has it")
+        if remote.holds(record) and free_folder(settings, item.path):
+            over -= item.size
+            gone.append(item)
+    return gone

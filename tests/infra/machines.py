@@ -1,0 +1,58 @@
+"""Machines that share a store: a home each, and what was said at their terminals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.record import Record
+from infra.remote_store import RemoteStore
+from infra.settings import Settings
+from infra.sharing import Sharing, open_remote
+from infra.store import Store
+from tests.infra.artifacts import make_artifact
+
+PART_MIB = 5  # the least that S3 takes
+
+
+@dataclass
+class Machine:
+    """One home, its settings and lines."""
+
+    home: Path
+    url: str
+    cache_gb: float | None = None
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            home=self.home,
+            store=self.url,
+            store_part_mib=PART_MIB,
+            store_cache_gb=self.cache_gb,
+            _env_file=None,
+        )
+
+    @property
+    def store(self) -> Store:
+        return Store(self.settings)
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.lines)
+
+    def remote(self) -> RemoteStore:
+        return open_remote(self.settings, self.store)
+
+    def sharing(self) -> Sharing:
+        """As a new run has it."""
+        return Sharing(self.settings, self.store, self.lines.append)
+
+    def make(self, files: Mapping[str, str], stage: str = "spell") -> Record:
+        return make_artifact(self.store, stage, files)
+
+    def find(self, record: Record) -> Record | None:
+        return self.sharing().find(record.stage, record.key).record
+
+    def read(self, record: Record, name: str) -> str:
+        return (self.store.folder(record.stage, record.key) / name).read_text()
