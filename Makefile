@@ -69,7 +69,7 @@ check: .venv/.installed-dev ## ruff, mypy, import-linter
 # pins where its build needs them, and the build's local label (+cpu) is not part of the version.
 lock: ## constraints.txt made anew, from an empty environment
 	rm -rf .venv-lock && python3.11 -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -qq --editable '.[dev,openvino]'
+	.venv-lock/bin/python -m pip install -qq --editable '.[dev,bench]'
 	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
 	  .venv-lock/bin/python -m pip freeze --exclude-editable \
 	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new

@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     def warehouse_folder(self) -> Path:
         """Public data sets of the embedded warehouse, made once."""
         return self.home / "warehouse"
+
+    @property
     def hub_cache(self) -> Path:
         """What was fetched from a Hub on the network, one folder a host."""
         return self.home / "hub-cache"

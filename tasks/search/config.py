@@ -45,7 +45,8 @@ class SearchConfig(BaseModel):
         3,
         ge=2,
         le=10,
-        description="successive halving: of the trials that reach an epoch, one in so many goes on",
+        description="successive halving: of the trials that reach an epoch, one in so many goes on; the first so many "
+        "run whole",
     )
     first_judged: int = Field(
         2, ge=1, le=100, description="epochs before a trial may be stopped for being hopeless"

@@ -76,9 +76,16 @@ class Study:
         return Proposal(trial.number, self._choice(trial), trial)
 
     def hopeless(self, proposal: Proposal, epoch: int, score: float) -> bool:
-        """Note the validation score after an epoch; whether the trial should stop now (successive halving)."""
+        """Note the validation score after an epoch; whether the trial should stop now (successive halving).
+
+        Nobody is judged by fewer than `search.halving` others: the first trials, and all of a small search, run whole.
+        """
         proposal.trial.report(-score, epoch)
-        return proposal.trial.should_prune()
+        worse = (
+            proposal.trial.should_prune()
+        )  # asked of every trial: it notes what the next ones are compared with
+        others = sum(epoch in trial.intermediate_values for trial in self._done())
+        return worse and others >= self._search.halving
 
     def finish(self, proposal: Proposal, measured: Measured) -> None:
         """Note what a trial gave."""
@@ -88,16 +95,23 @@ class Study:
         value = measured.size_mb if self._budget.wants_smallest else -measured.accuracy
         self._study.tell(proposal.trial, value)
 
-    def stop(self, proposal: Proposal, too_large_by: float | None = None) -> None:
-        """Note that a trial was stopped: hopeless, or larger than the budget (in megabytes) before it was trained."""
+    def stop(self, proposal: Proposal) -> None:
+        """Note that a trial was stopped because it is hopeless."""
+        self._end_early(proposal, "stopped")
+
+    def leave_out(self, proposal: Proposal, too_large_by: float | None = None) -> None:
+        """Note that a trial was not begun: larger than the budget (in megabytes), or than what wins already."""
         if too_large_by is not None:
             proposal.trial.set_constraint("size_mb", too_large_by)
-        self._note(proposal, "stopped" if too_large_by is None else "too_large", {})
-        self._study.tell(proposal.trial, state=TrialState.PRUNED)
+        self._end_early(proposal, "not_smaller" if too_large_by is None else "too_large")
 
     def rows(self) -> list[TrialRow]:
         """Every trial that came to its end, in order."""
         return [_row(trial) for trial in self._done()]
+
+    def _end_early(self, proposal: Proposal, state: str) -> None:
+        self._note(proposal, state, {})
+        self._study.tell(proposal.trial, state=TrialState.PRUNED)
 
     def _choice(self, trial: Trial) -> Choice:
         space = self._search

@@ -28,7 +28,7 @@ from tasks.search.values import Choice, Measured
 if TYPE_CHECKING:
     from tasks.search.study import Proposal, Study
 
-VERSION = 3  # of what a trial means: raise it, and a study begins anew
+VERSION = 4  # of what a trial means: raise it, and a study begins anew
 WATCHED = "validation_accuracy"
 ROOM = 1.05  # the estimate of a size is within 5%
 
@@ -38,7 +38,7 @@ class Trial:
 
     def __init__(self, run: FlowRun, study: "Study", proposal: "Proposal") -> None:
         self.choice: Choice = proposal.choice
-        self._run, self._study, self._proposal = run, study, proposal
+        self._run, self._study, self.proposal = run, study, proposal
         self._parent, self._epoch = run.mlflow_run_id, 0
         self._child: str | None = None
         self._measured: Measured | None = None
@@ -49,7 +49,7 @@ class Trial:
         self._measured = Measured(accuracy=accuracy, size_mb=told["size_mb"], latency_ms=told["p50_ms"])
 
     def __enter__(self) -> "Trial":
-        run, number = self._run, self._proposal.number
+        run, number = self._run, self.proposal.number
         self._child = run.tracker.start(f"trial {number}", self._parent, canonical(self.choice))
         run.say(f"  [bold]trial {number}[/bold] {self.choice.model_dump_json()}")
         run.mlflow_run_id, run.watcher = self._child, self._watch
@@ -61,12 +61,12 @@ class Trial:
         run = self._run
         run.mlflow_run_id, run.watcher = self._parent, None
         if isinstance(error, StageStopped):
-            self._study.stop(self._proposal)
+            self._study.stop(self.proposal)
             run.tracker.end(self._child, "KILLED")
             run.say(f"  {error}")
             return True
         if error is None and self._measured is not None:
-            self._study.finish(self._proposal, self._measured)
+            self._study.finish(self.proposal, self._measured)
             run.tracker.log(
                 self._child, [(name, value, 0) for name, value in self._measured.model_dump().items()]
             )
@@ -78,10 +78,10 @@ class Trial:
         """Called with every metric of a stage. The first validation is of the untrained student: it counts for nothing."""
         if WATCHED not in metrics:
             return
-        hopeless = self._epoch and self._study.hopeless(self._proposal, self._epoch, metrics[WATCHED])
+        hopeless = self._epoch and self._study.hopeless(self.proposal, self._epoch, metrics[WATCHED])
         if hopeless and self._epoch < self.choice.epochs:  # after the last one it may as well be measured
             raise StageStopped(
-                f"trial {self._proposal.number} is hopeless after {self._epoch} epochs; stopped"
+                f"trial {self.proposal.number} is hopeless after {self._epoch} epochs; stopped"
             )
         self._epoch += 1
 
@@ -99,10 +99,14 @@ class Search:
         """Students to try, one after the other, until enough were; each is used as a context."""
         while (proposal := self._study.propose()) is not None:
             estimate, limit = estimated_mb(proposal.choice, self._widths), self.budget.size_mb
+            about = f"  trial {proposal.number}: about {estimate:.1f} MB is"
             if limit is not None and estimate > ROOM * limit:
-                self._study.stop(proposal, too_large_by=estimate - limit)
+                self._study.leave_out(proposal, too_large_by=estimate - limit)
+                self._run.say(f"{about} over the budget; not trained")
+            elif (best := self._smallest()) is not None and estimate > ROOM * best:
+                self._study.leave_out(proposal)
                 self._run.say(
-                    f"  trial {proposal.number}: about {estimate:.1f} MB is over the budget; not trained"
+                    f"{about} more than the {best:.1f} of one that is inside the budget; not trained"
                 )
             else:
                 yield Trial(self._run, self._study, proposal)
@@ -142,6 +146,13 @@ class Search:
         )
         self._run.tracker.log_file(self._run.mlflow_run_id, path)
         return path
+
+    def _smallest(self) -> float | None:
+        """Megabytes of the smallest student inside the budget so far, where the smallest wins."""
+        if not self.budget.wants_smallest:
+            return None
+        winner = conclude(self._study.rows(), self.budget, self.teacher_accuracy).winner
+        return winner.measured.size_mb if winner and winner.measured else None
 
     def _folder(self) -> Path:
         folder = self._run.settings.reports / (self._run.flow_run_id or "local")

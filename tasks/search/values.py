@@ -42,7 +42,7 @@ class TrialRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
-    state: Literal["finished", "stopped", "too_large"]
+    state: Literal["finished", "stopped", "too_large", "not_smaller"]
     choice: Choice
     measured: Measured | None
 

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from adjustText import adjust_text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tasks.benchmark.protocol import YARDSTICK
@@ -49,34 +50,31 @@ def page(found: SideBySide, rows: Sequence[Contender]) -> str:
 def plot(found: SideBySide, rows: Sequence[Contender], path: Path) -> None:
     """Accuracy against the factor over the yardstick on one thread; a bubble's area is the size. The book's in grey."""
     yardstick = _named(found, YARDSTICK)
-    with canvas(path, 9.0, 5.4) as (axes,):
+    with canvas(path, 9.0, 6.4) as (axes,):
         axes.set_xscale("log")
+        labels = []
         for name, accuracy, faster, smaller in BOOK:
             area = AREA_PER_MB * yardstick.size_bytes / 1e6 / smaller
             axes.scatter(faster, accuracy, s=area, color=MUTED, alpha=0.25, edgecolor="white")
-            axes.annotate(
-                name,
-                (faster, accuracy),
-                fontsize=7,
-                color=MUTED,
-                ha="center",
-                va="center",
-            )
+            labels.append(axes.text(faster, accuracy, name, fontsize=7, color=MUTED))
         for row in sorted(rows, key=lambda row: -_named(found, row.name).size_bytes):
             model = _named(found, row.name)
             faster = statistics.median(ratios(yardstick.one_thread_ms, model.one_thread_ms))
             axes.scatter(faster, row.accuracy, s=20 + AREA_PER_MB * model.size_bytes / 1e6, color=COLOURS[row.group],
                          alpha=0.8, edgecolor="white", zorder=3)  # fmt: skip
-            axes.annotate(f"{row.name} {model.size_bytes / 1e6:.3g} MB", (faster, row.accuracy), xytext=(7, 0),
-                          textcoords="offset points", fontsize=7, color=INK, va="center", zorder=4)  # fmt: skip
+            said = f"{row.name} {model.size_bytes / 1e6:.3g} MB"
+            labels.append(axes.text(faster, row.accuracy, said, fontsize=7, color=INK, zorder=4))
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(0.5, axes.get_xlim()[1] * 2.5)
+        axes.set_xlim(0.5, axes.get_xlim()[1] * 2.0)
+        axes.margins(y=0.12)
         axes.set_xlabel("times faster than BERT-base, one thread (logarithmic)")
         axes.set_ylabel("accuracy on the test split")
         axes.set_title("One student in every form (area: megabytes; grey: the book's)")
         light_grid(axes)
+        arrows = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6}
+        adjust_text(labels, ax=axes, expand=(1.1, 1.5), arrowprops=arrows, iter_lim=2000)
 
 
 def _named(found: SideBySide, name: str) -> Measured:

@@ -94,9 +94,18 @@ def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(tmp_path: Path) -> No
     assert [row.state for row in study.rows()] == [*["finished"] * 4, "stopped"]
 
 
+def test_the_first_trials_run_whole_however_bad_they_look(tmp_path: Path) -> None:
+    study = open_study(tmp_path, SearchConfig(trials=20, first_judged=1, halving=3))
+    for score in (0.93, 0.5, 0.2):
+        proposal = _proposed(study)
+        assert not study.hopeless(proposal, 1, score)
+        study.finish(proposal, measure(proposal.choice))
+    assert study.hopeless(_proposed(study), 1, 0.1)
+
+
 def test_a_stopped_trial_counts_and_has_no_figures(tmp_path: Path) -> None:
     study = open_study(tmp_path, SearchConfig(trials=2), BudgetConfig(size_mb=1))
-    study.stop(_proposed(study), too_large_by=2.0)
+    study.leave_out(_proposed(study), too_large_by=2.0)
     study.stop(_proposed(study))
     assert study.propose() is None
     assert [(row.state, row.measured) for row in study.rows()] == [("too_large", None), ("stopped", None)]
