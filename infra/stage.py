@@ -115,10 +115,8 @@ class Stage(Generic[Inputs, Output]):
         )(self._run)
 
     def __call__(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Output:
-        flow, (config, inputs) = (
-            current_run(),
-            self._bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs)),
-        )
+        flow = current_run()
+        config, inputs = self._bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs))
         asked = canonical(config)
         if flow.options.dry_run:
             return self._plan(flow, asked, inputs)
