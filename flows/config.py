@@ -22,6 +22,7 @@ from tasks.distill.config import DistillConfig
 from tasks.evaluate.config import EvaluateConfig
 from tasks.extract.config import ExtractConfig
 from tasks.planning.defaults import GivenSizes, Plan
+from tasks.planning.shape import AskedShapes
 from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.values import Choice
 from tasks.tokenizer.config import TokenizerConfig
@@ -141,6 +142,17 @@ def choice_of(config: EndToEndConfig) -> Choice:
         embedding_rank=(distill.embedding_rank or 0) if layers else 0,
         weights=config.compress.weights,
     )
+
+
+def asked_shapes(config: EndToEndConfig) -> AskedShapes:
+    """The deepest and the widest student that a run may make."""
+    distill = config.distill
+    layers = {"distill.layers": distill.layers or 0}
+    units = {"distill.intermediate_size": distill.intermediate_size or 0}
+    if isinstance(config, CompressFlowConfig):
+        layers["search.layers"] = max(config.search.layers)
+        units["search.intermediate_size"] = max(config.search.intermediate_size)
+    return AskedShapes(layers=layers, intermediate_size=units)
 
 
 def with_choice(config: EndToEndConfig, choice: Choice) -> EndToEndConfig:

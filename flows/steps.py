@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from infra.run import FlowRun
 
-from flows.config import EndToEndConfig, apply_plan, given_sizes
+from flows.config import EndToEndConfig, apply_plan, asked_shapes, given_sizes
 from infra.artifact import (
     BaselineRef,
     CheckpointRef,
@@ -24,7 +24,7 @@ from tasks.deploy.task import gate, package, release
 from tasks.distill.task import distill, distill_bag, teacher_outputs
 from tasks.evaluate.task import evaluate, predict
 from tasks.extract.task import extract, pin_sources, plan_extract
-from tasks.planning.task import plan_run
+from tasks.planning.task import check_students, plan_run
 from tasks.report.task import report_run
 from tasks.results.values import PublishedDataset, ReleaseRecord
 from tasks.tokenizer.task import build_tokenizer
@@ -75,6 +75,7 @@ def prepare(run: FlowRun, config: EndToEndConfig) -> Prepared:
     published = publish_dataset(config.publish, dataset, rows)
     sized = apply_plan(config, plan_run(given_sizes(config), dataset))
     base = pin_base_model(sized.base)
+    check_students(asked_shapes(sized), base)
     teacher = train_teacher(sized.train, base, dataset)
     outputs = teacher_outputs(sized.distill.augment, teacher, dataset)
     tfidf = fit_baseline(sized.baseline, dataset)

@@ -1,8 +1,9 @@
 """Plan: sizes from the curated data, printed before anything long begins."""
 
-from infra.artifact import DatasetRef
+from infra.artifact import CheckpointRef, DatasetRef
 from infra.stage import ActionRun, action
 from tasks.planning.defaults import GivenSizes, Plan, plan_sizes
+from tasks.planning.shape import AskedShapes, check_shapes
 
 
 @action(dry_run=True)
@@ -22,6 +23,13 @@ def plan_run(run: ActionRun, given: GivenSizes, dataset: DatasetRef) -> Plan:
         f"texts cut at {plan.max_length}. About {plan.seconds / 60:.0f} min on two cores if nothing is cached."
     )
     return plan
+
+
+@action(dry_run=True)
+def check_students(run: ActionRun, asked: AskedShapes, base: CheckpointRef) -> AskedShapes:
+    """Refuse a student that the base model is too small for, before the teacher is trained."""
+    check_shapes(asked, run.path(base))
+    return asked
 
 
 def _origin(given: GivenSizes) -> str:
