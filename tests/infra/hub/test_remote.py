@@ -116,15 +116,6 @@ def test_the_hubs_own_files_are_not_published_over(remote: RemoteHub, tmp_path: 
         remote.push("model", REPO, folder_of(tmp_path / "a", **{name: "x"}), "")
 
 
-def test_a_card_that_is_no_yaml_is_refused_before_anything_is_committed(
-    remote: RemoteHub, server: HubServer, tmp_path: Path
-) -> None:
-    folder = folder_of(tmp_path / "a", **{"README.md": "---\nlicense: [\n---\n"})
-    with pytest.raises(HubError, match=r"card's header is no YAML"):
-        remote.push("model", REPO, folder, "")
-    assert len(server.repos["model", "org/intents"].log("main")) == 1
-
-
 def test_somebody_else_publishing_other_files_at_the_same_time_is_no_loss_of_theirs(
     remote: RemoteHub, server: HubServer, tmp_path: Path
 ) -> None:
