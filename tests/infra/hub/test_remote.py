@@ -100,6 +100,15 @@ def test_a_moved_branch_changes_nothing_that_was_pinned(
     assert files_in(remote.resolve("model", REPO, pushed.revision)) == {"card": "x"}
 
 
+def test_a_branch_that_moves_while_it_is_fetched_gives_the_commit_that_it_was_at(
+    remote: RemoteHub, server: HubServer, tmp_path: Path
+) -> None:
+    remote.push("dataset", REPO, shards(tmp_path / "a"), "first")
+    server.before["/resolve/"] = lambda: server.repos["dataset", "org/intents"].put({"card": b"moved"})
+    assert files_in(remote.resolve("dataset", REPO)) == files_in(tmp_path / "a")
+    assert files_in(remote.resolve("dataset", REPO)) == {"card": "moved"}
+
+
 def test_what_was_fetched_before_needs_no_network(
     remote: RemoteHub, server: HubServer, tmp_path: Path
 ) -> None:
