@@ -161,6 +161,10 @@ class LocalHub:
         """Folder of a repository, there or not. Raises HubError for what is no name."""
         return self.root.joinpath(FOLDERS[kind], *check_name(repo))
 
+    def name(self, repo: str) -> str:
+        """See `Hub.name`."""
+        return "/".join(check_name(repo))
+
     def address(self, kind: Kind, repo: str, revision: str | None = None) -> str:
         """See `Hub.address`."""
         home = self.home(kind, repo)

@@ -103,6 +103,10 @@ class Hub(Protocol):
         """Hold a repository alone among the processes of this machine."""
         ...
 
+    def name(self, repo: str) -> str:
+        """What a repository is called here, as a reader has to call it. Raises HubError for what is no name."""
+        ...
+
     def address(self, kind: Kind, repo: str, revision: str | None = None) -> str:
         """Where a person finds the repository, or one revision of it: a folder or a URL. Raises HubError for no name."""
         ...

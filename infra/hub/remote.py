@@ -185,7 +185,7 @@ class RemoteHub:
         return tuple(self._revision(kind, repo, commit) for commit in newest)
 
     def name(self, repo: str) -> str:
-        """A repository's name there: what is `local` here belongs to the owner of the settings."""
+        """See `Hub.name`. What is `local` here belongs to the owner of the settings."""
         owner, name = check_name(repo)
         return f"{self.owner if owner == OWN else owner}/{name}"
 

@@ -1,7 +1,7 @@
 """Reading a large data set from the Hub: memory-mapped and streamed, with less memory than it has bytes.
 
     python -m tests.benchmarks.reading             400,000 rows (400 MB), five rounds, into docs/READING.md
-    python -m tests.benchmarks.reading --quick     4,000 rows, two rounds, to see that it works; the page is printed
+    python -m tests.benchmarks.reading --quick     4,000 rows, one round, to see that it works; the page is printed
 
 The rows are synthetic and seeded. They are pushed to the tests' own Hub, which is a process of its own on this machine, and
 read by `datasets` as anybody would.
@@ -32,7 +32,7 @@ from tests.fakes.hub_process import hub_process
 PAGE = Path(__file__).parents[2] / "docs" / "READING.md"
 ROOT = Path(__file__).parents[2]
 ROWS, QUICK_ROWS = 400_000, 4_000
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 5, 1
 WORDS, ROW_WORDS = 20_000, 140  # words to choose from, and of a row: 1 KB of text
 SHARDS = 8
 LIMIT_MIB = 192
