@@ -19,7 +19,8 @@ from packaging.requirements import Requirement
 
 from infra.abandoned import dead_runs
 from infra.environment import running_services
-from infra.errors import StoreError
+from infra.errors import StillhouseError, StoreError
+from infra.hub.connect import open_hub
 from infra.processes import port_is_free
 from infra.settings import Settings
 from infra.sharing import open_remote
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield check_home(settings.home)
     yield check_disk(settings.home)
     yield check_store(settings)
+    yield check_hub(settings)
     for name, database in (
         ("Prefect", settings.home / "prefect" / "prefect.db"),
         ("MLflow", settings.mlflow_database),
@@ -161,6 +163,17 @@ def check_store(settings: Settings) -> Check:
     except StoreError as error:
         return Check("shared store", "fault", "it cannot be used", str(error))
     return Check("shared store", "ok", remote.url)
+
+
+def check_hub(settings: Settings) -> Check:
+    """The Hub answers, and one may publish there; nothing is written."""
+    try:
+        access = open_hub(settings).access()
+    except StillhouseError as error:
+        return Check("Hub", "fault", "it cannot be used", str(error))
+    if access.obstacle:
+        return Check("Hub", "fault", f"{access.place}: {access.obstacle}", access.remedy)
+    return Check("Hub", "ok", access.place)
 
 
 def check_database(name: str, path: Path) -> Check:

@@ -28,6 +28,7 @@ from infra.hub.protocol import (
     NAME,
     REVISION_LENGTH,
     SHORT_REVISION,
+    Access,
     JournalConflict,
     Kind,
     Revision,
@@ -160,6 +161,10 @@ class LocalHub:
         """Folder of a repository, there or not. Raises HubError for what is no name."""
         return self.root.joinpath(FOLDERS[kind], *check_name(repo))
 
+    def name(self, repo: str) -> str:
+        """See `Hub.name`."""
+        return "/".join(check_name(repo))
+
     def address(self, kind: Kind, repo: str, revision: str | None = None) -> str:
         """See `Hub.address`."""
         home = self.home(kind, repo)
@@ -174,6 +179,14 @@ class LocalHub:
         """See `Hub.file_digests`."""
         snapshot = self.home(kind, repo) / "snapshots" / revision
         return {file_digest(file) for file in snapshot.rglob("*") if file.is_file()}
+
+    def access(self) -> Access:
+        """See `Hub.access`."""
+        there = next(place for place in (self.root, *self.root.parents) if place.exists())
+        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+            return Access(str(self.root))
+        remedy = f"Make {there} a folder that can be written, or set STILLHOUSE_HUB to another."
+        return Access(str(self.root), f"{there} cannot be written", remedy)
 
     def _write_snapshot(self, home: Path, folder: Path, revision: str) -> None:
         """Copy under another name, then rename. A snapshot that lost its bytes is replaced."""

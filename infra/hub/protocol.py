@@ -6,6 +6,7 @@ which `infra/promotions.py` keeps who was champion, when and why.
 
 import re
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -36,6 +37,15 @@ class Revision(BaseModel):
     revision: str = Field(description="40 hex digits")
     path: str = Field(description="folder of the snapshot, or its address")
     message: str = Field("", description="what the push said of itself")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where is published, and what stands in the way with what to do about it; both empty when nothing does."""
+
+    place: str
+    obstacle: str = ""
+    remedy: str = ""
 
 
 class Hub(Protocol):
@@ -93,6 +103,10 @@ class Hub(Protocol):
         """Hold a repository alone among the processes of this machine."""
         ...
 
+    def name(self, repo: str) -> str:
+        """What a repository is called here, as a reader has to call it. Raises HubError for what is no name."""
+        ...
+
     def address(self, kind: Kind, repo: str, revision: str | None = None) -> str:
         """Where a person finds the repository, or one revision of it: a folder or a URL. Raises HubError for no name."""
         ...
@@ -103,6 +117,10 @@ class Hub(Protocol):
 
     def file_digests(self, kind: Kind, repo: str, revision: str) -> set[str]:
         """sha256 of every file of a revision."""
+        ...
+
+    def access(self) -> Access:
+        """Whether one may publish here; nothing is written to find out. Raises HubError when it does not answer."""
         ...
 
 

@@ -27,6 +27,7 @@ from pydantic import SecretStr
 
 from infra.errors import HubError
 from infra.fingerprint import folder_digest
+from infra.hub.access import ask_access
 from infra.hub.faults import BranchMoved
 from infra.hub.protocol import (
     COMMIT,
@@ -36,6 +37,7 @@ from infra.hub.protocol import (
     NAME,
     REVISION_LENGTH,
     SHORT_REVISION,
+    Access,
     JournalConflict,
     Kind,
     Revision,
@@ -146,7 +148,7 @@ class RemoteHub:
                 return
             except BranchMoved:
                 continue
-        raise _contended(repository)
+        raise repository.contended()
 
     def journal(self, kind: Kind, repo: str) -> bytes:
         """See `Hub.journal`."""
@@ -183,7 +185,7 @@ class RemoteHub:
         return tuple(self._revision(kind, repo, commit) for commit in newest)
 
     def name(self, repo: str) -> str:
-        """A repository's name there: what is `local` here belongs to the owner of the settings."""
+        """See `Hub.name`. What is `local` here belongs to the owner of the settings."""
         owner, name = check_name(repo)
         return f"{self.owner if owner == OWN else owner}/{name}"
 
@@ -206,12 +208,20 @@ class RemoteHub:
         small = (name for name in published(tree) if tree[name].lfs is None)
         return large | {hashlib.sha256(repository.read(revision, name)).hexdigest() for name in small}
 
+    def access(self) -> Access:
+        """See `Hub.access`."""
+        return ask_access(self._api(), self.owner, self._secret())
+
     def repository(self, kind: Kind, repo: str) -> Repository:
         """A repository of this Hub, there or not. Raises HubError for what is no name."""
-        secret = self.token.get_secret_value() if self.token is not None else None
-        api = HfApi(endpoint=self.endpoint, token=secret, library_name="stillhouse")
-        place = self.address(kind, repo)
-        return Repository(api, kind, self.name(repo), place, self.cache / "fetched", secret)
+        place, fetched = self.address(kind, repo), self.cache / "fetched"
+        return Repository(self._api(), kind, self.name(repo), place, fetched, self._secret())
+
+    def _api(self) -> HfApi:
+        return HfApi(endpoint=self.endpoint, token=self._secret(), library_name="stillhouse")
+
+    def _secret(self) -> str | None:
+        return self.token.get_secret_value() if self.token is not None else None
 
     def _publish(
         self,
@@ -240,7 +250,7 @@ class RemoteHub:
             except BranchMoved:
                 head = repository.head(branch)
                 tree = repository.tree(head) or {}
-        raise _contended(repository)
+        raise repository.contended()
 
     def _main(self, repository: Repository, refs: References) -> str | None:
         """The revision whose files `main` has; None when nothing was published as `main`."""
@@ -285,10 +295,3 @@ class RemoteHub:
             path=self.address(kind, repo, commit.commit_id),
             message=commit.title,
         )
-
-
-def _contended(repository: Repository) -> HubError:
-    return HubError(
-        f"{repository.place} is written to by others again and again: expected it to be at rest for a moment. "
-        "Nothing of yours is lost: run the same again."
-    )

@@ -181,6 +181,13 @@ class Repository:
         )
         return Path(str(folder))
 
+    def contended(self) -> HubError:
+        """What to raise when somebody else was faster each time."""
+        return HubError(
+            f"{self.place} is written to by others again and again: expected it to be at rest for a moment. "
+            "Nothing of yours is lost: run the same again."
+        )
+
     def _do(self, done: str, step: Callable[[], T]) -> T:
         try:
             return persistently(step)

@@ -14,7 +14,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import ModelInfo
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from infra.errors import ArtifactError, HubError
 from tasks.base_model.files import no_safetensors
@@ -23,6 +23,7 @@ PATTERNS = ["*.safetensors", "*.json", "*.txt"]
 # Copies of the same weights for other runtimes, which nothing here reads.
 OTHER_RUNTIMES = ["onnx/*", "openvino/*", "coreml/*", "flax/*", "gguf/*"]
 ATTEMPTS, LONGEST_WAIT = 4, 8
+LONGEST_PAUSE = 300  # seconds that the Hub may ask for
 COMMIT = re.compile(r"[0-9a-f]{40}")
 TRANSIENT = (429, 500, 502, 503, 504)
 FAULTS = (HfHubHTTPError, httpx2.HTTPError, LocalEntryNotFoundError, HFValidationError, ConnectionError)
@@ -62,11 +63,16 @@ def _transient(error: BaseException) -> bool:
     return isinstance(error, httpx2.TransportError | LocalEntryNotFoundError)
 
 
+def _pause(state: RetryCallState) -> float:
+    """Seconds to the next try: as long as the Hub asked, and otherwise longer each time."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    asked = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
+    return _backoff(state) + (min(float(asked), LONGEST_PAUSE) if asked.isdigit() else 0.0)
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
 _retried = retry(
-    retry=retry_if_exception(_transient),
-    stop=stop_after_attempt(ATTEMPTS),
-    wait=wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
-    reraise=True,
+    retry=retry_if_exception(_transient), stop=stop_after_attempt(ATTEMPTS), wait=_pause, reraise=True
 )
 
 

@@ -38,7 +38,8 @@ def publish_dataset(
         from tasks.dataset.publish import assemble
 
         with tempfile.TemporaryDirectory(prefix="stillhouse-dataset-") as scratch:
-            folder = assemble(config, run.path(dataset), run.path(rows), Path(scratch) / "dataset")
+            shown = config.model_copy(update={"name": hub.name(config.name)})
+            folder = assemble(shown, run.path(dataset), run.path(rows), Path(scratch) / "dataset")
             message = f"Data set {dataset.digest[:12]}"
             revision = hub.push("dataset", config.name, folder, message, source=source)
     return PublishedDataset(repo=revision.repo, revision=revision.revision, path=revision.path)

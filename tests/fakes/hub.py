@@ -1,17 +1,16 @@
 """A server that speaks the Hub's protocol, in memory: what `huggingface_hub` needs to read and to publish.
 
-Served, for models and data sets: repositories (create, info, refs, branches, tags), preupload, LFS batch with PUT and
+Served, for models and data sets: repositories (create, delete, info, refs, branches, tags), preupload, LFS batch with PUT and
 verify, commits as NDJSON guarded by `parentCommit`, commit lists, file trees, paths-info, resolve with ETag, commit hash and
-Range, whoami, validate-yaml. Lists come in pages. A token may write, may only read, or is unknown.
+Range, whoami, validate-yaml by the rules of `hub_cards`. Lists come in pages. A token may write, may only read, or is unknown.
 
-Left out: Xet, multi-part LFS uploads, redirects to a CDN, pull requests, discussions, squashing, deletion of repositories,
-spaces, `.gitattributes` and `.gitignore` (a file is large by its ending or size), the schema of a card (its YAML must be a
-mapping), and limits of rate or storage but for those that a test asks for.
+Left out: Xet, multi-part LFS uploads, redirects to a CDN, pull requests, discussions, squashing, spaces, `.gitattributes` and
+`.gitignore` (a file is large by its ending or size), and limits of rate or storage but for those that a test asks for.
 
 `server.fail(at, how)` lets one request go wrong: the one of that number, counted from 0 since the last `server.begin()`, or
-the first whose address holds that text. `how` is "cut" (half of the request is read, or half of a file sent, then the
-connection closed), "lost" (it is done, and its answer never sent), or a status, with `Retry-After` if given.
-`server.before[text]` is done in front of the first request whose address holds that text.
+the first whose address holds that text. `how` is "cut" (a share of the request is read, or of a file sent, then the connection
+closed), "lost" (it is done, and its answer never sent), or a status, with `Retry-After` if given. `server.before[text]` is done
+in front of the first request whose address holds that text, `server.watch` in front of each.
 """
 
 import hashlib
@@ -24,11 +23,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-import yaml
-
+from tests.fakes.hub_cards import faults_of_card
 from tests.fakes.hub_state import Fault, HubServer, Json, Refused, Repo, taken
 
 PAGE = 3
+Answer = tuple[int, bytes, dict[str, str]]  # status, body, headers
 NAME = r"(?P<name>[^/]+/[^/]+)"
 
 
@@ -50,11 +49,13 @@ class _Handler(BaseHTTPRequestHandler):
             before, fault = taken(self.hub.before, number, place), taken(self.hub.faults, number, place)
             if self.hub.busy > 0:
                 self.hub.busy, fault = self.hub.busy - 1, Fault(503)
+            if self.hub.watch is not None:
+                self.hub.watch()
         if before is not None:
             before()
         length = int(self.headers.get("Content-Length") or 0)
         if fault is not None and fault.how == "cut" and self.command not in ("GET", "HEAD"):
-            self._received(length // 2)
+            self._received(int(length * fault.share))
             return self._close()
         body = self._received(length)
         try:
@@ -111,23 +112,17 @@ class _Handler(BaseHTTPRequestHandler):
         return self.hub.tokens.get(token)
 
     def _whoami(self, kind: str, query: Mapping[str, list[str]], body: bytes) -> Json:
-        right = self._right()
-        if right is None:
+        if self._right() is None:
             raise Refused(401, "", "Invalid credentials in Authorization header")
-        return {"type": "user", "name": "somebody", "auth": {"accessToken": {"role": right}}}
+        return self.hub.identity((self.headers["Authorization"]).removeprefix("Bearer "))
 
-    def _validate(self, kind: str, query: Mapping[str, list[str]], body: bytes) -> Json:
-        header = re.match(r"---\n(.*?)\n---", json.loads(body)["content"], re.DOTALL)
-        try:
-            if header is not None and not isinstance(yaml.safe_load(header[1]), dict):
-                raise Refused(400, "", "the card's header is no mapping")
-        except yaml.YAMLError:
-            raise Refused(400, "", "the card's header is no YAML") from None
-        return {"errors": [], "warnings": []}
+    def _validate(self, kind: str, query: Mapping[str, list[str]], body: bytes) -> Answer:
+        asked = json.loads(body)
+        errors = [{"message": message} for message in faults_of_card(asked["content"], asked["repoType"])]
+        answer = {"errors": errors, "warnings": []}
+        return 400 if errors else 200, json.dumps(answer).encode(), {"Content-Type": "application/json"}
 
-    def _create(
-        self, kind: str, query: Mapping[str, list[str]], body: bytes
-    ) -> Json | tuple[int, bytes, dict[str, str]]:
+    def _create(self, kind: str, query: Mapping[str, list[str]], body: bytes) -> Json | Answer:
         asked = json.loads(body)
         name, kind = f"{asked['organization']}/{asked['name']}", asked["type"]
         url = f"{self.hub.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
@@ -140,6 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.repo(name, kind, asked.get("visibility") == "private" or asked.get("private", False))
         return {"url": url, "name": name}
 
+    def _delete(self, kind: str, query: Mapping[str, list[str]], body: bytes) -> Json:
+        asked = json.loads(body)
+        kind, name = asked.get("type", "model"), f"{asked['organization']}/{asked['name']}"
+        self._found(kind, name, write=True)
+        del self.hub.repos[kind, name]
+        return {}
+
     def _info(
         self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str | None
     ) -> Json:
@@ -150,16 +152,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tree(
         self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str, path: str | None
-    ) -> tuple[int, bytes, dict[str, str]]:
+    ) -> Answer:
         recursive = query.get("recursive", ["false"])[0].lower() == "true"
         return self._page(self._found(kind, name).tree(rev, path or "", recursive), query)
 
-    def _commits(
-        self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str
-    ) -> tuple[int, bytes, dict[str, str]]:
+    def _commits(self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str) -> Answer:
         return self._page(self._found(kind, name).log(rev), query)
 
-    def _page(self, items: list[Json], query: Mapping[str, list[str]]) -> tuple[int, bytes, dict[str, str]]:
+    def _page(self, items: list[Json], query: Mapping[str, list[str]]) -> Answer:
         start = int(query.get("cursor", ["0"])[0])
         headers = {"Content-Type": "application/json"}
         if start + PAGE < len(items):
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(
         self, kind: str, query: Mapping[str, list[str]], body: bytes, name: str, rev: str, path: str
-    ) -> tuple[int, bytes, dict[str, str]]:
+    ) -> Answer:
         commit = self._found(kind, name).commit_of(rev)
         blob = commit.files.get(path)
         if blob is None:
@@ -246,7 +246,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             cut = fault is not None and fault.how == "cut"
-            self.wfile.write(content[: len(content) // 2] if cut else content)
+            through = content[: int(len(content) * fault.share)] if fault is not None and cut else content
+            if "ETag" in headers:
+                self.hub.served.append(len(through))
+            self.wfile.write(through)
             if cut:
                 self._close()
 
@@ -259,6 +262,7 @@ _ROUTES: list[tuple[str, Callable[..., object]]] = [
     (r"GET api/whoami-v2", _Handler._whoami),
     (r"POST api/validate-yaml", _Handler._validate),
     (r"POST api/repos/create", _Handler._create),
+    (r"DELETE api/repos/delete", _Handler._delete),
     (rf"GET {_API}(/revision/(?P<rev>.+))?", _Handler._info),
     (rf"GET {_API}/refs", _Handler._refs),
     (rf"GET {_API}/tree/(?P<rev>[^/]+)(/(?P<path>.+))?", _Handler._tree),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -31,11 +32,11 @@ class Blob:
     content: bytes
     large: bool
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
-    @property
+    @cached_property
     def git_hash(self) -> str:
         text = self.content
         if self.large:
@@ -176,11 +177,12 @@ class Repo:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one request."""
+    """What happens to one request; `share` of its bytes are through when it is cut."""
 
     how: str | int
     retry_after: int | None = None
     message: str = ""
+    share: float = 0.5
 
 
 @dataclass
@@ -188,12 +190,18 @@ class HubServer:
     """What is served, what was asked for, and what goes wrong."""
 
     tokens: dict[str, str] = field(default_factory=dict)  # token: "write" or "read"
+    owners: dict[str, str] = field(
+        default_factory=lambda: {"org": "write"}
+    )  # organisation: role of the tokens' user
+    scopes: dict[str, list[Json]] = field(default_factory=dict)  # of a token that is fine-grained
     repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
     faults: dict[int | str, Fault] = field(default_factory=dict)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    watch: Callable[[], object] | None = None  # done in front of every request
     requests: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # seconds of a clock, one for each request
     uploads: list[int] = field(default_factory=list)  # bytes that arrived, a PUT each
+    served: list[int] = field(default_factory=list)  # bytes of files that were sent, a GET each
     busy: int = 0  # so many requests are answered with 503 first
     endpoint: str = ""
 
@@ -214,12 +222,28 @@ class HubServer:
         self.requests.clear()
         self.times.clear()
         self.uploads.clear()
+        self.served.clear()
         self.faults.clear()
         self.before.clear()
 
-    def fail(self, at: int | str, how: str | int, retry_after: int | None = None, message: str = "") -> None:
+    def fail(
+        self,
+        at: int | str,
+        how: str | int,
+        retry_after: int | None = None,
+        message: str = "",
+        share: float = 0.5,
+    ) -> None:
         """Let a request go wrong."""
-        self.faults[at] = Fault(how, retry_after, message)
+        self.faults[at] = Fault(how, retry_after, message, share)
+
+    def identity(self, token: str) -> Json:
+        """What `whoami` says of a token's user."""
+        access: Json = {"role": self.tokens[token], "displayName": "for the tests"}
+        if token in self.scopes:
+            access = {"role": "fineGrained", "fineGrained": {"global": [], "scoped": self.scopes[token]}}
+        orgs = [{"type": "org", "name": name, "roleInOrg": role} for name, role in self.owners.items()]
+        return {"type": "user", "name": "somebody", "orgs": orgs, "auth": {"accessToken": access}}
 
 
 def taken(wanted: dict[Any, T], number: int, place: str) -> T | None:

@@ -120,8 +120,9 @@ hub.push("dataset", "local/intents", Path(sys.argv[4]), "new", source="key")
 """
 
 
-def test_a_push_killed_while_it_sends_is_finished_by_the_next_one_without_what_arrived(
-    server: HubServer, remote: RemoteHub, tmp_path: Path
+@pytest.mark.parametrize("moment", ["/verify", "/commit/", "/tag/"])
+def test_a_killed_push_is_finished_by_the_next_one_without_what_arrived(
+    server: HubServer, remote: RemoteHub, tmp_path: Path, moment: str
 ) -> None:
     remote.push("dataset", REPO, shards(tmp_path / "old", "old", 8), "old")
     new = shards(tmp_path / "new", "new", 8)
@@ -137,10 +138,16 @@ def test_a_push_killed_while_it_sends_is_finished_by_the_next_one_without_what_a
         child.wait()
         killed.set()
 
-    server.before["/verify"] = kill  # A shard has arrived, others are on their way.
+    # A shard has arrived, others are on their way; all have, and the commit was sent; the commit is there, and has no tag.
+    server.before[moment] = kill
     assert killed.wait(120)
     arrived = {path for path in new.rglob("*.parquet") if file_digest(path) in repo.objects}
-    assert arrived and files_in(remote.resolve("dataset", REPO)) == files_in(tmp_path / "old")
+    shown = files_in(remote.resolve("dataset", REPO))
+    assert arrived and shown in (files_in(tmp_path / "old"), files_in(new))
+    assert (moment, shown) != ("/verify", files_in(new)) and (moment, shown) != (
+        "/tag/",
+        files_in(tmp_path / "old"),
+    )
     server.begin()
     remote.push("dataset", REPO, new, "new", source="key")
     left = set(new.rglob("*.parquet")) - arrived

@@ -26,7 +26,7 @@ print(json.dumps([row["text"] for row in rows]))
 
 
 @pytest.mark.parametrize("way", ["streamed", "mapped"])
-def test_the_rows_come_back_in_their_order(
+def test_the_rows_come_back_in_their_order_though_main_has_moved(
     server: HubServer, remote: RemoteHub, tmp_path: Path, way: str
 ) -> None:
     folder, rows = folder_of(tmp_path / "set", **{"README.md": "---\nlicense: mit\n---\n"}), []
@@ -36,6 +36,8 @@ def test_the_rows_come_back_in_their_order(
         pq.write_table(pa.table({"text": texts}), folder / "data" / f"train-{shard:05}-of-00003.parquet")
         rows += texts
     pushed = remote.push("dataset", REPO, folder, "rows")
+    pq.write_table(pa.table({"text": ["other"]}), folder / "data" / "train-00000-of-00003.parquet")
+    assert remote.push("dataset", REPO, folder, "other rows").revision != pushed.revision
     environment = os.environ | {
         "HF_ENDPOINT": server.endpoint,
         "HF_TOKEN": TOKEN,

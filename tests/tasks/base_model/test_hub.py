@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.fingerprint import folder_digest
 from tests.fakes.hub import HubServer, hub_server
 from tests.tasks.base_model.tiny_model import write_model
 
@@ -77,6 +78,26 @@ def test_a_branch_that_moved_gives_the_new_commit(hub, tmp_path):
     assert Path(before["folder"]).name == first and Path(after["folder"]).name == commit(hub, "v2") != first
 
 
+def test_a_branch_that_moved_changes_neither_weights_nor_tokenizer_of_a_pinned_commit(hub, tmp_path):
+    pinned = commit(hub, "main")
+    before = Path(resolve(hub.endpoint, tmp_path / "one")["folder"])
+    other = write_model(tmp_path / "other", 0.75) / "tokenizer.json"
+    hub.repos[NAME].put({**hub.repos[NAME].files("v2"), "tokenizer.json": other.read_bytes() + b"\n"})
+    again = Path(resolve(hub.endpoint, tmp_path / "two", revision=pinned)["folder"])
+    assert folder_digest(again) == folder_digest(before)
+    assert folder_digest(Path(resolve(hub.endpoint, tmp_path / "three")["folder"])) != folder_digest(before)
+
+
+def test_a_branch_that_moves_while_it_is_fetched_gives_the_commit_that_was_pinned(hub, tmp_path):
+    first, before = commit(hub, "main"), hub.repos[NAME].files()
+    hub.before["/resolve/"] = lambda: hub.repos[NAME].put(
+        {"config.json": b"{}", "model.safetensors": b"other"}
+    )
+    folder = Path(resolve(hub.endpoint, tmp_path / "models")["folder"])
+    assert folder.name == first != commit(hub, "main")
+    assert all(path.read_bytes() == before[path.name] for path in folder.iterdir())
+
+
 def test_a_commit_fetched_before_needs_no_network(hub, tmp_path):
     second = commit(hub, "v2")
     assert Path(resolve(hub.endpoint, tmp_path / "models", revision="v2")["folder"]).name == second
@@ -88,6 +109,14 @@ def test_a_commit_fetched_before_needs_no_network(hub, tmp_path):
 def test_a_busy_hub_is_tried_again(hub, tmp_path):
     hub.busy = 2
     assert Path(resolve(hub.endpoint, tmp_path / "models")["folder"]).name == commit(hub, "main")
+
+
+def test_the_pause_that_the_hub_asks_for_is_kept(hub, tmp_path):
+    asked = "api/models/org/tiny"
+    hub.fail(asked, 429, retry_after=2)
+    assert Path(resolve(hub.endpoint, tmp_path / "models")["folder"]).name == commit(hub, "main")
+    times = [time for time, request in zip(hub.times, hub.requests, strict=True) if request == f"GET {asked}"]
+    assert times[1] - times[0] >= 2
 
 
 def test_no_network_says_what_to_do(tmp_path):

@@ -9,10 +9,12 @@ from infra.artifact import DatasetRef
 from infra.fingerprint import folder_digest
 from infra.hub.local import LocalHub
 from infra.run import StageOutcome, open_run
+from infra.settings import get_settings
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.task import curate, publish_dataset
 from tasks.labelled_text.dataset import load_info
 from tasks.results.values import PublishedDataset
+from tests.fakes.hub import hub_server
 from tests.tasks.dataset.extracts import sentences, write_extract
 
 
@@ -22,6 +24,25 @@ def prepare(extract: str, config: CurateConfig) -> tuple[PublishedDataset, list[
         rows = DatasetRef(uri=Path(extract).as_uri(), digest=folder_digest(Path(extract)))
         dataset = curate(config, rows)
         return publish_dataset(PublishDatasetConfig(name="local/intents"), dataset, rows), run.outcomes
+
+
+@pytest.mark.usefixtures("prefect_server", "tracked_home")
+def test_on_the_hub_the_card_passes_and_names_the_repository_as_it_is_called_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, labels = sentences("ab", each=30)
+    extract = str(write_extract(tmp_path / "extract", text=texts, label=labels))
+    with hub_server() as server:
+        server.tokens = {"hf_token": "write"}
+        monkeypatch.setenv("STILLHOUSE_HUB", f"{server.endpoint}/org")
+        monkeypatch.setenv("STILLHOUSE_HUB_TOKEN", "hf_token")
+        get_settings.cache_clear()
+        published, _ = prepare(extract, CurateConfig())
+        assert prepare(extract, CurateConfig())[0] == published
+        files = server.repos["dataset", "org/intents"].files(published.revision)
+        assert sum("/commit/" in request for request in server.requests) == 1
+        assert any("validate-yaml" in request for request in server.requests)
+    assert published.repo == "org/intents" and 'load_dataset("org/intents")' in files["README.md"].decode()
 
 
 @pytest.mark.usefixtures("prefect_server")

