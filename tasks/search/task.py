@@ -103,11 +103,9 @@ class Search:
             if limit is not None and estimate > ROOM * limit:
                 self._study.leave_out(proposal, too_large_by=estimate - limit)
                 self._run.say(f"{about} over the budget; not trained")
-            elif (best := self._smallest()) is not None and estimate > ROOM * best:
+            elif (best := self._smallest()) is not None and estimate >= best:
                 self._study.leave_out(proposal)
-                self._run.say(
-                    f"{about} more than the {best:.1f} of one that is inside the budget; not trained"
-                )
+                self._run.say(f"{about} no less than that of one that is inside the budget; not trained")
             else:
                 yield Trial(self._run, self._study, proposal)
 
@@ -148,11 +146,11 @@ class Search:
         return path
 
     def _smallest(self) -> float | None:
-        """Megabytes of the smallest student inside the budget so far, where the smallest wins."""
+        """Megabytes, as estimated, of the smallest student inside the budget so far, where the smallest wins."""
         if not self.budget.wants_smallest:
             return None
         winner = conclude(self._study.rows(), self.budget, self.teacher_accuracy).winner
-        return winner.measured.size_mb if winner and winner.measured else None
+        return estimated_mb(winner.choice, self._widths) if winner else None
 
     def _folder(self) -> Path:
         folder = self._run.settings.reports / (self._run.flow_run_id or "local")
