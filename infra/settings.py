@@ -6,6 +6,7 @@ What is asked lives in the configs of flows and stages.
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -154,3 +155,14 @@ def get_settings() -> Settings:
             for name in [str(e["loc"][0])]
         )
         raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None
+
+
+def without_credentials(text: str, uri: str | None = None) -> str:
+    """A text without the name and password that stand in `uri` (in the text itself, where it is a URI), as may be shown."""
+    parts = urlsplit(uri if uri is not None else text)
+    before = parts.netloc.rpartition("@")[0]
+    shown = text.replace(f"{before}@", "") if before else text
+    # A library may show the password alone, as written or decoded.
+    for secret in (parts.password, unquote(parts.password or "")):
+        shown = shown.replace(secret, "***") if secret else shown
+    return shown
