@@ -60,7 +60,9 @@ def _old_tables(settings: Settings, kept: list[Record], keep_days: float) -> lis
     garbage = []
     for folder in sorted(path for path in settings.warehouse_folder.glob("*/*") if path.is_dir()):
         if folder.name.startswith("."):
-            garbage.append(Garbage(folder, _size(folder), "tables that were being made, or freed, when it was killed"))
+            garbage.append(
+                Garbage(folder, _size(folder), "tables that were being made, or freed, when it was killed")
+            )
         elif folder.as_uri() not in read and _age_days(folder) > keep_days:
             garbage.append(Garbage(folder, _size(folder), "tables that no kept artifact was made from"))
     return garbage
@@ -89,7 +91,9 @@ def free_folder(settings: Settings, folder: Path) -> bool:
                 # The record first: a folder without it does not exist, wherever this is broken off.
                 (folder / RECORD_FILE).unlink(missing_ok=True)
                 if folder.is_relative_to(settings.warehouse_folder) and not folder.name.startswith("."):
-                    folder = folder.rename(folder.with_name(f".{folder.name}.freed"))  # Tables are there or not, too.
+                    folder = folder.rename(
+                        folder.with_name(f".{folder.name}.freed")
+                    )  # Tables are there or not, too.
                 shutil.rmtree(folder)
         except Timeout:
             return False

@@ -205,7 +205,8 @@ def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]
         pid=os.getpid(),
         prefect_api_url=prefect_api_url(settings),
         # The file is for everybody who reads this home: who needs the password has it in the settings.
-        mlflow_tracking_uri=without_credentials(settings.mlflow_uri or "") or f"http://{LOOPBACK}:{settings.mlflow_port}",
+        mlflow_tracking_uri=without_credentials(settings.mlflow_uri or "")
+        or f"http://{LOOPBACK}:{settings.mlflow_port}",
         children=tuple(Child.of(process.pid) for process in processes),
     )
     with disk_errors(settings.services_file):
