@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, quote_plus
@@ -144,63 +145,63 @@ def prefect_database() -> Path | None:
     )
 
 
+@dataclass
+class Said:
+    """What runs said, by name, each in a file of `folder`."""
+
+    folder: Path
+    runs: Runs
+    arguments: tuple[str, ...]
+    capfd: pytest.CaptureFixture[str]
+
+    def run(self, name: str, code: int) -> str:
+        """Everything that a run with this exit code printed."""
+        assert self.runs.run(*self.arguments) == code
+        printed = "".join(self.capfd.readouterr())
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / name).write_text(printed)
+        return " ".join(printed.split())
+
+
 def test_no_secret_is_left_behind_or_said_whether_a_run_succeeds_or_is_refused(
     arguments: tuple[str, ...], there: Clouds, runs: Runs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secrets = {"the Hub's token": HUB_TOKEN, "HF_TOKEN": HF_TOKEN, "the store's secret": S3_SECRET,
                "MLflow's password": MLFLOW_PASSWORD, "Prefect's key": PREFECT_KEY}  # fmt: skip
-    (tmp_path / "keys").mkdir()
+    said, key = Said(tmp_path / "said", runs, arguments, capfd), tmp_path / "key.json"
     with token_server() as (token_uri, exchanged), temporary_settings({PREFECT_API_KEY: PREFECT_KEY}):
-        pem = key_file(tmp_path / "keys" / "key.json", token_uri)
-        secrets["the private key"] = pem.splitlines()[5]
-        environment = there.settings | {
-            "HF_TOKEN": HF_TOKEN,
-            "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "keys" / "key.json"),
-        }
-        home = runs.use("home", **environment)
-        assert runs.run(*arguments) == 0
-        said = capfd.readouterr()
+        secrets["the private key"] = key_file(key, token_uri).splitlines()[5]
+        given = there.settings | {"HF_TOKEN": HF_TOKEN, "GOOGLE_APPLICATION_CREDENTIALS": str(key)}
+        home = runs.use("home", **given)
+        assert "lies in" in said.run("success", 0)
 
-        # The same with tracking that is away, and one cloud after the other that refuses and repeats what it was sent.
-        away = f"http://someone:{quote(MLFLOW_PASSWORD, safe='')}@127.0.0.1:9"
-        secrets["MLflow's credentials"] = f"someone:{quote(MLFLOW_PASSWORD, safe='')}"
-        environment["STILLHOUSE_MLFLOW_URI"] = away
-        refused = {}
-        runs.use("home", **environment)
-        for status in (401, 403):
-            there.hub.begin()
-            there.hub.fail(0, status, message=f"the token {HUB_TOKEN} may not")
-            assert runs.run(*arguments) == 2
-            refused[f"hub {status}"] = capfd.readouterr()
-        runs.use("other", **environment)
+        # Tracking is away, and one cloud after the other refuses and repeats what it was sent.
+        given["STILLHOUSE_MLFLOW_URI"] = f"http://someone:{quote(MLFLOW_PASSWORD, safe='')}@127.0.0.1:9"
+        runs.use("home", **given)
+        there.hub.fail("/refs", 401, message=f"the token {HUB_TOKEN} is not known")
+        printed = said.run("hub 401", 2)
+        assert "set STILLHOUSE_HUB_TOKEN" in printed
+        assert "MLflow at http://127.0.0.1:9 could not" in printed, "tracking that is away is said"
+        there.hub.fail("/refs", 403, message=f"the token {HUB_TOKEN} may not")
+        assert "the token may not do that" in said.run("hub 403", 2)
+        other = runs.use("other", **given)
         there.store.arm(Fault(0, "status", status=403, body=REFUSED_BY_S3.encode(), onward=True))
-        assert runs.run(*arguments) == 2
-        refused["store"] = capfd.readouterr()
+        assert "no usable credentials" in said.run("store", 2)
         there.store.arm(None)
-        runs.use("other", **environment, STILLHOUSE_BIGQUERY_ENDPOINT="https://127.0.0.1:9")
-        assert runs.run(*arguments) == 2
-        refused["warehouse"] = capfd.readouterr()
+        runs.use("other", **given | {"STILLHOUSE_BIGQUERY_ENDPOINT": "https://127.0.0.1:9"})
+        assert "the credentials for Google Cloud were refused" in said.run("warehouse", 2)
         APILogHandler().flush()
 
-    (assertion, *_) = exchanged
-    secrets["the signed assertion"] = assertion.rpartition(".")[2]
-    assert "STILLHOUSE_HUB_TOKEN" in refused["hub 401"].err and "may not do that" in refused["hub 403"].err
-    assert "no usable credentials" in refused["store"].err
-    assert "the credentials for Google Cloud were refused" in refused["warehouse"].err
-    assert "MLflow at http://127.0.0.1:9 could not" in refused["warehouse"].err, (
-        "tracking that is away is said"
-    )
-    (tmp_path / "said").mkdir()
-    for name, (out, err) in {"success": said, **refused}.items():
-        (tmp_path / "said" / name).write_text(out + err)
-    places = [home, tmp_path / "other", tmp_path / "said", *filter(None, [prefect_database()])]
+    secrets["the signed assertion"] = exchanged[0].rpartition(".")[2]
+    published = tmp_path / "published"
+    for number, commit in enumerate(
+        item for repo in there.hub.repos.values() for item in repo.commits.values()
+    ):
+        for name, blob in commit.files.items():
+            (published / str(number) / name).parent.mkdir(parents=True, exist_ok=True)
+            (published / str(number) / name).write_bytes(blob.content)
+    places = [home, other, said.folder, published, *filter(None, [prefect_database()])]
     assert [leak for place in places for leak in leaks(place, secrets)] == []
-    for repo in there.hub.repos.values():
-        for files in (repo.files(commit) for commit in repo.commits):
-            (tmp_path / "published").mkdir(exist_ok=True)
-            for name, content in files.items():
-                (tmp_path / "published" / name.replace("/", "_")).write_bytes(content)
-    assert leaks(tmp_path / "published", secrets) == []
 
 
 def test_the_search_finds_a_secret_wherever_it_is(tmp_path: Path) -> None:
