@@ -32,6 +32,7 @@ from infra.tracking import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
+SECRET_ENVIRONMENT = ("_KEY", "_TOKEN", "_PASSWORD", "_AUTH_STRING")  # who runs this has them already
 PIPED_WIDTH = 250
 MARKS = {"ok": "[green]ok   [/green]", "note": "[yellow]note [/yellow]", "fault": "[red]fault[/red]"}
 
@@ -154,7 +155,11 @@ class Env(BaseModel):
     def cli_cmd(self) -> None:
         """One export a line."""
         prepare()
-        shown = {name: value for name, value in os.environ.items() if name.startswith(SHOWN_ENVIRONMENT)}
+        shown = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(SHOWN_ENVIRONMENT) and not name.endswith(SECRET_ENVIRONMENT)
+        }
         shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
         for name, value in sorted(shown.items()):
             print(f"export {name}={shlex.quote(value)}")

@@ -1,4 +1,4 @@
-"""Freeing disk: artifacts that no release reaches, and what killed stages left behind.
+"""Freeing disk: artifacts that no release reaches, tables that no artifact was read from, and what killed stages left.
 
 Kept are the releases and data sets that were published from here, what was measured of a release, everything these were
 made from however far back, and whatever is younger than a number of days. A stage whose artifact was freed is
@@ -38,7 +38,8 @@ def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None
     """Folders that can go, largest first. Of each repository the newest `keep_releases` count, and `main` (None: all)."""
     store = Store(settings)
     records = list(store.records())
-    kept = {key[:KEY_LENGTH] for key in kept_keys(settings, records, keep_days, keep_releases)}
+    keys = kept_keys(settings, records, keep_days, keep_releases)
+    kept = {key[:KEY_LENGTH] for key in keys}
     whole = {record.key[:KEY_LENGTH] for record in records}
     garbage = []
     for folder in sorted(settings.artifacts.glob("*/*")):
@@ -49,7 +50,22 @@ def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None
     for folder in sorted(settings.work.glob("*")):
         if folder.name in whole or _age_days(folder) > keep_days:
             garbage.append(Garbage(folder, _size(folder), "checkpoints of a stage that was not resumed"))
+    garbage += _old_tables(settings, [record for record in records if record.key in keys], keep_days)
     return sorted(garbage, key=lambda item: item.size, reverse=True)
+
+
+def _old_tables(settings: Settings, kept: list[Record], keep_days: float) -> list[Garbage]:
+    """Versions of the embedded warehouse's public data that no kept record was made from; they can be made again."""
+    read = {uri for record in kept for given in record.inputs.values() for uri in given.uri.split(";")}
+    garbage = []
+    for folder in sorted(path for path in settings.warehouse_folder.glob("*/*") if path.is_dir()):
+        if folder.name.startswith("."):
+            garbage.append(
+                Garbage(folder, _size(folder), "tables that were being made, or freed, when it was killed")
+            )
+        elif folder.as_uri() not in read and _age_days(folder) > keep_days:
+            garbage.append(Garbage(folder, _size(folder), "tables that no kept artifact was made from"))
+    return garbage
 
 
 def free(settings: Settings, garbage: list[Garbage]) -> list[Garbage]:
@@ -74,6 +90,10 @@ def free_folder(settings: Settings, folder: Path) -> bool:
             with lock.acquire(blocking=False):
                 # The record first: a folder without it does not exist, wherever this is broken off.
                 (folder / RECORD_FILE).unlink(missing_ok=True)
+                if folder.is_relative_to(settings.warehouse_folder) and not folder.name.startswith("."):
+                    folder = folder.rename(
+                        folder.with_name(f".{folder.name}.freed")
+                    )  # Tables are there or not, too.
                 shutil.rmtree(folder)
         except Timeout:
             return False

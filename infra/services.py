@@ -19,7 +19,7 @@ from filelock import FileLock
 from infra.environment import Services, prepare, running_services
 from infra.errors import ServiceError
 from infra.processes import LOOPBACK, STOP_SECONDS, Child, end_processes, ended, port_is_free, start_process
-from infra.settings import Settings
+from infra.settings import Settings, without_credentials
 from infra.store import disk_errors, write_atomically
 
 START_SECONDS = 120.0
@@ -204,7 +204,9 @@ def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]
     file = ServicesFile(
         pid=os.getpid(),
         prefect_api_url=prefect_api_url(settings),
-        mlflow_tracking_uri=settings.mlflow_uri or f"http://{LOOPBACK}:{settings.mlflow_port}",
+        # The file is for everybody who reads this home: who needs the password has it in the settings.
+        mlflow_tracking_uri=without_credentials(settings.mlflow_uri or "")
+        or f"http://{LOOPBACK}:{settings.mlflow_port}",
         children=tuple(Child.of(process.pid) for process in processes),
     )
     with disk_errors(settings.services_file):

@@ -3,15 +3,18 @@
 What is asked lives in the configs of flows and stages.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.errors import ConfigError
 
+_CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
 SECRETS = ("hub_token",)  # never shown, not even when they are wrong
 
 
@@ -154,3 +157,16 @@ def get_settings() -> Settings:
             for name in [str(e["loc"][0])]
         )
         raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None
+
+
+def without_credentials(text: str, uri: str | None = None) -> str:
+    """A text without the name and password that stand in `uri` (in the text itself, where it is a URI), as may be shown."""
+    found = _CREDENTIALS.match(uri if uri is not None else text)
+    if found is None:
+        return text
+    password = found[1].partition(":")[2]
+    shown = text.replace(f"{found[1]}@", "")
+    # A library may show the password alone, as it stands there or decoded.
+    for secret in (password, unquote(password)):
+        shown = shown.replace(secret, "***") if secret else shown
+    return shown

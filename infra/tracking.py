@@ -20,7 +20,7 @@ from infra.environment import running_services
 from infra.history import Point
 from infra.processes import LOOPBACK
 from infra.record import Record
-from infra.settings import Settings
+from infra.settings import Settings, without_credentials
 from infra.tracking_rest import RestRuns
 from infra.tracking_values import MetricPoint, Parameter, Runs
 
@@ -88,7 +88,7 @@ class Tracker:
 
     def page(self, run_id: str | None) -> str:
         """Where a server's UI shows a run."""
-        return f"{self.uri}/#/experiments/{self._experiment_id}/runs/{run_id}"
+        return f"{without_credentials(self.uri)}/#/experiments/{self._experiment_id}/runs/{run_id}"
 
     def flush(self) -> None:
         """Wait until everything that was replayed has arrived."""
@@ -186,10 +186,11 @@ class Tracker:
             return call(self._connect())
         except Exception as error:  # Any fault of the tracking server, of whatever type: the work goes on.
             self._down = True
+            said = without_credentials(str(error), self.uri).split("\n", 1)[0][:300]
             logger.warning(
                 "MLflow at %s could not %s (%s: %s). The run goes on without tracking; every metric is kept beside its "
                 "artifact. Start it with `python -m infra.cli up`, or correct STILLHOUSE_MLFLOW_URI.",
-                self.uri, what, type(error).__name__, str(error).splitlines()[0][:300] if str(error) else "",
+                without_credentials(self.uri), what, type(error).__name__, said,
             )  # fmt: skip
             return None
 

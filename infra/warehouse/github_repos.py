@@ -5,7 +5,6 @@ distribution, with the public tables' columns. As there, `content` is NULL for a
 """
 
 import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from infra.store import disk_errors
 from infra.warehouse.installed import Installed, InstalledFile, installed_digest
 
-LAYOUT = 1  # raise it when the tables change for the same distributions
+LAYOUT = 2  # raise it when the tables change for the same distributions
 LARGEST = 1 << 20  # bytes of a content that is kept
 BATCH_BYTES, BATCH_ROWS = 4 << 20, 5_000
 PIECE = 1 << 20
@@ -30,13 +29,6 @@ FILES = pa.schema([("repo_name", pa.string()), ("ref", pa.string()), ("path", pa
 CONTENTS = pa.schema([("id", pa.string()), ("size", pa.int64()), ("content", pa.string()), ("binary", pa.bool_()),
                       ("copies", pa.int64())])  # fmt: skip
 LICENSES = pa.schema([("repo_name", pa.string()), ("license", pa.string())])
-ATTRIBUTION = {
-    "title": "Python distributions",
-    "licence": "other",
-    "attribution": "Files of the Python distributions installed where the rows were extracted, each under the licence of its "
-    "own distribution, which stands in its row.",
-    "url": "https://pypi.org",
-}
 logger = logging.getLogger(__name__)
 
 
@@ -81,7 +73,6 @@ def _write(folder: Path, installed: Sequence[Installed]) -> None:
     _write_rows(folder / "files.parquet", FILES, _file_rows(installed, contents))
     _write_rows(folder / "contents.parquet", CONTENTS, _content_rows(contents))
     _write_rows(folder / "licenses.parquet", LICENSES, _license_rows(installed))
-    (folder / "attribution.json").write_text(json.dumps(ATTRIBUTION, indent=2) + "\n", encoding="utf-8")
 
 
 def _file_rows(installed: Sequence[Installed], contents: dict[str, _Content]) -> Iterator[dict[str, object]]:

@@ -77,13 +77,17 @@ def plan_extract(run: ActionRun, config: ExtractConfig, sources: SourceRef) -> E
 
 def _said(run: ActionRun, plan: ExtractPlan) -> ExtractPlan:
     rows = "an unknown number of rows" if plan.rows is None else f"{plan.rows:,} rows"
-    price = (
-        "" if plan.usd is None else f" for ${plan.usd:,.2f}" if plan.usd >= 0.01 else " for less than $0.01"
-    )
-    run.flow.say(f"  extract would read {plan.bytes / 1e6:,.2f} MB{price} and give {rows}")
+    run.flow.say(f"  extract would read {_cost(plan.bytes, plan.usd)} and give {rows}")
     for note in plan.notes:
         run.flow.say(f"  extract: {note}")
     return plan
+
+
+def _cost(size: int, usd: float | None) -> str:
+    """Bytes and price, as a person reads them."""
+    read = f"{size / 1e9:,.1f} GB" if size >= 10e9 else f"{size / 1e6:,.2f} MB"
+    price = "" if usd is None else f" for ${usd:,.2f}" if usd >= 0.01 else " for less than $0.01"
+    return read + price
 
 
 @stage(version=2, output=DatasetRef)
@@ -98,6 +102,8 @@ def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics
         with tempfile.TemporaryDirectory(dir=run.work_dir) as folder:
             asked = _asked(config, sources, Path(folder), run.key)
             plan = asked.warehouse.dry_run(asked.query)
+            if plan.usd is not None:
+                current_run().say(f"  extract reads {_cost(plan.bytes, plan.usd)}, which is paid once")
             batches = asked.warehouse.stream(asked.query)
             tables, execution = asked.read(), asked.warehouse.execution(asked.query)
             provenance = Provenance(

@@ -154,7 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(encoded)))
         self.end_headers()
-        self.wfile.write(encoded[: len(encoded) // 2] if cut else encoded)
+        part = encoded[: len(encoded) // 2] if cut else encoded
+        self.server_state.faults.count(len(part))
+        self.wfile.write(part)
         if cut:
             self.close_connection = True
 

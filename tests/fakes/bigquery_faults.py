@@ -1,4 +1,4 @@
-"""What goes wrong, and when: by the number of a request or message, or for requests to an address."""
+"""What goes wrong, and when: by the number of a request or message, or for requests to an address; and what was sent."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ QUOTA = refused(
 class Faults:
     """`at`: event number -> fault; an event is a request, or a message of a stream. `on`: fault for each request whose
     line has the text. `jobs`: (reason, message) of the next jobs' failures; `slow` is waited before each event, in
-    seconds; `stream` answers every request to the Storage Read API."""
+    seconds; `stream` answers every request to the Storage Read API. `sent` are bytes of answers and of messages."""
 
     at: dict[int, Fault] = field(default_factory=dict)
     on: dict[str, Fault] = field(default_factory=dict)
@@ -44,6 +44,7 @@ class Faults:
     slow: float = 0.0
     events: int = 0
     met: int = 0
+    sent: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def request(self, line: str) -> Fault | None:
@@ -57,6 +58,11 @@ class Faults:
     def job(self) -> tuple[str, str] | None:
         """Why the job that is made now fails."""
         return self.jobs.pop(0) if self.jobs else None
+
+    def count(self, size: int) -> None:
+        """Bytes that are on their way to the client."""
+        with self._lock:
+            self.sent += size
 
     def _event(self) -> Fault | None:
         time.sleep(self.slow)

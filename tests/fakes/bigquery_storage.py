@@ -60,6 +60,7 @@ class _Service:
             (batch,) = table.data.slice(start, min(MESSAGE_ROWS, end - start)).combine_chunks().to_batches()
             start += batch.num_rows
             rows = types.ArrowRecordBatch(serialized_record_batch=batch.serialize().to_pybytes())
+            self._faults.count(len(rows.serialized_record_batch))
             yield types.ReadRowsResponse(arrow_record_batch=rows, row_count=batch.num_rows)
 
 

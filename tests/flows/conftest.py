@@ -2,13 +2,16 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from infra.settings import get_settings
 from tasks.report.summary import RunSummary
+from tests.flows.clouds import Runs
 from tests.flows.running import new_home, run
 from tests.flows.tiny import Tiny, write_tiny
 
@@ -55,3 +58,11 @@ def unbroken(
 def copied_home(unbroken: Unbroken, tmp_path: Path) -> Path:
     """The unbroken run's home, copied: everything in it is a hit."""
     return Path(shutil.copytree(unbroken.home, tmp_path / "home", symlinks=True))
+
+
+@pytest.fixture
+def runs(tmp_path: Path, tracking_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """Runs of `flows.data` in homes of this test; the environment is as it was afterwards."""
+    yield Runs(tmp_path, tracking_database, monkeypatch)
+    monkeypatch.undo()
+    get_settings.cache_clear()

@@ -13,7 +13,7 @@ import pytest
 from infra.errors import StoreError
 from infra.gc import find_garbage, free
 from infra.hub.local import LocalHub
-from infra.record import Record
+from infra.record import InputRecord, Record
 from infra.settings import Settings
 from infra.store import Store
 from tests.infra.artifacts import folder, make_artifact
@@ -127,6 +127,35 @@ def test_checkpoints_wait_for_their_stage_for_the_days_given(store: Store) -> No
     for path in (work / "checkpoint", work):
         os.utime(path, (week_ago, week_ago))
     assert garbage_of(store, keep_days=7) == {work}
+
+
+def public_tables(store: Store, name: str, days: float) -> Path:
+    made = store.settings.warehouse_folder / "github_repos" / name
+    made.mkdir(parents=True)
+    (made / "files.parquet").write_text("rows")
+    for path in (made / "files.parquet", made):
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    return made
+
+
+def pinned(tables: Path) -> InputRecord:
+    return InputRecord(kind="SourceRef", uri=tables.as_uri(), digest="0" * 64)
+
+
+def test_public_tables_stay_as_long_as_an_artifact_that_was_read_from_them(store: Store) -> None:
+    needed, young, old = (public_tables(store, name, days) for name, days in (("a", 30), ("b", 1), ("c", 30)))
+    rows = make_artifact(store, "extract", {"rows": "kept"}, {"sources": pinned(needed)})
+    LocalHub(store.settings.hub_folder).push("dataset", "me/rows", folder(store, rows), "rows")
+    killed = public_tables(store, ".d.partial", 0)
+    assert garbage_of(store, keep_days=7) == {old, killed}
+    free(store.settings, find_garbage(store.settings, 7.0))
+    assert sorted(old.parent.iterdir()) == [needed, young]
+
+
+def test_tables_whose_artifact_goes_go_with_it(store: Store) -> None:
+    made = public_tables(store, "a", 30)
+    rows = make_artifact(store, "extract", {"rows": "dropped"}, {"sources": pinned(made)})
+    assert garbage_of(store, keep_days=7) == {made, folder(store, rows)}
 
 
 def test_nothing_is_freed_while_a_flow_runs(store: Store) -> None:

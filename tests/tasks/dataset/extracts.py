@@ -28,19 +28,15 @@ def write_extract(folder: Path, **columns: Sequence[object]) -> Path:
         "parameters": {"domains": ["banking"]},
         "columns": {},
         "rows": len(columns["text"]),
-        "bytes": 1,
         "sources": [
             {
-                "name": "queries.parquet",
-                "digest": "ab" * 32,
-                "bytes": 1,
+                "name": "queries",
                 "title": "Queries",
                 "licence": "cc-by-3.0",
                 "attribution": "Queries by A. Author, CC BY 3.0.",
                 "url": "https://example.org/queries",
             }
         ],
-        "notes": [],
     }
     (folder / "extract.json").write_text(json.dumps(record))
     return folder
