@@ -1,7 +1,6 @@
 """BigQuery's real clients against a server that speaks its protocols: what is paid, what breaks, what is said."""
 
 import logging
-import random
 import threading
 from pathlib import Path
 
@@ -96,27 +95,6 @@ def test_a_job_that_failed_for_no_fault_of_the_query_is_run_again(fake: FakeBigQ
     fake.faults.jobs = [("jobBackendError", "Retry the job.")]
     assert len(rows(connected(fake), EVERY)) == 4
     assert len(fake.jobs) == 2
-
-
-@pytest.mark.parametrize("read", ["storage", "rest"])
-@pytest.mark.parametrize("order", ["ORDER BY id", ""])
-def test_faults_at_random_points_change_no_row(many: dict[str, Path], read: str, order: str) -> None:
-    query = asked(f"SELECT id, text FROM many {order}", key="k")
-    with bigquery_server(many) as fake:
-        expected = [batch.to_pydict() for batch in connected(fake, read).stream(query)]
-        events = fake.faults.events
-        drawn, met = random.Random(0), 0
-        for _ in range(20 // 5):
-            fake.faults.events, fake.faults.met = 0, 0
-            kinds = [CUT, UNAVAILABLE, RATE_LIMIT if read == "rest" else UNAVAILABLE]
-            points = drawn.sample(range(1, events + 1), 5)
-            fake.faults.at = {point: drawn.choice(kinds) for point in points}
-            found = [batch.to_pydict() for batch in connected(fake, read).stream(query)]
-            assert found == expected
-            met += fake.faults.met
-        assert met >= 10, "the faults were met"
-        assert len(fake.billed) == 1
-    assert sorted(i for batch in expected for i in batch["id"]) == list(range(ROWS))
 
 
 def test_several_streams_are_read_where_no_order_is_asked_for(many: dict[str, Path]) -> None:
