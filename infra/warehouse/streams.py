@@ -199,15 +199,10 @@ class _Stream:
             call.cancel()
 
     def _next(self) -> types.ReadRowsResponse | None:
-        if self._call is None:
-            call = self._client.read_rows(
-                read_stream=self._name, offset=self._offset, retry=None, timeout=CALL_S
-            )
-            self._call = cast("GrpcStream[types.ReadRowsResponse]", call)
-            if self._stop.is_set():  # `close` may have come too early to see this call.
-                self._call.cancel()
         try:
-            message = next(self._call, None)
+            if self._call is None:
+                self._open()
+            message = next(cast("GrpcStream[types.ReadRowsResponse]", self._call), None)
         except GoogleAPICallError:
             self._call = None
             self.broke += 1
@@ -215,6 +210,12 @@ class _Stream:
         if message is not None:
             self._offset += message.row_count
         return message
+
+    def _open(self) -> None:
+        call = self._client.read_rows(read_stream=self._name, offset=self._offset, retry=None, timeout=CALL_S)
+        self._call = cast("GrpcStream[types.ReadRowsResponse]", call)
+        if self._stop.is_set():  # `close` may have come too early to see this call.
+            self._call.cancel()
 
 
 class _Lane:

@@ -109,6 +109,16 @@ def test_several_streams_are_read_where_no_order_is_asked_for(many: dict[str, Pa
     assert sorted(int(str(row["id"])) for row in unordered) == list(range(ROWS))
 
 
+def test_a_stream_that_is_told_to_wait_is_read_on(
+    fake: FakeBigQuery, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = [RATE_LIMIT, RATE_LIMIT]
+    fake.faults.stream = lambda name: refusals.pop() if name == "rows" and refusals else None
+    with caplog.at_level(logging.WARNING):
+        assert [row["id"] for row in rows(connected(fake), EVERY)] == [1, 2, 3, 4]
+    assert "failed while rows were read (times: 2)" in caplog.text
+
+
 def test_rows_that_are_not_taken_leave_no_thread(many: dict[str, Path]) -> None:
     with bigquery_server(many) as fake:
         batches = connected(fake).stream(asked("SELECT id FROM many"))
