@@ -106,9 +106,10 @@ def page(asked: Asked, found: Sequence[Measured], cpu: str, cores: int) -> str:
         f"Written by `python -m tests.benchmarks.warehouse`: {asked.rows:,} rows ({size:.0f} MB as Arrow), each way "
         f"{asked.repeat} times by turns, each time in a process of its own; medians, with the lowest and the highest. Google's "
         "own clients speak to the tests' server on this machine over HTTP and gRPC. REST's pages are compressed JSON of 5,000 "
-        "rows, Storage Read's messages LZ4 Arrow of about 1 MB. The query has been planned and the server has made them before the clock runs, so that what "
-        "is measured is the reader: where the client's CPU is near the time taken, the reader is what takes it, and the rest "
-        "is waiting for the server, which shares the machine. A network adds to both. "
+        "rows, Storage Read's messages LZ4 Arrow of about 1 MB. The query has been planned, and pages and messages have been "
+        "made, before the clock runs, so that what is measured is the reader: where the client's CPU is near the time taken, "
+        "the reader is what takes it, and the rest is waiting for the server, which shares the machine. A network adds to "
+        "both. "
         f"Machine: {cpu}, {cores} cores, Python {platform.python_version()}.",
         f"Storage Read reads {'at least' if reached else '**less than**'} {WANTED:.0f} times as many rows a second as REST, "
         f"{_said(taken)}. Written to zstd parquet, which costs the same on every way, it is {_said(written)}.",
