@@ -77,7 +77,7 @@ class TableExport:
             for path in in_parallel(lambda shard: self._fetched(extract, shard, folder), shards):
                 with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                     for batch in file.iter_batches(BATCH_ROWS):
-                        yield batch.cast(schema)
+                        yield _typed(query, batch, schema)
             shutil.rmtree(folder)
         self._delete(extract, shards)
 
@@ -120,9 +120,9 @@ class TableExport:
             )
             if not whole:
                 raise WarehouseError(
-                    f"{self._place.url}/{name} was fetched twice and does not have the CRC32C {shard.crc32c} that Cloud "
-                    "Storage says. Look at the network and the disk, and run again; or delete the folder it lies in, and "
-                    "it is exported again."
+                    f"{self._place.url}/{name} was fetched twice and is not what Cloud Storage says it is: expected "
+                    f"{shard.size:,} bytes with the CRC32C {shard.crc32c}. Run again; if another run of the same key has "
+                    "deleted it meanwhile, it is exported again. If it stays so, look at the network and the disk."
                 )
             partial.rename(path)
         return path
@@ -140,3 +140,14 @@ class TableExport:
             list(in_parallel(self._objects.delete, [f"{extract.job_id}/{shard.name}" for shard in shards]))
         except StoreError as error:
             logger.warning("the export in %s/%s stays there: %s", self._place.url, extract.job_id, error)
+
+
+def _typed(query: Query, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        return batch.cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        what = str(error).split("\n")[0]
+    raise WarehouseError(
+        f"the export of {query.name} has other types than its result ({what}): expected columns that parquet can hold. "
+        "Cast them to STRING in the query, or leave STILLHOUSE_BIGQUERY_EXPORT out."
+    )
