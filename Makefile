@@ -42,8 +42,9 @@ demo: .venv/.installed ## from SQL to a released classifier on this machine (10-
 smoke: .venv/.installed ## the same flow, tiny, in about a minute
 	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
-bench: .venv/.installed-bench ## the newest release beside what else one could use, and reading large data sets, into docs/
+bench: .venv/.installed-bench ## the newest release beside what else one could use; BigQuery's ways out; large data sets: into docs/
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.warehouse
 	$(BIN)/python -m tests.benchmarks.reading
 
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C

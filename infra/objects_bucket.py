@@ -36,12 +36,16 @@ class BucketObjects(ABC):
 
     def sizes(self, folder: str) -> dict[str, int]:
         """See `ObjectStore.sizes`."""
+        return {name: int(info["size"]) for name, info in self.listed(folder).items()}
+
+    def listed(self, folder: str) -> dict[str, dict[str, Any]]:
+        """What the cloud says of each object under a folder, by its name relative to it."""
         place = f"{self.bucket}/{self.key(folder)}/"
         try:
             found = self.ask(f"listing {folder}", lambda: self.files.find(place, detail=True))
         except FileNotFoundError:
             return {}
-        return {name.removeprefix(place): int(info["size"]) for name, info in found.items()}
+        return {name.removeprefix(place): info for name, info in found.items()}
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore.read`."""

@@ -92,7 +92,7 @@ class GcsObjects(BucketObjects):
             found = self.ask(f"reading {name}", lambda: self.files.info(self.path(name)))
         except FileNotFoundError:
             raise refused(self.url, f"composing {name}", "unreachable", "parts are gone") from None
-        if found["crc32c"] != _crc32c(source):
+        if found["crc32c"] != crc32c(source):
             self.delete(name)
             raise StoreError(f"{self.url}: {name} did not arrive as it was sent: it is sent again next time.")
         for part in parts:
@@ -130,7 +130,8 @@ def connect(url: str, bucket: str, prefix: str, part_bytes: int) -> GcsObjects:
     return GcsObjects(url, files, bucket, prefix, part_bytes)
 
 
-def _crc32c(source: Path) -> str:
+def crc32c(source: Path) -> str:
+    """CRC32C of a file, as Cloud Storage writes it."""
     checksum = 0
     with source.open("rb") as file:
         while piece := file.read(1 << 20):

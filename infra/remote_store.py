@@ -17,6 +17,7 @@ from infra.errors import StoreError
 from infra.fingerprint import file_digest
 from infra.object_store import ObjectStore
 from infra.objects_bucket import in_parallel
+from infra.objects_download import download
 from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
 from infra.shared_markers import SharedMarkers
@@ -152,25 +153,14 @@ class RemoteStore:
         return [name for name, whole in right.items() if not whole]
 
     def _get(self, name: str, path: Path, file: FileRecord) -> bool:
-        """Download what is missing of a file; once more from its start when it is not what it should be."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(2):
-            self._append(name, path, file.size)
-            if file_digest(path) == file.sha256:
-                return True
-            path.unlink()
-        return False
-
-    def _append(self, name: str, path: Path, size: int) -> None:
-        start = path.stat().st_size if path.is_file() else 0
-        with path.open("ab") as file:
-            while start < size:
-                data = self.objects.read_range(name, start, min(size, start + self.part_bytes))
-                if not data:
-                    return
-                file.write(data)
-                file.flush()
-                start += len(data)
+        return download(
+            self.objects,
+            name,
+            path,
+            file.size,
+            self.part_bytes,
+            lambda path: file_digest(path) == file.sha256,
+        )
 
     def _each(self, work: Callable[[str], Count], sizes: dict[str, int]) -> dict[str, Count]:
         """Small files side by side; large ones one by one, so that their parts in memory are few."""

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     bigquery_read: Literal["storage", "rest"] = Field(
         "storage", description="how BigQuery's rows come out: the Storage Read API, or REST (slower)"
     )
+    bigquery_export: str | None = Field(
+        None,
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/[^?#@*{}]*)?$",
+        description="where large results of BigQuery are exported to and fetched from: gs://bucket/prefix",
+    )
+    bigquery_export_over_gb: float = Field(
+        10, ge=0, description="GB of a result above which it is exported, where it needs no order"
+    )
     bigquery_endpoint: str | None = Field(
         None,
         description="server that stands for BigQuery's; on this machine (http://127.0.0.1) it gets no credentials",

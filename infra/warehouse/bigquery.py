@@ -15,6 +15,7 @@ from infra.errors import WarehouseError
 from infra.warehouse.batches import even
 from infra.warehouse.clients import BigQueryClients
 from infra.warehouse.dialect import check_parameters, is_ordered, parsed_select
+from infra.warehouse.exports import ExportPlace, TableExport
 from infra.warehouse.jobs import QueryJobs
 from infra.warehouse.protocol import BATCH_ROWS, Execution, Query, QueryPlan, TableInfo, check_cap
 from infra.warehouse.refusals import EXPLAINED, explain
@@ -22,12 +23,14 @@ from infra.warehouse.streams import Patience, ReadSession, read_pages
 
 logger = logging.getLogger(__name__)
 TIB = 2**40
+GB = 10**9
 STREAMS = 4
 Answer = TypeVar("Answer")
 
 
 class BigQueryWarehouse:
-    """Warehouse over BigQuery. `usd_per_tib` is the price of what a query reads, `read` the way its rows come out.
+    """Warehouse over BigQuery. `usd_per_tib` is the price of what a query reads, `read` the way its rows come out, and
+    `export` the way of those results that are larger than it says.
 
     Raises ConfigError for credentials that are missing or refused, CostCapError for a query above its cap, and
     WarehouseError for everything else that stands in a query's way: each with the remedy.
@@ -39,10 +42,11 @@ class BigQueryWarehouse:
         usd_per_tib: float,
         read: Literal["storage", "rest"] = "storage",
         patience: Patience | None = None,
+        export: ExportPlace | None = None,
     ) -> None:
         self.place = clients.place
         self._clients, self._usd_per_tib, self._read = clients, usd_per_tib, read
-        self._patience = patience or Patience()
+        self._export, self._patience = export, patience or Patience()
         self._retry = self._patience.rest(DEFAULT_RETRY)
         self._ran: dict[str, Execution] = {}
 
@@ -53,12 +57,12 @@ class BigQueryWarehouse:
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Run the query, or find the job that ran it, and give its rows. A bad query is refused at the call."""
-        location = self._within_cap(query).location
+        location, export = self._within_cap(query).location, self._exporting(query)
         job = self._explained(query, lambda: self._jobs.finished(query, location))
         if query.key is not None:
             place = f"{job.project}:{job.location}.{job.job_id}"
             self._ran[query.key] = Execution(query.sql, place, job.total_bytes_billed)
-        return even(self._rows(query, job.destination), BATCH_ROWS)
+        return even(self._rows(query, job, export), BATCH_ROWS)
 
     def tables(self, query: Query) -> list[TableInfo]:
         """Each table that BigQuery says the query reads, by name."""
@@ -90,10 +94,27 @@ class BigQueryWarehouse:
             )
         return planned
 
-    def _rows(self, query: Query, reference: bigquery.TableReference) -> Iterator[pa.RecordBatch]:
+    def _exporting(self, query: Query) -> TableExport | None:
+        """The bucket, for a query whose result may go by way of it; looked for before anything is paid."""
+        if self._export is None or is_ordered(query):
+            return None
+        return TableExport(self._clients, self._retry, self._export)
+
+    def _rows(
+        self, query: Query, job: bigquery.QueryJob, export: TableExport | None
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of the table that a job wrote, counted against what BigQuery says it has."""
-        table = self._explained(query, lambda: self._jobs.table(reference))
-        batches, read = self._opened(query, table), 0
+        table = self._explained(query, lambda: self._jobs.table(job.destination))
+        size = table.num_bytes or 0
+        large = self._export is not None and size > self._export.over_bytes
+        if large and export is None:
+            logger.warning(
+                "%s has an ORDER BY, which an export does not keep: its %.1f GB are read without the bucket",
+                query.name,
+                size / GB,
+            )
+        batches = export.batches(query, job, table) if large and export else self._opened(query, table)
+        read = 0
         while (batch := self._explained(query, lambda: next(batches, None))) is not None:
             read += batch.num_rows
             yield batch

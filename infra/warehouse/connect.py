@@ -15,11 +15,12 @@ def open_warehouse(
 ) -> Warehouse:
     """The warehouse of STILLHOUSE_WAREHOUSE: `duckdb` over `tables` (name -> parquet file), or BigQuery over its own.
 
+    What does not fit into memory lies in `spill`: give BigQuery a folder that outlives a kill.
     Raises ConfigError for any other.
     """
     uri = settings.warehouse
     if is_bigquery(uri):
-        return _bigquery(settings)
+        return _bigquery(settings, spill)
     if uri not in ("duckdb", "duckdb:", "duckdb://"):
         raise ConfigError(
             f"STILLHOUSE_WAREHOUSE={uri} is not known: expected duckdb, or bigquery://PROJECT/DATASET?location=EU. "
@@ -28,12 +29,15 @@ def open_warehouse(
     return DuckDBWarehouse(tables or {}, spill)
 
 
-def _bigquery(settings: Settings) -> Warehouse:
+def _bigquery(settings: Settings, spill: Path | None) -> Warehouse:
     # Google's libraries take a second to import: only who asks for BigQuery waits for it.
     from infra.warehouse.bigquery import BigQueryWarehouse
     from infra.warehouse.clients import BigQueryClients
+    from infra.warehouse.exports import ExportPlace
 
     clients = BigQueryClients(
         read_place(settings.warehouse), settings.bigquery_endpoint, settings.bigquery_storage_endpoint
     )
-    return BigQueryWarehouse(clients, settings.bigquery_usd_per_tib, settings.bigquery_read)
+    url, over_bytes = settings.bigquery_export, settings.bigquery_export_over_gb * 1e9
+    export = ExportPlace(url, over_bytes, spill) if url else None
+    return BigQueryWarehouse(clients, settings.bigquery_usd_per_tib, settings.bigquery_read, export=export)

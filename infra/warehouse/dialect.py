@@ -14,7 +14,7 @@ from infra.errors import WarehouseError
 from infra.warehouse.messages import choices, error_at, first_unclosed, offset_of
 from infra.warehouse.protocol import Query
 
-Schema = Mapping[str, Mapping[str, str]]  # table -> column -> type
+Schema = Mapping[str, Collection[str]]  # table -> columns
 _STATEMENTS = {
     exp.Declare: "DECLARE has no counterpart here: use query parameters (@name) instead of variables.",
     exp.Export: "EXPORT DATA is not needed: the extract stage writes the rows itself. Leave the SELECT alone.",
@@ -44,7 +44,8 @@ class Statement:
 
     def columns(self, schema: Schema) -> dict[str, set[str]]:
         """Columns of each table that the query reads: every one of them where that cannot be told."""
-        types: dict[str, object] = {table: dict(schema[table]) for table in self.tables}
+        # Names are all that is asked for: the types of files are not all known to BigQuery.
+        types: dict[str, object] = {table: dict.fromkeys(schema[table], "UNKNOWN") for table in self.tables}
         try:
             tree = qualify(self.tree.copy(), schema=types, dialect="bigquery")
         except OptimizeError:

@@ -120,6 +120,7 @@ class DuckDBWarehouse:
                 connection.create_function(
                     "farm_fingerprint", _farm_fingerprint, ["VARCHAR"], "BIGINT", type=PythonUDFType.ARROW
                 )
+                connection.execute("SET TimeZone = 'UTC'")  # as BigQuery's, wherever this machine is
                 for name, path in self._files.items():
                     connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({_quoted(path)})')
                 # Last: from here on the query can open the tables' files and its own spill, and change no setting.
@@ -176,9 +177,9 @@ def _bound(query: Query) -> dict[str, object]:
     }
 
 
-def _columns(name: str, path: Path) -> dict[str, str]:
+def _columns(name: str, path: Path) -> list[str]:
     try:
-        return {field.name: str(field.type) for field in pq.read_schema(path)}
+        return list(pq.read_schema(path).names)
     except (OSError, pa.ArrowInvalid) as error:
         raise WarehouseError(
             f"table {name} ({path}) cannot be read: expected a parquet file ({error}). Make it anew."

@@ -8,7 +8,8 @@ import hashlib
 import json
 import re
 import uuid
-from typing import cast
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from google.api_core.exceptions import Conflict, NotFound
 from google.api_core.retry import Retry
@@ -20,7 +21,8 @@ from infra.warehouse.protocol import ParameterValue, Query
 from infra.warehouse.refusals import is_transient_job
 
 REQUEST_S = 60.0
-JOB_RUNS = 3  # of a query whose job failed for no fault of its own
+JOB_RUNS = 3  # of what failed for no fault of its own
+Job = TypeVar("Job", bigquery.QueryJob, bigquery.ExtractJob)
 _TYPES: dict[type, str] = {str: "STRING", bool: "BOOL", int: "INT64", float: "FLOAT64"}
 
 
@@ -45,14 +47,45 @@ class QueryJobs:
 
         `location` is where the dry run says the tables are: an id alone does not find a job.
         """
-        again = Retrying(
-            retry=retry_if_exception(is_transient_job),
-            wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=stop_after_attempt(JOB_RUNS),
-            reraise=True,
+
+        def begin(job_id: str) -> bigquery.QueryJob:
+            return self._clients.jobs.query(
+                query.sql,
+                self._config(query),
+                job_id=job_id,
+                location=location,
+                retry=self._retry,
+                job_retry=None,
+                timeout=REQUEST_S,
+            )
+
+        return self._first(f"stillhouse-{self.identity(query)}", begin, self._has_rows, location)
+
+    def exported(
+        self, job: bigquery.QueryJob, uri: str, whole: Callable[[bigquery.ExtractJob], bool]
+    ) -> bigquery.ExtractJob:
+        """The job that has written a query's rows to a bucket as parquet: found where it is still `whole`, or run now.
+
+        `uri` is the address of the files with `{job}` for the id of that job.
+        """
+        config = bigquery.ExtractJobConfig(
+            destination_format=bigquery.DestinationFormat.PARQUET,
+            compression=bigquery.Compression.ZSTD,
+            labels=dict(job.labels),
         )
-        job: bigquery.QueryJob = again(self._first_with_rows, query, self.identity(query), location)
-        return job
+
+        def begin(job_id: str) -> bigquery.ExtractJob:
+            return self._clients.jobs.extract_table(
+                job.destination,
+                uri.format(job=job_id),
+                job_id=job_id,
+                location=job.location,
+                job_config=config,
+                retry=self._retry,
+                timeout=REQUEST_S,
+            )
+
+        return self._first(f"{job.job_id}-export", begin, whole, job.location)
 
     def identity(self, query: Query) -> str:
         """What the ids of a query's jobs have in common: one for each key, a new one each time without a key."""
@@ -65,43 +98,51 @@ class QueryJobs:
         """What BigQuery knows of a table."""
         return self._clients.jobs.get_table(reference, retry=self._retry, timeout=REQUEST_S)
 
-    def _first_with_rows(self, query: Query, identity: str, location: str | None) -> bigquery.QueryJob:
-        """The first job of this identity that has rows to give: found, or run now.
+    def _first(
+        self, stem: str, begin: Callable[[str], Job], usable: Callable[[Job], bool], location: str | None
+    ) -> Job:
+        """The first finished job of these ids whose result is there. One that failed for no fault of its own is run again.
 
-        An id is used up by a job that failed, and by one whose rows are gone (BigQuery keeps them for a day).
+        An id is used up by a job that failed, and by one whose result is gone (BigQuery keeps rows for a day).
         """
-        attempt = 0
-        while True:
-            job, found = self._begun(query, f"stillhouse-{identity}-{attempt}", location)
-            if found and job.state == "DONE" and not self._has_rows(job):
-                attempt += 1
-                continue
-            job.result(retry=self._retry, job_retry=None)
-            return job
 
-    def _begun(self, query: Query, job_id: str, location: str | None) -> tuple[bigquery.QueryJob, bool]:
+        def first() -> Job:
+            attempt = 0
+            while True:
+                job, found = self._begun(f"{stem}-{attempt}", begin, location)
+                if found and job.state == "DONE" and (job.error_result is not None or not usable(job)):
+                    attempt += 1
+                    continue
+                self._wait(job)
+                return job
+
+        again = Retrying(
+            retry=retry_if_exception(is_transient_job),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_attempt(JOB_RUNS),
+            reraise=True,
+        )
+        done: Job = again(first)
+        return done
+
+    def _begun(self, job_id: str, begin: Callable[[str], Job], location: str | None) -> tuple[Job, bool]:
         """The job of this id, and whether it was there before: from a run that died, or one under way elsewhere."""
         try:
-            job = self._clients.jobs.query(
-                query.sql,
-                self._config(query),
-                job_id=job_id,
-                location=location,
-                retry=self._retry,
-                job_retry=None,
-                timeout=REQUEST_S,
-            )
-            return job, False
+            return begin(job_id), False
         except Conflict:
             there = self._clients.jobs.get_job(
                 job_id, location=location, retry=self._retry, timeout=REQUEST_S
             )
-            return cast(bigquery.QueryJob, there), True
+            return cast(Job, there), True
+
+    def _wait(self, job: bigquery.QueryJob | bigquery.ExtractJob) -> None:
+        if isinstance(job, bigquery.QueryJob):
+            job.result(retry=self._retry, job_retry=None)
+        else:
+            job.result(retry=self._retry)
 
     def _has_rows(self, job: bigquery.QueryJob) -> bool:
-        """Whether a job that is done has something to give."""
-        if job.error_result is not None:
-            return False
+        """Whether what a job wrote is still there."""
         try:
             self.table(job.destination)
         except NotFound:

@@ -19,6 +19,7 @@ from google.api_core.exceptions import (
     Unknown,
 )
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.rpc.error_details_pb2 import RetryInfo
 from requests.exceptions import RequestException
 
 from infra.errors import ConfigError, CostCapError, StillhouseError, WarehouseError
@@ -35,6 +36,7 @@ _TRANSIENT_REASONS = {
     "jobInternalError",
     "jobRateLimitExceeded",
 }
+_NOT_THE_BUCKET = {"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded"}
 _TRANSIENT_STREAM = (ServiceUnavailable, Unknown, DeadlineExceeded)
 _EXPIRED = re.compile(r"session.*expired|expired.*session", re.IGNORECASE | re.DOTALL)
 
@@ -53,6 +55,19 @@ def explain(error: Exception, query: Query, place: BigQueryPlace) -> StillhouseE
     return _by_reason(error, query, place)
 
 
+def explain_export(error: Exception, query: Query, place: BigQueryPlace, url: str) -> StillhouseError:
+    """The same of a job that writes to a bucket: what is refused for good is mostly the bucket."""
+    known = isinstance(error, Unauthorized) or reason_of(error) in _NOT_THE_BUCKET
+    if isinstance(error, GoogleAPICallError) and 400 <= (error.code or 0) < 500 and not known:
+        return WarehouseError(
+            f"the rows of {query.name} could not be exported to {url} ({_said(error)}). Expected a bucket in the "
+            "location of the tables, and credentials that may list, read, write and delete there (role Storage Object "
+            "User). Make it or ask for that, or leave STILLHOUSE_BIGQUERY_EXPORT out. The query's job is found again, "
+            "and not paid twice."
+        )
+    return explain(error, query, place)
+
+
 def reason_of(error: BaseException) -> str:
     """BigQuery's word for what is wrong, such as `quotaExceeded`: it says more than the status. Empty without one."""
     details = getattr(error, "errors", None) or [{}]
@@ -66,9 +81,17 @@ def is_transient_job(error: BaseException) -> bool:
 
 def is_transient_stream(error: BaseException) -> bool:
     """Whether a stream of rows that broke so can be read on from where it broke."""
-    if isinstance(error, _TRANSIENT_STREAM):
+    if isinstance(error, _TRANSIENT_STREAM) or wanted_delay(error) is not None:
         return True
     return isinstance(error, InternalServerError) and "RST_STREAM" in str(error)
+
+
+def wanted_delay(error: BaseException | None) -> float | None:
+    """Seconds that BigQuery wants to be left alone when there were too many requests; None where it names none."""
+    if not isinstance(error, ResourceExhausted):
+        return None
+    delays = [detail.retry_delay for detail in error.details if isinstance(detail, RetryInfo)]
+    return delays[0].ToTimedelta().total_seconds() if delays else None
 
 
 def _by_reason(error: GoogleAPICallError, query: Query, place: BigQueryPlace) -> StillhouseError:

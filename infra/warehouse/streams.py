@@ -5,11 +5,12 @@ not, so an ordered result is read by one. The streams of any other take turns, P
 from how the server divided the table, and not from which stream was faster or broke.
 """
 
+import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import pyarrow as pa
 from google.api_core.exceptions import GoogleAPICallError
@@ -19,6 +20,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 from google.cloud.bigquery_storage_v1.services.big_query_read import BigQueryReadClient
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception,
     sleep_using_event,
@@ -30,8 +32,10 @@ from tenacity import (
 
 from infra.warehouse.batches import even
 from infra.warehouse.jobs import REQUEST_S
-from infra.warehouse.refusals import is_transient_stream
+from infra.warehouse.refusals import is_transient_stream, wanted_delay
 
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 PIECE_ROWS = 1_000
 PAGE_ROWS = 5_000
 FEWEST_TRIES = 5  # also of what was long in coming before it broke
@@ -53,7 +57,7 @@ class Patience:
         """For what breaks in a stream; given up at once when `stop` is set."""
         return Retrying(
             retry=retry_if_exception(is_transient_stream),
-            wait=wait_random_exponential(multiplier=0.1, max=10),
+            wait=_wait,
             stop=(stop_after_delay(self.seconds) & stop_after_attempt(FEWEST_TRIES))
             | stop_when_event_set(stop),
             sleep=sleep_using_event(stop),
@@ -61,11 +65,43 @@ class Patience:
         )
 
 
+_WAIT = wait_random_exponential(multiplier=0.1, max=10)
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as BigQuery says, or longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    return max(_WAIT(state), wanted_delay(error) or 0.0)
+
+
+class _CountedRetry:
+    """The REST client's own retry, which counts the pages that are asked for again."""
+
+    def __init__(self, retry: Retry) -> None:
+        self._retry = retry
+        self.again = 0
+
+    def __call__(self, call: Callable[[], Answer], on_error: object = None) -> Callable[[], Answer]:
+        return self._retry(call, on_error=self._count)
+
+    def _count(self, error: Exception) -> None:
+        self.again += 1
+
+
 def read_pages(
     client: bigquery.Client, table: bigquery.Table, retry: Retry, rows: int = PAGE_ROWS
 ) -> Iterator[pa.RecordBatch]:
     """A table's rows in its order by REST: slower, and open to whoever may read the table."""
-    yield from client.list_rows(table, page_size=rows, retry=retry, timeout=REQUEST_S).to_arrow_iterable()
+    counted = _CountedRetry(retry)
+    asked = cast(Retry, counted)  # The client only calls it.
+    yield from client.list_rows(table, page_size=rows, retry=asked, timeout=REQUEST_S).to_arrow_iterable()
+    if counted.again:
+        logger.warning(
+            "the network or BigQuery failed while rows were read (times: %d): each time a page of at most %d rows was asked "
+            "for again",
+            counted.again,
+            rows,
+        )
 
 
 class ReadSession:
@@ -103,10 +139,8 @@ class ReadSession:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows: of one stream in its order, of several by turns."""
         stop = threading.Event()
-        lanes = [
-            _Lane(_Stream(self._client, name, self._schema, self._patience, stop), stop)
-            for name in self._names
-        ]
+        streams = [_Stream(self._client, name, self._schema, self._patience, stop) for name in self._names]
+        lanes = [_Lane(stream, stop) for stream in streams]
         try:
             if len(lanes) == 1:
                 yield from lanes[0]
@@ -116,6 +150,12 @@ class ReadSession:
             stop.set()
             for lane in lanes:
                 lane.end()
+        if broke := sum(stream.broke for stream in streams):
+            logger.warning(
+                "the network or BigQuery failed while rows were read (times: %d): each time a stream was read on at the "
+                "row where it broke, and at most what was on its way was sent again",
+                broke,
+            )
 
 
 def _by_turns(sources: list[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
@@ -141,6 +181,7 @@ class _Stream:
     ) -> None:
         self._client, self._name, self._schema = client, name, schema
         self._stop, self._retrying = stop, patience.retrying(stop)
+        self.broke = 0
         self._offset = 0
         self._call: GrpcStream[types.ReadRowsResponse] | None = None
 
@@ -158,21 +199,23 @@ class _Stream:
             call.cancel()
 
     def _next(self) -> types.ReadRowsResponse | None:
-        if self._call is None:
-            call = self._client.read_rows(
-                read_stream=self._name, offset=self._offset, retry=None, timeout=CALL_S
-            )
-            self._call = cast("GrpcStream[types.ReadRowsResponse]", call)
-            if self._stop.is_set():  # `close` may have come too early to see this call.
-                self._call.cancel()
         try:
-            message = next(self._call, None)
+            if self._call is None:
+                self._open()
+            message = next(cast("GrpcStream[types.ReadRowsResponse]", self._call), None)
         except GoogleAPICallError:
             self._call = None
+            self.broke += 1
             raise
         if message is not None:
             self._offset += message.row_count
         return message
+
+    def _open(self) -> None:
+        call = self._client.read_rows(read_stream=self._name, offset=self._offset, retry=None, timeout=CALL_S)
+        self._call = cast("GrpcStream[types.ReadRowsResponse]", call)
+        if self._stop.is_set():  # `close` may have come too early to see this call.
+            self._call.cancel()
 
 
 class _Lane:

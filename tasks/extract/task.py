@@ -100,7 +100,7 @@ def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics
     else:
         # Converted tables are no checkpoint: a query that fails leaves none of them behind.
         with tempfile.TemporaryDirectory(dir=run.work_dir) as folder:
-            asked = _asked(config, sources, Path(folder), run.key)
+            asked = _asked(config, sources, Path(folder), run)
             plan = asked.warehouse.dry_run(asked.query)
             if plan.usd is not None:
                 current_run().say(f"  extract reads {_cost(plan.bytes, plan.usd)}, which is paid once")
@@ -153,10 +153,12 @@ def _in_warehouse(config: ExtractConfig) -> bool:
     return config.query is not None and is_bigquery(get_settings().warehouse)
 
 
-def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, key: str | None = None) -> _Asked:
-    """The query over the pinned tables. What is converted or spilt lies in `folder`; `key` is paid for once."""
+def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, run: StageRun | None = None) -> _Asked:
+    """The query over the pinned tables. What is converted or spilt lies in `folder`; a run's key is paid for once, and
+    what of it was exported and fetched outlives a kill."""
+    key, kept = (run.key, run.work_dir) if run else (None, None)
     if _in_warehouse(config):
-        warehouse, query, text = _asked_of_warehouse(config, {}, key=key)
+        warehouse, query, text = _asked_of_warehouse(config, {}, kept, key)
         asked = _Asked(config, sources, warehouse, query, text, tuple(_noticed(config, query)))
         asked.read()
         return asked

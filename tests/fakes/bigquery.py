@@ -1,15 +1,17 @@
 """A server that speaks BigQuery's REST, over DuckDB by the project's own translation of the dialect.
 
-It knows `POST jobs` (queries, dry runs, ids that are taken), `GET jobs/{id}`, `GET queries/{id}`, `GET tables/{t}` and
-`GET tables/{t}/data`. The Storage Read API beside it is `bigquery_storage.py`; `python -m tests.fakes.bigquery
-name=file.parquet ...` serves both for another process.
+It knows `POST jobs` (queries, dry runs, extract jobs, ids that are taken), `GET jobs/{id}`, `GET queries/{id}`, `GET
+tables/{t}` and `GET tables/{t}/data`. The Storage Read API beside it is `bigquery_storage.py`; `python -m
+tests.fakes.bigquery name=file.parquet ...` serves both for another process.
 
-It leaves out: load, copy and extract jobs, `POST queries` (the project runs a query as a job), waiting (a job has ended
+It leaves out: load and copy jobs, `POST queries` (the project runs a query as a job), waiting (a job has ended
 when it is made), the 10 MB that a query is billed at least, views, and names in several data sets: a table is found by
 its last name. A literal such as 1.0 is FLOAT64 as in BigQuery; NUMERIC is not known.
 """
 
+import gzip
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -22,6 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.errors import WarehouseError
 from infra.warehouse.protocol import Query
+from tests.fakes.bigquery_extract import write_shards
 from tests.fakes.bigquery_faults import Faults
 from tests.fakes.bigquery_tables import Refused, ResultTable, Tables
 
@@ -41,16 +44,21 @@ class FakeBigQuery:
     jobs: dict[str, JSON] = field(default_factory=dict)
     billed: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    storage: str | None = None  # address of the Cloud Storage that extract jobs write to
+    exports: list[str] = field(default_factory=list)  # ids of extract jobs
     minimum_billed: int = 0
+    keep: bool = False  # pages are made once, so that who reads again measures the client
+    pages: dict[str, bytes] = field(default_factory=dict)
     token: str | None = None  # expected in every request, where given
 
     def insert(self, body: JSON) -> JSON:
-        """`POST jobs`: run a query, or only say what it would read. Raises Refused."""
+        """`POST jobs`: run a query, or only say what it would read, or export a table. Raises Refused."""
         configuration, reference = _dict(body["configuration"]), _dict(body["jobReference"])
-        asked = _dict(configuration["query"])
         if not configuration.get("dryRun") and str(reference["jobId"]) in self.jobs:
             raise Refused(409, "duplicate", f"Already Exists: Job {PROJECT}:EU.{reference['jobId']}")
-        query = _query(asked)
+        if "extract" in configuration:
+            return self._extract(str(reference["jobId"]), configuration)
+        query = _query(_dict(configuration["query"]))
         plan = self.tables.plan(query)
         statistics: JSON = {
             "creationTime": "0",
@@ -77,6 +85,31 @@ class FakeBigQuery:
         self._run(str(reference["jobId"]), job, query, max(plan.bytes, self.minimum_billed))
         return job
 
+    def _extract(self, job_id: str, configuration: JSON) -> JSON:
+        asked, statistics = (
+            _dict(configuration["extract"]),
+            {"creationTime": "0", "startTime": "0", "endTime": "0"},
+        )
+        (uri,) = _list(asked["destinationUris"])
+        table = self.tables.find(str(_dict(asked["sourceTable"])["tableId"]))
+        job: JSON = {
+            "kind": "bigquery#job",
+            "jobReference": {"projectId": PROJECT, "location": "EU", "jobId": job_id},
+            "configuration": {**configuration, "jobType": "EXTRACT"},
+            "statistics": statistics,
+            "status": {"state": "DONE"},
+        }
+        self.jobs[job_id] = job
+        self.exports.append(job_id)
+        try:
+            if (failure := self.faults.job()) is not None:
+                raise Refused(0, *failure)
+            count = write_shards(table, str(uri), str(asked["compression"]), self.storage)
+            job["statistics"] = {**statistics, "extract": {"destinationUriFileCounts": [str(count)]}}
+        except Refused as refused:
+            job["status"] = _failed(refused.reason, refused.message)
+        return job
+
     def _run(self, job_id: str, job: JSON, query: Query, size: int) -> None:
         asked = _dict(_dict(job["configuration"])["query"])
         self.jobs[job_id] = job
@@ -94,8 +127,7 @@ class FakeBigQuery:
                 return
             except WarehouseError as error:
                 failure = ("invalidQuery", str(error).split(": ", 1)[-1])
-        wrong = {"reason": failure[0], "message": failure[1], "location": "query"}
-        job["status"] = {"state": "DONE", "errorResult": wrong, "errors": [wrong]}
+        job["status"] = _failed(*failure)
 
     def job(self, job_id: str) -> JSON:
         """`GET jobs/{id}`."""
@@ -143,16 +175,31 @@ class _Handler(BaseHTTPRequestHandler):
             if kind is not None and kind.refusal is not None:
                 raise kind.refusal
             options = {name: values[-1] for name, values in parse_qs(url.query).items()}
-            content = _route(fake, unquote(url.path).split("/projects/", 1)[1].split("/")[1:], options, body)
-            self._send(200, content, cut=kind is not None and kind.cut)
+            made = fake.pages.get(self.path)
+            if made is None:
+                parts = unquote(url.path).split("/projects/", 1)[1].split("/")[1:]
+                made = self._encoded(_route(fake, parts, options, body))
+                if fake.keep and parts[-1] == "data":
+                    fake.pages[self.path] = made
+            self._send(200, made, cut=kind is not None and kind.cut)
         except Refused as refused:
-            self._send(refused.status, refused.body())
+            self._send(refused.status, self._encoded(refused.body()))
 
-    def _send(self, status: int, content: JSON, cut: bool = False) -> None:
+    def _encoded(self, content: JSON) -> bytes:
+        """JSON, compressed for who takes it so, as Google does."""
         encoded = json.dumps(content).encode()
+        return gzip.compress(encoded, compresslevel=1) if self._gzip else encoded
+
+    @property
+    def _gzip(self) -> bool:
+        return "gzip" in self.headers.get("Accept-Encoding", "")
+
+    def _send(self, status: int, encoded: bytes, cut: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(encoded)))
+        if self._gzip:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         part = encoded[: len(encoded) // 2] if cut else encoded
         self.server_state.faults.count(len(part))
@@ -196,18 +243,31 @@ def _reference(name: str) -> JSON:
     return {"projectId": PROJECT, "datasetId": DATASET, "tableId": name}
 
 
+def _failed(reason: str, message: str) -> JSON:
+    wrong = {"reason": reason, "message": message, "location": "query"}
+    return {"state": "DONE", "errorResult": wrong, "errors": [wrong]}
+
+
+def _list(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
 def _dict(value: object) -> JSON:
     assert isinstance(value, dict)
     return value
 
 
 @contextmanager
-def bigquery_server(files: dict[str, Path]) -> Iterator[FakeBigQuery]:
-    """Serve tables (name -> parquet file) on free ports of the loopback, REST and Storage Read."""
+def bigquery_server(files: dict[str, Path], keep: bool = False) -> Iterator[FakeBigQuery]:
+    """Serve tables (name -> parquet file) on free ports of the loopback, REST and Storage Read.
+
+    With `keep`, what is made for one reader is kept for the next.
+    """
     from tests.fakes.bigquery_storage import storage_server
 
     with tempfile.TemporaryDirectory(prefix="bigquery-") as folder:
-        fake = FakeBigQuery(Tables(files, Path(folder)))
+        fake = FakeBigQuery(Tables(files, Path(folder)), keep=keep)
         handler = type("Handler", (_Handler,), {"server_state": fake})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
@@ -215,7 +275,7 @@ def bigquery_server(files: dict[str, Path]) -> Iterator[FakeBigQuery]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            with storage_server(fake.tables, fake.faults) as fake.storage_endpoint:
+            with storage_server(fake.tables, fake.faults, keep) as fake.storage_endpoint:
                 yield fake
         finally:
             server.shutdown()
@@ -225,7 +285,8 @@ def bigquery_server(files: dict[str, Path]) -> Iterator[FakeBigQuery]:
 
 if __name__ == "__main__":
     with bigquery_server(
-        {name: Path(path) for name, path in (word.split("=", 1) for word in sys.argv[1:])}
+        {name: Path(path) for name, path in (word.split("=", 1) for word in sys.argv[1:])}, keep=True
     ) as served:
+        served.storage = os.environ.get("STORAGE_EMULATOR_HOST")
         print(served.endpoint, served.storage_endpoint, flush=True)
         sys.stdin.read()  # Until who started it closes the pipe.

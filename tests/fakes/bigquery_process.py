@@ -6,14 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.warehouse.bigquery import BigQueryWarehouse
-from infra.warehouse.clients import BigQueryClients
-from infra.warehouse.place import BigQueryPlace
-
 
 @contextmanager
-def bigquery_process(files: Mapping[str, Path]) -> Iterator[BigQueryClients]:
-    """Clients of a server over these tables (name -> parquet file)."""
+def bigquery_process(files: Mapping[str, Path]) -> Iterator[dict[str, str]]:
+    """Settings (STILLHOUSE_*) of a server over these tables (name -> parquet file)."""
     command = [
         sys.executable,
         "-m",
@@ -26,12 +22,15 @@ def bigquery_process(files: Mapping[str, Path]) -> Iterator[BigQueryClients]:
     ) as server:
         assert server.stdin is not None and server.stdout is not None
         try:
-            endpoint, storage_endpoint = server.stdout.readline().split()
-            yield BigQueryClients(BigQueryPlace("tests", "lake", "EU"), endpoint, storage_endpoint)
+            yield settings_of(*server.stdout.readline().split())
         finally:
             server.stdin.close()
 
 
-def warehouse_of(clients: BigQueryClients, read: str) -> BigQueryWarehouse:
-    """A warehouse that reads rows by `storage` or by `rest`."""
-    return BigQueryWarehouse(clients, 6.25, read)  # type: ignore[arg-type]
+def settings_of(endpoint: str, storage_endpoint: str) -> dict[str, str]:
+    """What leads to a server."""
+    return {
+        "STILLHOUSE_WAREHOUSE": "bigquery://tests/lake?location=EU",
+        "STILLHOUSE_BIGQUERY_ENDPOINT": endpoint,
+        "STILLHOUSE_BIGQUERY_STORAGE_ENDPOINT": storage_endpoint,
+    }

@@ -15,7 +15,7 @@ from infra.warehouse.embedded import DuckDBWarehouse
 from infra.warehouse.protocol import Query
 
 JSON = dict[str, object]
-PAGE_ROWS = 5_000
+PAGE_BYTES = 10_000_000  # a page has no more, whatever number of rows is asked for
 _TYPES = {
     "string": "STRING", "int64": "INTEGER", "double": "FLOAT", "bool": "BOOLEAN", "date32[day]": "DATE",
     "timestamp[us]": "DATETIME", "timestamp[us, tz=UTC]": "TIMESTAMP",
@@ -77,7 +77,10 @@ class ResultTable:
 
     def page(self, start: int, most: int | None) -> JSON:
         """`GET tables/{t}/data`: cells as text, and where to go on."""
-        rows = self.data.slice(start, min(most or PAGE_ROWS, PAGE_ROWS))
+        most = self.rows if most is None else min(most, self.rows)
+        while most > 1 and self.data.slice(start, most).nbytes > PAGE_BYTES:
+            most //= 2
+        rows = self.data.slice(start, most)
         end = start + rows.num_rows
         columns = [[_cell(value) for value in column.to_pylist()] for column in rows.columns]
         page: JSON = {

@@ -1,9 +1,9 @@
 """An HTTP proxy in front of a real server, which fails on demand and counts what passes.
 
 A fault hits the n-th request from when it was armed: it is answered 503 or any other status, or its connection is cut
-before the server sees it, in the middle of the request's body, or in the middle of the answer's; or it hangs, so that a
-test can kill the client at a known point. `sent` and `received` count the bytes of bodies as the client sent and got
-them, so what a client sends twice is counted twice.
+before the server sees it, in the middle of the request's body, or in the middle of the answer's; or the answer's bytes
+are others; or it hangs, so that a test can kill the client at a known point. `sent` and `received` count the bytes of
+bodies as the client sent and got them, so what a client sends twice is counted twice.
 
 Left out: HTTP/2, TLS, upgrades, trailers, and requests that are answered while they are still being sent.
 """
@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Kind = Literal["status", "cut", "cut_request", "cut_answer", "hang"]
+Kind = Literal["status", "cut", "cut_request", "cut_answer", "garble", "hang"]
 DROPPED = {"transfer-encoding", "content-length", "connection", "expect", "keep-alive"}
 LOOPBACK = "127.0.0.1"
 
@@ -99,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and kind == "status":
             return self._answer(fault.status, [("Content-Type", "application/xml")], fault.body, None)
         status, headers, data = self._forward(body)
+        if kind == "garble":
+            data = bytes(255 - byte for byte in data)
         self._answer(status, headers, data, fault if kind == "cut_answer" else None)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _pass

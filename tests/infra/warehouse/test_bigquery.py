@@ -1,7 +1,6 @@
 """BigQuery's real clients against a server that speaks its protocols: what is paid, what breaks, what is said."""
 
 import logging
-import random
 import threading
 from pathlib import Path
 
@@ -98,27 +97,6 @@ def test_a_job_that_failed_for_no_fault_of_the_query_is_run_again(fake: FakeBigQ
     assert len(fake.jobs) == 2
 
 
-@pytest.mark.parametrize("read", ["storage", "rest"])
-@pytest.mark.parametrize("order", ["ORDER BY id", ""])
-def test_faults_at_random_points_change_no_row(many: dict[str, Path], read: str, order: str) -> None:
-    query = asked(f"SELECT id, text FROM many {order}", key="k")
-    with bigquery_server(many) as fake:
-        expected = [batch.to_pydict() for batch in connected(fake, read).stream(query)]
-        events = fake.faults.events
-        drawn, met = random.Random(0), 0
-        for _ in range(20 // 5):
-            fake.faults.events, fake.faults.met = 0, 0
-            kinds = [CUT, UNAVAILABLE, RATE_LIMIT if read == "rest" else UNAVAILABLE]
-            points = drawn.sample(range(1, events + 1), 5)
-            fake.faults.at = {point: drawn.choice(kinds) for point in points}
-            found = [batch.to_pydict() for batch in connected(fake, read).stream(query)]
-            assert found == expected
-            met += fake.faults.met
-        assert met >= 10, "the faults were met"
-        assert len(fake.billed) == 1
-    assert sorted(i for batch in expected for i in batch["id"]) == list(range(ROWS))
-
-
 def test_several_streams_are_read_where_no_order_is_asked_for(many: dict[str, Path]) -> None:
     with bigquery_server(many) as fake:
         read: list[str] = []
@@ -129,6 +107,16 @@ def test_several_streams_are_read_where_no_order_is_asked_for(many: dict[str, Pa
     assert [row["id"] for row in ordered] == list(range(ROWS))
     assert unordered == again != ordered
     assert sorted(int(str(row["id"])) for row in unordered) == list(range(ROWS))
+
+
+def test_a_stream_that_is_told_to_wait_is_read_on(
+    fake: FakeBigQuery, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = [RATE_LIMIT, RATE_LIMIT]
+    fake.faults.stream = lambda name: refusals.pop() if name == "rows" and refusals else None
+    with caplog.at_level(logging.WARNING):
+        assert [row["id"] for row in rows(connected(fake), EVERY)] == [1, 2, 3, 4]
+    assert "failed while rows were read (times: 2)" in caplog.text
 
 
 def test_rows_that_are_not_taken_leave_no_thread(many: dict[str, Path]) -> None:

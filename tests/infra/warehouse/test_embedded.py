@@ -1,6 +1,8 @@
 """The embedded warehouse: BigQuery's SQL over parquet files."""
 
 import resource
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from infra.settings import Settings
 from infra.warehouse.connect import open_warehouse
 from infra.warehouse.embedded import DuckDBWarehouse
 from infra.warehouse.protocol import BATCH_ROWS
-from tests.infra.warehouse.queries import asked
+from tests.infra.warehouse.queries import asked, rows
 
 
 @pytest.fixture
@@ -115,6 +117,34 @@ def test_bytes_are_an_upper_bound_where_columns_cannot_be_told(embedded: DuckDBW
     plan = embedded.dry_run(asked(sql))
     assert plan.rows == 10
     assert plan.bytes <= embedded.dry_run(asked("SELECT * FROM queries")).bytes
+
+
+def test_columns_of_any_type_are_read(tmp_path: Path) -> None:
+    table = {
+        "day": pa.array([19_000], pa.int32()).cast(pa.date32()),
+        "at": pa.array([1], pa.timestamp("us")),
+        "words": [["a", "b"]],
+        "pair": [{"left": 1, "right": 2}],
+        "price": pa.array([1], pa.decimal128(10, 2)),
+    }
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    embedded = DuckDBWarehouse({"t": tmp_path / "t.parquet"})
+    assert embedded.dry_run(asked("SELECT day, at, words, pair, price FROM t")).bytes > 0
+    (row,) = rows(embedded, asked("SELECT day, at, words, pair.right AS r, price FROM t"))
+    assert (str(row["day"]), row["words"], row["r"]) == ("2022-01-08", ["a", "b"], 2)
+
+
+def test_a_day_ends_when_it_does_in_bigquery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    late = datetime(2024, 5, 1, 23, 30, tzinfo=UTC)
+    pq.write_table(pa.table({"at": pa.array([late], pa.timestamp("us", "UTC"))}), tmp_path / "t.parquet")
+    embedded = DuckDBWarehouse({"t": tmp_path / "t.parquet"})
+    (batch,) = embedded.stream(asked("SELECT at, CAST(DATE(at) AS STRING) AS day FROM t"))
+    monkeypatch.undo()
+    time.tzset()
+    assert batch.schema.field("at").type == pa.timestamp("us", "UTC")
+    assert batch.to_pylist() == [{"at": late, "day": "2024-05-01"}]
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:

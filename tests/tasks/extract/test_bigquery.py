@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.errors import DataError
+from infra.object_store import open_objects
 from infra.record import PROVENANCE_FILE
 from infra.run import RunOptions, open_run, run_options
 from infra.settings import get_settings
@@ -18,6 +19,7 @@ from tasks.extract.config import ExtractConfig
 from tasks.extract.task import pin_sources, plan_extract
 from tasks.extract.values import Provenance
 from tests.fakes.bigquery import FakeBigQuery, bigquery_server
+from tests.fakes.object_stores import BUCKET, gcs_server
 from tests.tasks.extract.test_task import RECIPE, extracted, planned, written
 
 CONFIG = ExtractConfig(query=RECIPE / "intents.sql", table=(RECIPE,), parameters={"sample_percent": 20})
@@ -93,6 +95,28 @@ def test_a_table_that_changed_since_it_was_pinned_is_refused(fake: FakeBigQuery)
         os.utime(path, (1, 1))
         with pytest.raises(DataError, match="changed since this run began"):
             plan_extract(CONFIG, pinned)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_server", "tracked_home", "on_bigquery")
+def test_two_settings_move_a_large_result_by_way_of_a_bucket(
+    fake: FakeBigQuery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "any.sql").write_text("SELECT text, intent AS label FROM queries")
+    with gcs_server() as fake.storage:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.storage)
+        monkeypatch.setenv("STILLHOUSE_BIGQUERY_EXPORT", f"gs://{BUCKET}/exports")
+        monkeypatch.setenv("STILLHOUSE_BIGQUERY_EXPORT_OVER_GB", "0")
+        get_settings.cache_clear()
+        written_to, outcome = extracted(ExtractConfig(query=tmp_path / "any.sql"))
+        left = open_objects(f"gs://{BUCKET}/exports", 1).sizes("")
+    assert (outcome.state, len(fake.exports), left) == ("computed", 1, {})
+    found = [
+        text
+        for path in sorted(written(written_to).glob("rows-*"))
+        for text in pq.read_table(path)["text"].to_pylist()
+    ]
+    assert sorted(found) == sorted(pq.read_table(RECIPE / "queries.parquet")["text"].to_pylist())
 
 
 def test_how_rows_were_come_by_is_beside_the_artifact_and_not_of_it() -> None:
