@@ -62,8 +62,11 @@ class ObjectStore(Protocol):
         ...
 
 
-def open_objects(url: str, part_bytes: int) -> ObjectStore:
-    """The place that an address names. Raises StoreError for a wrong address or a missing extra."""
+def open_objects(url: str, part_bytes: int, timeout_s: float) -> ObjectStore:
+    """The place that an address names; large files travel in parts of `part_bytes`, silence ends after `timeout_s`.
+
+    Raises StoreError for a wrong address or a missing extra.
+    """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or "@" in parts.netloc:
         raise StoreError(
@@ -83,7 +86,7 @@ def open_objects(url: str, part_bytes: int) -> ObjectStore:
         raise StoreError(
             f"{url} needs {error.name}, which is not installed. Run `pip install 'stillhouse[{extra}]'`."
         ) from None
-    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes)
+    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes, timeout_s)
     return opened
 
 

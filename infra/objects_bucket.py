@@ -87,9 +87,9 @@ class BucketObjects(ABC):
         """The same, as fsspec names it."""
         return f"{self.bucket}/{self.key(name)}"
 
-    def parts(self, size: int, most: int) -> list[tuple[int, int]]:
+    def parts(self, size: int, most: int | None = None) -> list[tuple[int, int]]:
         """Offset and length of each part of a file, at most so many of them."""
-        length = max(self.part_bytes, -(-size // most))
+        length = max(self.part_bytes, -(-size // most) if most else 0)
         return [(start, min(length, size - start)) for start in range(0, size, length)]
 
 

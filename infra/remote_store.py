@@ -70,6 +70,10 @@ class RemoteStore:
             return Found(None, f"{self.url}: the record of {stage} is not that of its files", damaged=True)
         return Found(record)
 
+    def knows(self, record: Record) -> bool:
+        """Whether it was there when this home last looked; nothing is asked."""
+        return self.known.knows(record.stage, record.key)
+
     def holds(self, record: Record) -> bool:
         """Whether this very artifact, by digest and sizes, is there for the next who asks."""
         found = self.record(record.stage, record.key).record

@@ -28,7 +28,7 @@ def open_remote(settings: Settings, store: Store) -> "RemoteStore":
 
     if settings.store is None:
         raise StoreError("there is no shared store: STILLHOUSE_STORE is not set; " + EXPECTED)
-    objects = open_objects(settings.store, settings.store_part_mib * MIB)
+    objects = open_objects(settings.store, settings.store_part_mib * MIB, settings.store_timeout_s)
     objects.check()
     return RemoteStore(settings, store, objects, settings.store)
 
