@@ -25,7 +25,7 @@ SMALL = 100_000  # bytes that requests say of themselves, and files below the pa
 KINDS: tuple[Kind, ...] = ("status", "cut", "cut_request", "cut_answer", "hang", "stall_answer")
 IMPATIENT = 2.0  # seconds; only for faults that are silence
 PATTERN = "0123456789abcdef"
-PART_REQUESTS = {"s3": "^PUT .*partNumber=", "gs": "^PUT .*upload_id="}
+PART_REQUESTS = {"s3": "^PUT .*partNumber=", "gs": "upload_id="}
 REFUSALS = {
     "s3": b"<Error><Code>InvalidAccessKeyId</Code><Message>The key AKIATEST is unknown</Message></Error>",
     "gs": b'{"error": {"code": 401, "message": "token rejected"}}',
