@@ -24,7 +24,7 @@ from infra.objects_bucket import BucketObjects, in_parallel, read_part
 
 MOST_COMPOSED = 32  # by one request
 CONNECT_SECONDS = 10
-UNAUTHORIZED, FORBIDDEN, BUSY = 401, 403, frozenset({408, 429, 500, 502, 503, 504})
+UNAUTHORIZED, FORBIDDEN, GONE, BUSY = 401, 403, 410, frozenset({408, 429, 500, 502, 503, 504})
 NO_ANSWER = (
     aiohttp.ClientError,
     requests.RequestException,
@@ -113,10 +113,9 @@ class GcsObjects(BucketObjects):
     def _write(self, name: str, data: bytes) -> None:
         """Upload in a session of one piece: gcsfs's one-request form breaks on data that holds its boundary."""
         md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        options = {"consistency": "md5", "chunksize": len(data) or 1}
         for _ in range(2):
             with suppress(FileNotFoundError):
-                self.ask(f"writing {name}", lambda: self.files.pipe_file(self.path(name), data, **options))
+                self.ask(f"writing {name}", lambda: self._write_session(name, data))
                 return
             # The session is gone. It has ended, or it had everything and only its answer was lost.
             with suppress(FileNotFoundError):
@@ -124,6 +123,14 @@ class GcsObjects(BucketObjects):
                 if found.get("md5Hash") == md5:
                     return
         raise refused(self.url, f"writing {name}", "unreachable", "the session ended twice")
+
+    def _write_session(self, name: str, data: bytes) -> None:
+        try:
+            self.files.pipe_file(self.path(name), data, consistency="md5", chunksize=len(data) or 1)
+        except HttpError as error:
+            if int(error.code or 0) == GONE:
+                raise FileNotFoundError(name) from error
+            raise
 
 
 def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> GcsObjects:

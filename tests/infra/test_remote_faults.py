@@ -4,6 +4,8 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +27,7 @@ SMALL = 100_000  # bytes that requests say of themselves, and files below the pa
 KINDS: tuple[Kind, ...] = ("status", "cut", "cut_request", "cut_answer", "hang", "stall_answer")
 IMPATIENT = 2.0  # seconds; only for faults that are silence
 PATTERN = "0123456789abcdef"
-PART_REQUESTS = {"s3": "^PUT .*partNumber=", "gs": "upload_id="}
+BYTES = {"s3": "^PUT ", "gs": "^POST .*upload_id="}  # requests that carry a file, or a part of one
 REFUSALS = {
     "s3": b"<Error><Code>InvalidAccessKeyId</Code><Message>The key AKIATEST is unknown</Message></Error>",
     "gs": b'{"error": {"code": 401, "message": "token rejected"}}',
@@ -74,9 +76,9 @@ def test_an_upload_that_is_broken_at_random_points_shows_nothing_or_the_whole(
     proxy, a = cloud.failing, Machine(tmp_path / "a", cloud.url)
     watcher = past_the_proxy(Machine(tmp_path / "b", cloud.url), cloud, monkeypatch)
     patient, impatient = a.remote(), replace(a, timeout_s=IMPATIENT).remote()
-    plain = a.make(files(POINTS))
-    proxy.arm(None)
-    patient.push(plain)
+    for number in (POINTS, POINTS + 1):  # A client's first requests are more than those after them.
+        proxy.arm(None)
+        patient.push(a.make(files(number)))
     requests, clean = len(proxy.requests), proxy.sent
     again = []
     for number, fault in enumerate(random_faults(requests)):
@@ -154,27 +156,32 @@ def test_until_the_record_is_there_nothing_is_visible(cloud: SharedPlace, tmp_pa
     assert reader.fetch(record.stage, record.key).record is not None
 
 
-def push_apart(machine: Machine, record: Record) -> subprocess.Popen[bytes]:
+@contextmanager
+def push_apart(machine: Machine) -> Iterator[None]:
+    """A process that uploads; it is killed at the end of the block."""
     program = (
         "import sys; from pathlib import Path; from tests.infra.machines import Machine\n"
         "machine = Machine(Path(sys.argv[1]), sys.argv[2])\n"
         "machine.remote().push(next(machine.store.records()))\n"
     )
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", program, str(machine.home), machine.url], env=os.environ.copy()
     )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(cloud: SharedPlace, tmp_path: Path) -> None:
     """Parts one to four have arrived and been confirmed when the next four, sent side by side, meet with silence."""
     proxy, a = cloud.failing, Machine(tmp_path / "a", cloud.url)
     record = a.make({"model.bin": PATTERN * 2_900_000})  # 46.4 MB: nine parts
-    proxy.arm(Fault(at=4, kind="hang", only=PART_REQUESTS[cloud.url[:2]], onward=True))
-    process = push_apart(a, record)
-    for _ in range(PARALLEL):
-        assert proxy.hits.acquire(timeout=200)
-    process.kill()
-    process.wait()
+    proxy.arm(Fault(at=4, kind="hang", only=BYTES[cloud.url[:2]], onward=True))
+    with push_apart(a):
+        for _ in range(PARALLEL):
+            proxy.hits.acquire()
     assert Machine(tmp_path / "b", cloud.url).find(record) is None
     remote = a.remote()
     proxy.arm(None)
@@ -202,6 +209,18 @@ def test_parts_of_other_bytes_are_not_used(cloud: SharedPlace, tmp_path: Path) -
     assert objects.send(tmp_path / "right", "folder/model.bin") == PART + 1
     assert objects.sizes("folder") == {"model.bin": PART + 1}
     assert objects.read_range("folder/model.bin", PART - 1, PART + 1) == b"yy"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_upload_session_that_has_ended_is_begun_anew(
+    cloud_storage: SharedPlace, tmp_path: Path, status: int
+) -> None:
+    cloud, a = cloud_storage, Machine(tmp_path / "a", cloud_storage.url)
+    record, remote = a.make({"word.txt": "one"}), a.remote()
+    cloud.failing.arm(Fault(0, "status", status=status, only=BYTES["gs"]))
+    remote.push(record)
+    assert cloud.failing.hits.acquire(blocking=False)
+    assert remote.holds(record)
 
 
 def test_an_upload_that_fails_is_said_and_made_up_for_at_the_next_hit(
@@ -268,6 +287,6 @@ def test_the_proxy_counts_what_is_sent_twice(cloud: SharedPlace, tmp_path: Path)
     proxy: Proxy = cloud.failing
     remote = Machine(tmp_path / "a", cloud.url).remote()
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
-    proxy.arm(Fault(0, "cut_request", share=0.5))
+    proxy.arm(Fault(0, "cut_request", share=0.5, only=BYTES[cloud.url[:2]]))
     remote.objects.send(tmp_path / "file", "file")
     assert 1_500_000 <= proxy.sent <= 1_502_000
