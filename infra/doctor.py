@@ -22,7 +22,7 @@ from infra.environment import running_services
 from infra.errors import StoreError
 from infra.processes import port_is_free
 from infra.settings import Settings
-from infra.sharing import open_remote
+from infra.shared_store.sharing import open_remote
 from infra.store import Store
 
 State = Literal["ok", "note", "fault"]

@@ -15,11 +15,11 @@ from typing import TypeVar
 
 from infra.errors import StoreError
 from infra.fingerprint import file_digest
-from infra.object_store import ObjectStore
-from infra.objects_bucket import in_parallel
 from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
-from infra.shared_markers import SharedMarkers
+from infra.shared_store.bucket import in_parallel
+from infra.shared_store.markers import SharedMarkers
+from infra.shared_store.object_store import ObjectStore
 from infra.store import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
 
 MIB = 1 << 20

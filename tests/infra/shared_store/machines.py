@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.record import Record
-from infra.remote_store import RemoteStore
 from infra.settings import Settings
-from infra.sharing import Sharing, open_remote
+from infra.shared_store.remote_store import RemoteStore
+from infra.shared_store.sharing import Sharing, open_remote
 from infra.store import Store
 from tests.infra.artifacts import make_artifact
 

@@ -9,7 +9,7 @@ from infra.record import Record
 from infra.settings import get_settings
 from infra.store import Store
 from tests.infra.artifacts import folder, make_artifact
-from tests.infra.machines import Machine
+from tests.infra.shared_store.machines import Machine
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from infra.errors import StoreError
 from infra.record import HISTORY_FILE, RECORD_FILE, Record
 from infra.store import KEY_LENGTH
-from tests.infra.conftest import SharedPlace
-from tests.infra.machines import Machine
+from tests.infra.shared_store.conftest import SharedPlace
+from tests.infra.shared_store.machines import Machine
 
 FILES = {"word.txt": "one", "sub/ünï code+%.txt": "two\r\nlines\r", "empty": ""}
 PATTERN = "0123456789abcdef"

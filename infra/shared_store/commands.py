@@ -6,7 +6,7 @@ from rich.console import Console
 
 from infra.errors import StoreError, StoreUnreachable
 from infra.settings import get_settings
-from infra.sharing import open_remote
+from infra.shared_store.sharing import open_remote
 from infra.store import Store
 
 console = Console(soft_wrap=True, highlight=False, markup=False)

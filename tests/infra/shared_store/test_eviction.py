@@ -12,7 +12,7 @@ import pytest
 
 from infra.record import Record
 from infra.store import KEY_LENGTH
-from tests.infra.machines import Machine
+from tests.infra.shared_store.machines import Machine
 
 Loss = Callable[[Path], object]
 

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.store import BESIDE
-from tests.infra.conftest import SharedPlace
-from tests.infra.machines import Machine
+from tests.infra.shared_store.conftest import SharedPlace
+from tests.infra.shared_store.machines import Machine
 
 WITHIN_A_TEST = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 NAMES = st.text(
