@@ -26,8 +26,8 @@ from infra.errors import StillhouseError
 from infra.promotion_commands import Rollback, ShowPromotions
 from infra.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
+from infra.shared_store.commands import StoreCommands
 from infra.store import Store
-from infra.store_commands import StoreCommands
 from infra.tracking import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -23,7 +23,7 @@ from infra.errors import StillhouseError, StoreError
 from infra.hub.connect import open_hub
 from infra.processes import port_is_free
 from infra.settings import Settings
-from infra.sharing import open_remote
+from infra.shared_store.sharing import open_remote
 from infra.store import Store
 
 State = Literal["ok", "note", "fault"]

@@ -21,7 +21,7 @@ from infra.errors import ConfigError
 from infra.fingerprint import canonical
 from infra.processes import Child
 from infra.settings import Settings, get_settings
-from infra.sharing import Sharing
+from infra.shared_store.sharing import Sharing
 from infra.store import Store, disk_errors, write_atomically
 from infra.tracking import Tracker
 

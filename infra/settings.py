@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         le=1024,
         description="MiB of a large file that are sent or fetched, and tried again, at once",
     )
+    store_timeout_s: float = Field(
+        60, gt=0, description="seconds of silence of the shared store after which a request is tried again"
+    )
     warehouse: str = Field(
         "duckdb",
         description="where SQL runs: duckdb (embedded), or bigquery://PROJECT/DATASET?location=EU",

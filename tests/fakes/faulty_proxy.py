@@ -1,31 +1,34 @@
 """An HTTP proxy in front of a real server, which fails on demand and counts what passes.
 
-A fault hits the n-th request from when it was armed: it is answered 503 or any other status, or its connection is cut
-before the server sees it, in the middle of the request's body, or in the middle of the answer's; or the answer's bytes
-are others; or it hangs, so that a test can kill the client at a known point. `sent` and `received` count the bytes of
-bodies as the client sent and got them, so what a client sends twice is counted twice.
+A fault hits the n-th request (of those that `only` matches) from when it was armed: it is answered 503 or any other
+status, its connection is cut before the server sees it, in the middle of the request's body, or in the middle of the
+answer's; the answer's bytes are others, or there is silence, in place of the answer or after a share of it, for as long
+as the client waits.
+`sent` and `received` count the bytes of bodies as the client sent and got them, so what a client sends twice is counted
+twice. `watch` is called between what the server did and what the client hears of it: one request is one step.
 
 Left out: HTTP/2, TLS, upgrades, trailers, and requests that are answered while they are still being sent.
 """
 
 import http.client
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Kind = Literal["status", "cut", "cut_request", "cut_answer", "garble", "hang"]
+Kind = Literal["status", "cut", "cut_request", "cut_answer", "garble", "hang", "stall_answer"]
 DROPPED = {"transfer-encoding", "content-length", "connection", "expect", "keep-alive"}
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at the `at`-th request (0 is the next), or from it on. `share` of a body passes before a cut."""
+    """What happens at the `at`-th request (0 is the next), or from it on. `share` of a body passes before it breaks."""
 
     at: int
     kind: Kind
@@ -33,6 +36,7 @@ class Fault:
     status: int = 503
     body: bytes = b""
     onward: bool = False
+    only: str = ""  # regular expression over "METHOD /path?query"; others pass and are not counted
 
 
 @dataclass
@@ -44,26 +48,37 @@ class Proxy:
     requests: list[str] = field(default_factory=list)
     sent: int = 0
     received: int = 0
-    reached: threading.Event = field(default_factory=threading.Event)
+    watch: Callable[[], None] | None = None
+    hits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _fault: Fault | None = None
+    _counted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _watching: threading.Lock = field(default_factory=threading.Lock)
 
-    def arm(self, fault: Fault | None) -> None:
+    def arm(self, fault: Fault | None, watch: Callable[[], None] | None = None) -> None:
         """Forget the counts and fail from now on as told; None: not at all."""
         with self._lock:
             self._fault, self.requests, self.sent, self.received = fault, [], 0, 0
-            self.reached.clear()
+            self._counted, self.watch, self.hits = 0, watch, threading.Semaphore(0)
 
     def next_fault(self, request: str) -> Fault | None:
-        """Count a request; the fault that hits it."""
+        """Count a request; the fault that hits it, which `hits` is told of."""
         with self._lock:
-            number = len(self.requests)
             self.requests.append(request)
             fault = self._fault
-        hit = fault is not None and (number == fault.at or (fault.onward and number > fault.at))
-        if hit:
-            self.reached.set()
-        return fault if hit else None
+            if fault is None or not re.search(fault.only, request):
+                return None
+            number, self._counted = self._counted, self._counted + 1
+            if number < fault.at or (number > fault.at and not fault.onward):
+                return None
+            self.hits.release()
+            return fault
+
+    def step(self) -> None:
+        """The server has done what it was asked."""
+        if self.watch is not None:
+            with self._watching:
+                self.watch()
 
     def count(self, sent: int = 0, received: int = 0) -> None:
         """Add bytes of bodies."""
@@ -94,33 +109,37 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             return self._cut()
         if kind == "hang":
-            self.connection.recv(1)  # until the client is gone
-            return self._cut()
+            return self._wait()
         if fault is not None and kind == "status":
-            return self._answer(fault.status, [("Content-Type", "application/xml")], fault.body, None)
+            return self._answer(fault.status, [("Content-Type", "application/xml")], fault.body)
         status, headers, data = self._forward(body)
+        self.proxy.step()
         if kind == "garble":
             data = bytes(255 - byte for byte in data)
-        self._answer(status, headers, data, fault if kind == "cut_answer" else None)
+        if fault is None or kind == "garble":
+            return self._answer(status, headers, data)
+        self._answer(status, headers, data, fault.share)
+        return self._wait() if kind == "stall_answer" else self._cut()
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _pass
 
     def _body(self, fault: Fault | None) -> bytes | None:
+        """The whole body; None where it is to be cut, or the client went away: half of one is nobody's request."""
+        share = fault.share if fault is not None and fault.kind == "cut_request" else 1.0
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            pieces = []
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                pieces.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            body = b"".join(pieces)
+            body = b"".join(iter(self._chunk, b""))
+            length = len(body)
         else:
             length = int(self.headers.get("Content-Length") or 0)
-            if fault is not None and fault.kind == "cut_request":
-                self.proxy.count(sent=len(self.rfile.read(int(length * fault.share))))
-                return None
-            body = self.rfile.read(length)
+            body = self.rfile.read(int(length * share))
         self.proxy.count(sent=len(body))
-        return body
+        return None if share < 1 or len(body) < length else body
+
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        chunk = self.rfile.read(size)
+        self.rfile.readline()
+        return chunk
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         upstream = urlsplit(self.proxy.upstream)
@@ -136,18 +155,22 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, cut: Fault | None) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, share: float = 1.0) -> None:
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         if self.command != "HEAD":
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        part = data if cut is None else data[: int(len(data) * cut.share)]
+        part = data[: int(len(data) * share)]
         self.wfile.write(part)
+        self.wfile.flush()
         self.proxy.count(received=len(part))
-        if cut is not None:
-            self._cut()
+
+    def _wait(self) -> None:
+        """Silence, until the client is gone."""
+        self.connection.recv(1)
+        self.close_connection = True
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -1,18 +1,27 @@
 """S3 and Cloud Storage on this machine: moto's server and gcp-storage-emulator, in threads, in memory.
 
-moto knows If-None-Match and multipart uploads with checksums, but takes any credentials. The emulator leaves out
-conditions (ifGenerationMatch is not looked at) and credentials; uploads, ranges, listing and compose are as the real one's.
+moto knows If-None-Match and multipart uploads with checksums, but lists none for parts, and takes any credentials. The
+emulator knows uploads, ranges, listing and compose; added here is what it lacks of an upload: that its session can be ended,
+and that an object is made only where there is none (ifGenerationMatch=0). Left out: other conditions, credentials.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import HTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from gcp_storage_emulator.server import create_server
+from gcp_storage_emulator.handlers.buckets import create_bucket
+from gcp_storage_emulator.server import RequestHandler
+from gcp_storage_emulator.storage import Storage
 from moto.server import ThreadedMotoServer
 
 LOOPBACK = "127.0.0.1"
 BUCKET = "stillhouse-tests"
+ENDED, PRECONDITION_FAILED = 499, 412
 
 
 @contextmanager
@@ -33,10 +42,51 @@ def s3_server() -> Iterator[str]:
 @contextmanager
 def gcs_server() -> Iterator[str]:
     """Address of a Cloud Storage with one bucket."""
-    server = create_server(LOOPBACK, 0, in_memory=True, default_bucket=BUCKET)
-    server.start()
-    host, port = server._api._httpd.server_address[:2]
+    storage = _Storage(use_memory_fs=True)
+    create_bucket(BUCKET, storage)
+    server = HTTPServer(
+        (LOOPBACK, 0), partial(_Handler, storage)
+    )  # One request at a time, as the emulator's own.
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        yield f"http://{host}:{port}"
+        yield f"http://{LOOPBACK}:{server.server_address[1]}"
     finally:
-        server.stop()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Exists(Exception):
+    """There is such an object, and the request was to be done only where there is none."""
+
+
+class _Storage(Storage):
+    only_new = False
+
+    def create_file(self, bucket_name: str, file_name: str, *content: Any) -> None:
+        if self.only_new and file_name in self.objects.get(bucket_name, {}):
+            raise _Exists
+        super().create_file(bucket_name, file_name, *content)
+
+
+class _Handler(RequestHandler):
+    storage: _Storage
+
+    def do_POST(self) -> None:
+        self.storage.only_new = parse_qs(urlsplit(self.path).query).get("ifGenerationMatch") == ["0"]
+        try:
+            super().do_POST()
+        except _Exists:
+            self._answer(PRECONDITION_FAILED)
+
+    def do_DELETE(self) -> None:
+        if urlsplit(self.path).path.startswith("/upload/"):
+            self._answer(ENDED)
+        else:
+            super().do_DELETE()
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()

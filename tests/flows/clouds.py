@@ -12,7 +12,7 @@ import pytest
 
 from infra.record import RECORD_FILE, Record
 from infra.settings import get_settings
-from infra.sharing import open_remote
+from infra.shared_store.sharing import open_remote
 from infra.store import Store
 from tasks.report.data_summary import DataSummary
 from tests.fakes.bigquery import FakeBigQuery, bigquery_server

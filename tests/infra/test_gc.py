@@ -17,6 +17,7 @@ from infra.record import InputRecord, Record
 from infra.settings import Settings
 from infra.store import Store
 from tests.infra.artifacts import folder, make_artifact
+from tests.infra.shared_store.machines import Machine
 
 Chain = dict[str, Record]
 
@@ -167,3 +168,25 @@ def test_nothing_is_freed_while_a_flow_runs(store: Store) -> None:
     with pytest.raises(StoreError, match=r"end_to_end.*Nothing was freed"):
         free(store.settings, find_garbage(store.settings, 0.0))
     assert len(list(store.records())) == 5
+
+
+def test_beside_a_shared_store_only_the_home_is_freed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "home", (tmp_path / "store").as_uri())
+    record = machine.make({"weights": "dropped"}, "train")
+    machine.sharing().share(record)
+    there = machine.remote().objects.sizes("artifacts")
+    (gone,) = free(machine.settings, find_garbage(machine.settings, 0.0))
+    assert gone.path == machine.store.folder("train", record.key)
+    assert machine.here(record) is None
+    assert machine.remote().objects.sizes("artifacts") == there
+    assert machine.find(record) is not None
+    assert machine.read(record, "weights") == "dropped"
+
+
+def test_a_download_that_was_broken_off_is_freed_like_a_killed_stage(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "home", (tmp_path / "store").as_uri())
+    half = machine.store.folder("train", "3" * 64)
+    half.mkdir(parents=True)
+    (half / "weights").write_text("half")
+    (garbage,) = find_garbage(machine.settings, 7.0)
+    assert garbage.path == half

@@ -12,12 +12,13 @@ import aiohttp
 import s3fs
 from botocore import exceptions as aws
 
-from infra.object_store import Cause, refused
-from infra.objects_bucket import BucketObjects, in_parallel, read_part
+from infra.shared_store.bucket import BucketObjects, in_parallel, read_part
+from infra.shared_store.object_store import Cause, refused
 
 MOST_PARTS = 10_000
 # Of the retries of three layers ours wait longest; the client's own are for a connection that was just cut.
-CLIENT = {"connect_timeout": 10, "retries": {"total_max_attempts": 2, "mode": "standard"}}
+CLIENT_RETRIES = {"total_max_attempts": 2, "mode": "standard"}
+CONNECT_SECONDS = 10
 BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
@@ -90,17 +91,14 @@ class S3Objects(BucketObjects):
             f"writing {name}", "create_multipart_upload", Key=key, ChecksumAlgorithm="SHA256"
         )
         target = {"Key": key, "UploadId": upload["UploadId"]}
-        there = {
-            part["PartNumber"]: part
-            for part in self._call(f"writing {name}", "list_parts", **target).get("Parts", [])
-        }
+        there = self._parts_there(name, target)
 
         def send_part(item: tuple[int, tuple[int, int]]) -> tuple[dict[str, Any], int]:
             number, (start, length) = item
             data = read_part(source, start, length)
-            digest, before = _sha256(data), there.get(number, {})
-            if before.get("Size") == length and before.get("ChecksumSHA256", digest) == digest:
-                return {"PartNumber": number, "ETag": before["ETag"], "ChecksumSHA256": digest}, 0
+            digest = _sha256(data)
+            if number in there and _has_arrived(there[number], data, digest):
+                return {"PartNumber": number, "ETag": there[number]["ETag"], "ChecksumSHA256": digest}, 0
             sent = self._call(
                 f"writing {name}",
                 "upload_part",
@@ -122,6 +120,16 @@ class S3Objects(BucketObjects):
         found = self._call(f"writing {name}", "list_multipart_uploads", Prefix=key).get("Uploads", [])
         return next((upload for upload in found if upload["Key"] == key), None)
 
+    def _parts_there(self, name: str, target: dict[str, str]) -> dict[int, dict[str, Any]]:
+        """Parts of an upload that have arrived, by number; S3 lists a thousand at a time."""
+        there: dict[int, dict[str, Any]] = {}
+        page: dict[str, Any] = {"NextPartNumberMarker": 0, "IsTruncated": True}
+        while page.get("IsTruncated"):
+            marker = page["NextPartNumberMarker"]
+            page = self._call(f"writing {name}", "list_parts", **target, PartNumberMarker=marker)
+            there |= {part["PartNumber"]: part for part in page.get("Parts", [])}
+        return there
+
     def _call(self, doing: str, method: str, **arguments: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self.ask(
             doing, lambda: self.files.call_s3(method, Bucket=self.bucket, **arguments)
@@ -129,12 +137,20 @@ class S3Objects(BucketObjects):
         return answer
 
 
-def connect(url: str, bucket: str, prefix: str, part_bytes: int) -> S3Objects:
+def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> S3Objects:
     """A bucket; nothing is asked yet."""
     logging.getLogger("s3fs").setLevel(logging.CRITICAL)  # What it tries again is no news.
-    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=CLIENT)
+    client = {"connect_timeout": CONNECT_SECONDS, "read_timeout": timeout_s, "retries": CLIENT_RETRIES}
+    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=client)
     files.retries = 2
     return S3Objects(url, files, bucket, prefix, part_bytes)
+
+
+def _has_arrived(part: dict[str, Any], data: bytes, digest: str) -> bool:
+    """Whether a listed part has these bytes: by its sha256, or its MD5 where a server lists no checksums."""
+    if checksum := part.get("ChecksumSHA256"):
+        return bool(checksum == digest)
+    return bool(part["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
 def _sha256(data: bytes) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.record import Record
-from infra.remote_store import RemoteStore
 from infra.settings import Settings
-from infra.sharing import Sharing, open_remote
+from infra.shared_store.remote_store import RemoteStore
+from infra.shared_store.sharing import Sharing, open_remote
 from infra.store import Store
 from tests.infra.artifacts import make_artifact
 
@@ -21,6 +21,7 @@ class Machine:
     home: Path
     url: str
     cache_gb: float | None = None
+    timeout_s: float = 60
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -30,6 +31,7 @@ class Machine:
             store=self.url,
             store_part_mib=PART_MIB,
             store_cache_gb=self.cache_gb,
+            store_timeout_s=self.timeout_s,
             _env_file=None,
         )
 
@@ -50,6 +52,10 @@ class Machine:
 
     def make(self, files: Mapping[str, str], stage: str = "spell") -> Record:
         return make_artifact(self.store, stage, files)
+
+    def here(self, record: Record) -> Record | None:
+        """What the home alone has."""
+        return self.store.find(record.stage, record.key).record
 
     def find(self, record: Record) -> Record | None:
         return self.sharing().find(record.stage, record.key).record

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from infra.abandoned import live_runs
 from infra.gc import Garbage, free_folder
 from infra.record import RECORD_FILE
-from infra.remote_store import RemoteStore
 from infra.settings import Settings
+from infra.shared_store.remote_store import RemoteStore
 from infra.store import Store
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infra.object_store import Answer, Cause, asked
+from infra.shared_store.object_store import Answer, Cause, asked
 
 PARALLEL = 4
 Item = TypeVar("Item")
@@ -91,9 +91,9 @@ class BucketObjects(ABC):
         """The same, as fsspec names it."""
         return f"{self.bucket}/{self.key(name)}"
 
-    def parts(self, size: int, most: int) -> list[tuple[int, int]]:
+    def parts(self, size: int, most: int | None = None) -> list[tuple[int, int]]:
         """Offset and length of each part of a file, at most so many of them."""
-        length = max(self.part_bytes, -(-size // most))
+        length = max(self.part_bytes, -(-size // most) if most else 0)
         return [(start, min(length, size - start)) for start in range(0, size, length)]
 
 

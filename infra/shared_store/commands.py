@@ -4,9 +4,9 @@ from pydantic import BaseModel, Field
 from pydantic_settings import CliApp, CliSubCommand
 from rich.console import Console
 
-from infra.errors import StoreError
+from infra.errors import StoreError, StoreUnreachable
 from infra.settings import get_settings
-from infra.sharing import open_remote
+from infra.shared_store.sharing import open_remote
 from infra.store import Store
 
 console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -18,26 +18,35 @@ class Push(BaseModel):
     check: bool = Field(False, description="ask the store for each, also those that are known to be there")
 
     def cli_cmd(self) -> None:
-        """A line for each that was sent; raises StoreError at the end when one could not be."""
+        """A line for each that was sent; raises StoreError where one could not be, at once if nothing answers."""
         settings = get_settings()
         store = Store(settings)
         remote = open_remote(settings, store)
-        pushed, failed = 0, []
-        for record in store.records():
-            if remote.holds(record) if self.check else remote.known.knows(record.stage, record.key):
-                continue
+        records = list(store.records())
+        there = remote.holds if self.check else remote.knows
+        missing = [record for record in records if not there(record)]
+        size = failed = 0
+        for number, record in enumerate(missing, start=1):
+            line = f"{number}/{len(missing)} {record.stage} {record.digest[:12]}:"
             try:
                 sent = remote.push(record)
+            except StoreUnreachable as error:
+                raise StoreUnreachable(
+                    f"{error} {number - 1 - failed} of {len(missing)} artifacts were sent. Run the command again."
+                ) from None
             except StoreError as error:
-                failed.append(error)
-                console.print(f"{record.stage} {record.digest[:12]}: {error}")
+                failed += 1
+                console.print(f"{line} {error}")
                 continue
-            pushed += 1
+            size += sent.sent
             other = f"; another machine's {sent.other[:12]} stays there" if sent.other else ""
-            console.print(f"{record.stage} {record.digest[:12]}: {sent.sent / 1e6:.1f} MB sent{other}")
-        console.print(f"{pushed} artifacts sent to {remote.url}.")
+            console.print(f"{line} {sent.sent / 1e6:.1f} MB sent{other}")
+        console.print(
+            f"{len(missing) - failed} artifacts sent to {remote.url}, {size / 1e6:.1f} MB;"
+            f" {len(records) - len(missing)} were there."
+        )
         if failed:
-            raise StoreError(f"{len(failed)} artifacts were not sent: see above. Run the command again.")
+            raise StoreError(f"{failed} artifacts were not sent: see above. Run the command again.")
 
 
 class StoreCommands(BaseModel):

@@ -69,3 +69,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedPlac
 def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedPlace]:
     """A shared store of each kind that lies behind a network."""
     yield from _place(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def cloud_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedPlace]:
+    """A shared store on Cloud Storage."""
+    yield from _place("gs", request, tmp_path)

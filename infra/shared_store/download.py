@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.object_store import ObjectStore
+from infra.shared_store.object_store import ObjectStore
 
 
 def download(

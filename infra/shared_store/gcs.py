@@ -19,12 +19,12 @@ from gcsfs.retry import ChecksumError, HttpError
 from google.auth import exceptions as auth
 
 from infra.errors import StoreError
-from infra.object_store import Cause, refused
-from infra.objects_bucket import BucketObjects, in_parallel, read_part
+from infra.shared_store.bucket import BucketObjects, in_parallel, read_part
+from infra.shared_store.object_store import Cause, refused
 
-MOST_PARTS = 32  # that one request composes
-SILENCE = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)  # seconds
-UNAUTHORIZED, FORBIDDEN, BUSY = 401, 403, frozenset({408, 429, 500, 502, 503, 504})
+MOST_COMPOSED = 32  # by one request
+CONNECT_SECONDS = 10
+UNAUTHORIZED, FORBIDDEN, GONE, BUSY = 401, 403, 410, frozenset({408, 429, 500, 502, 503, 504})
 NO_ANSWER = (
     aiohttp.ClientError,
     requests.RequestException,
@@ -67,44 +67,55 @@ class GcsObjects(BucketObjects):
         if size <= self.part_bytes:
             self._write(name, source.read_bytes())
             return size
-        pieces = self.parts(size, MOST_PARTS)
-        folder, _, file = name.rpartition("/")
-        names = [f"{file}.part-{i + 1}-of-{len(pieces)}" for i in range(len(pieces))]
+        pieces = self.parts(size)
+        folder = name.rpartition("/")[0]
+        names = [f"{name}.part-{i + 1}-of-{len(pieces)}" for i in range(len(pieces))]
         there = self.sizes(folder)
 
         def send_part(item: tuple[str, tuple[int, int]]) -> int:
             part, (start, length) = item
-            if there.get(part) == length:
+            if there.get(part.removeprefix(f"{folder}/")) == length:
                 return 0
-            self._write(f"{folder}/{part}", read_part(source, start, length))
+            self._write(part, read_part(source, start, length))
             return length
 
         sent = sum(in_parallel(send_part, list(zip(names, pieces, strict=True))))
-        self._compose(source, name, [f"{folder}/{part}" for part in names])
+        self._compose(source, name, names)
         return sent
 
     def _compose(self, source: Path, name: str, parts: list[str]) -> None:
-        paths = [self.path(part) for part in parts]
+        """Make one object of its parts, in rounds where they are more than a request takes, and take them away."""
+        level, used = parts, list(parts)
         # Not there: another machine that sent the same bytes was first, and took its parts away.
         with suppress(FileNotFoundError):
-            self.ask(f"composing {name}", lambda: self.files.merge(self.path(name), paths))
+            while len(level) > MOST_COMPOSED:
+                groups = [level[i : i + MOST_COMPOSED] for i in range(0, len(level), MOST_COMPOSED)]
+                level = [f"{group[0]}-to-{group[-1].rpartition('.')[2]}" for group in groups]
+                used += level
+                for group, merged in zip(groups, level, strict=True):
+                    self._merge(merged, group)
+            self._merge(name, level)
         try:
             found = self.ask(f"reading {name}", lambda: self.files.info(self.path(name)))
         except FileNotFoundError:
             raise refused(self.url, f"composing {name}", "unreachable", "parts are gone") from None
-        if found["crc32c"] != crc32c(source):
-            self.delete(name)
+        arrived = found["crc32c"] == crc32c(source)
+        # Parts of a wrong whole go as well: whichever is wrong has the right size, and would be used again.
+        for gone in used if arrived else (name, *used):
+            self.delete(gone)
+        if not arrived:
             raise StoreError(f"{self.url}: {name} did not arrive as it was sent: it is sent again next time.")
-        for part in parts:
-            self.delete(part)
+
+    def _merge(self, name: str, parts: list[str]) -> None:
+        paths = [self.path(part) for part in parts]
+        self.ask(f"composing {name}", lambda: self.files.merge(self.path(name), paths))
 
     def _write(self, name: str, data: bytes) -> None:
         """Upload in a session of one piece: gcsfs's one-request form breaks on data that holds its boundary."""
         md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        options = {"consistency": "md5", "chunksize": len(data) or 1}
         for _ in range(2):
             with suppress(FileNotFoundError):
-                self.ask(f"writing {name}", lambda: self.files.pipe_file(self.path(name), data, **options))
+                self.ask(f"writing {name}", lambda: self._write_session(name, data))
                 return
             # The session is gone. It has ended, or it had everything and only its answer was lost.
             with suppress(FileNotFoundError):
@@ -113,13 +124,26 @@ class GcsObjects(BucketObjects):
                     return
         raise refused(self.url, f"writing {name}", "unreachable", "the session ended twice")
 
+    def _write_session(self, name: str, data: bytes) -> None:
+        try:
+            self.files.pipe_file(self.path(name), data, consistency="md5", chunksize=len(data) or 1)
+        except HttpError as error:
+            if int(error.code or 0) == GONE:
+                raise FileNotFoundError(name) from error
+            raise
 
-def connect(url: str, bucket: str, prefix: str, part_bytes: int) -> GcsObjects:
+
+def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> GcsObjects:
     """A bucket. Raises StoreError where there are no credentials."""
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # What it tries again is no news.
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     options: dict[str, Any] = {
-        "token": "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default",
-        "requests_timeout": SILENCE,
+        # Both now: gcsfs would look for the emulator again at each request.
+        "token": "anon" if emulator else "google_default",
+        "endpoint_url": f"http://{emulator}" if emulator and "://" not in emulator else emulator,
+        "requests_timeout": aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_SECONDS, sock_read=timeout_s
+        ),
         "use_listings_cache": False,
         "skip_instance_cache": True,
     }

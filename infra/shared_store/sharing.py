@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 from infra.errors import StoreError, StoreUnreachable
 from infra.record import RECORD_FILE, Record
 from infra.settings import Settings
-from infra.shared_markers import SharedMarkers
+from infra.shared_store.markers import SharedMarkers
 from infra.store import Lookup, Store
 
 if TYPE_CHECKING:
-    from infra.remote_store import RemoteStore
+    from infra.shared_store.remote_store import RemoteStore
 
 AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`"
 
 
 def open_remote(settings: Settings, store: Store) -> "RemoteStore":
     """The shared store of the settings, asked whether it is there. Raises StoreError with the remedy."""
-    from infra.object_store import EXPECTED, open_objects
-    from infra.remote_store import MIB, RemoteStore
+    from infra.shared_store.object_store import EXPECTED, open_objects
+    from infra.shared_store.remote_store import MIB, RemoteStore
 
     if settings.store is None:
         raise StoreError("there is no shared store: STILLHOUSE_STORE is not set; " + EXPECTED)
-    objects = open_objects(settings.store, settings.store_part_mib * MIB)
+    objects = open_objects(settings.store, settings.store_part_mib * MIB, settings.store_timeout_s)
     objects.check()
     return RemoteStore(settings, store, objects, settings.store)
 
@@ -98,7 +98,7 @@ class Sharing:
         bound = self.settings.store_cache_gb
         if bound is None or self._off:
             return
-        from infra.store_cache import evict
+        from infra.shared_store.eviction import evict
 
         try:
             gone = evict(self.settings, self.store, self._open(), bound * 1e9, used)

@@ -9,7 +9,7 @@ from infra.errors import StoreError
 from infra.settings import get_settings
 from infra.store import Store
 from tests.infra.chain import COMPUTED, ChainConfig, ChainResult, chain, plan, word_file
-from tests.infra.conftest import SharedPlace
+from tests.infra.shared_store.conftest import SharedPlace
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 
@@ -75,11 +75,11 @@ def test_a_run_whose_stages_are_all_in_the_home_asks_nothing(cloud: SharedPlace,
 
 
 def test_what_was_computed_before_there_was_a_store_is_shared_at_its_next_hit(
-    place: SharedPlace, homes: Homes
+    homes: Homes, tmp_path: Path
 ) -> None:
     homes.use("a")
     chain(ChainConfig(word="before"))
-    homes.use("a", STILLHOUSE_STORE=place.url)
+    homes.use("a", STILLHOUSE_STORE=(tmp_path / "store").as_uri())
     chain(ChainConfig(word="before"))
     homes.use("b")
     assert states(chain(ChainConfig(word="before"))) == ["cached", "cached"]

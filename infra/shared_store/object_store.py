@@ -17,7 +17,7 @@ from infra.errors import StoreError, StoreUnreachable
 Answer = TypeVar("Answer")
 Cause = Literal["missing", "denied", "credentials", "unreachable", "other"]
 EXTRAS = {"gs": "gcs", "s3": "s3"}
-CLIENTS = {"gs": "infra.objects_gcs", "s3": "infra.objects_s3"}
+CLIENTS = {"gs": "infra.shared_store.gcs", "s3": "infra.shared_store.s3"}
 EXPECTED = "expected file:///path, gs://bucket/prefix or s3://bucket/prefix. Correct STILLHOUSE_STORE."
 REMEDIES: dict[Cause, str] = {
     "missing": "there is no such bucket. Make it, or correct the address",
@@ -62,8 +62,11 @@ class ObjectStore(Protocol):
         ...
 
 
-def open_objects(url: str, part_bytes: int) -> ObjectStore:
-    """The place that an address names. Raises StoreError for a wrong address or a missing extra."""
+def open_objects(url: str, part_bytes: int, timeout_s: float) -> ObjectStore:
+    """The place that an address names; large files travel in parts of `part_bytes`, silence ends after `timeout_s`.
+
+    Raises StoreError for a wrong address or a missing extra.
+    """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or "@" in parts.netloc:
         raise StoreError(
@@ -71,7 +74,7 @@ def open_objects(url: str, part_bytes: int) -> ObjectStore:
             "credentials come from the environment of the cloud's own client; " + EXPECTED
         )
     if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
-        from infra.objects_folder import FolderObjects
+        from infra.shared_store.folder import FolderObjects
 
         return FolderObjects(Path(unquote(parts.path)))
     if parts.scheme not in CLIENTS or not parts.netloc:
@@ -83,7 +86,7 @@ def open_objects(url: str, part_bytes: int) -> ObjectStore:
         raise StoreError(
             f"{url} needs {error.name}, which is not installed. Run `pip install 'stillhouse[{extra}]'`."
         ) from None
-    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes)
+    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes, timeout_s)
     return opened
 
 

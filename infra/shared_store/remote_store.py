@@ -15,12 +15,12 @@ from typing import TypeVar
 
 from infra.errors import StoreError
 from infra.fingerprint import file_digest
-from infra.object_store import ObjectStore
-from infra.objects_bucket import in_parallel
-from infra.objects_download import download
 from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
-from infra.shared_markers import SharedMarkers
+from infra.shared_store.bucket import in_parallel
+from infra.shared_store.download import download
+from infra.shared_store.markers import SharedMarkers
+from infra.shared_store.object_store import ObjectStore
 from infra.store import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
 
 MIB = 1 << 20
@@ -70,6 +70,10 @@ class RemoteStore:
         if content_digest(record.files) != record.digest or not all(map(_is_inside, record.files)):
             return Found(None, f"{self.url}: the record of {stage} is not that of its files", damaged=True)
         return Found(record)
+
+    def knows(self, record: Record) -> bool:
+        """Whether it was there when this home last looked; nothing is asked."""
+        return self.known.knows(record.stage, record.key)
 
     def holds(self, record: Record) -> bool:
         """Whether this very artifact, by digest and sizes, is there for the next who asks."""

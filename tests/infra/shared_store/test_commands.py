@@ -1,0 +1,89 @@
+"""`python -m infra.cli store push` as a person uses it."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.cli import main
+from infra.record import Record
+from infra.settings import get_settings
+from infra.store import Store
+from tests.infra.artifacts import folder, make_artifact
+from tests.infra.shared_store.machines import Machine
+
+
+@pytest.fixture
+def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STILLHOUSE_STORE", (tmp_path / "store").as_uri())
+    get_settings.cache_clear()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def computed_before(place: Path) -> list[Record]:
+    store = Store(get_settings())
+    return [
+        make_artifact(store, "curate", {"rows": "r" * 1_000_000}),
+        make_artifact(store, "train", {"weights": "w" * 500_000, "sub/config.json": "{}"}),
+    ]
+
+
+def test_what_was_computed_before_there_was_a_store_is_sent_and_said(
+    place: Path, computed_before: list[Record], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "push"]) == 0
+    said = capsys.readouterr().out
+    assert "/2 curate " in said
+    assert "1.0 MB sent" in said
+    assert f"2 artifacts sent to {place.as_uri()}, 1.5 MB; 0 were there." in said
+    other = Machine(tmp_path / "other", place.as_uri())
+    assert all(other.find(record) is not None for record in computed_before)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+def test_a_second_push_sends_nothing(
+    computed_before: list[Record], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["store", "push"])
+    capsys.readouterr()
+    assert main(["store", "push", *arguments]) == 0
+    assert capsys.readouterr().out.startswith("0 artifacts sent to ")
+
+
+def test_what_the_store_has_lost_is_sent_again_when_it_is_asked_for_each(
+    place: Path, computed_before: list[Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["store", "push"])
+    (weights,) = place.glob("artifacts/train/*/*/weights")
+    weights.unlink()
+    main(["store", "push"])
+    assert not weights.exists()
+    capsys.readouterr()
+    assert main(["store", "push", "--check"]) == 0
+    assert "1 artifacts sent" in (said := capsys.readouterr().out)
+    assert "1 were there" in said
+    assert weights.exists()
+
+
+def test_a_damaged_artifact_is_named_and_the_others_are_sent(
+    place: Path, computed_before: list[Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = folder(Store(get_settings()), computed_before[0]) / "rows"
+    damaged.write_text("other bytes")
+    assert main(["store", "push"]) == 1
+    told = capsys.readouterr()
+    assert f"{damaged} does not have the bytes of its record: it is not shared" in told.out
+    assert "1 artifacts were not sent" in told.err
+    assert [path.parent.parent.name for path in place.glob("artifacts/*/*/record.json")] == ["train"]
+
+
+def test_without_a_store_it_says_which_setting_is_missing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "push"]) == 1
+    assert "STILLHOUSE_STORE is not set" in capsys.readouterr().err
+
+
+def test_an_empty_home_has_nothing_to_send(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "push"]) == 0
+    assert "0 artifacts sent" in capsys.readouterr().out
