@@ -62,7 +62,7 @@ class TableExport:
 
     def __init__(self, clients: BigQueryClients, retry: Retry, place: ExportPlace) -> None:
         self._clients, self._retry, self._place = clients, retry, place
-        self._objects = cast("GcsObjects", open_objects(place.url, PART_BYTES))
+        self._objects = cast("GcsObjects", open_objects(place.url, PART_BYTES, REQUEST_S))
 
     def batches(
         self, query: Query, job: bigquery.QueryJob, table: bigquery.Table
@@ -90,7 +90,8 @@ class TableExport:
         raise explained
 
     def _is_whole(self, extract: bigquery.ExtractJob) -> bool:
-        return len(self._shards(extract)) == sum(extract.destination_uri_file_counts or [])
+        written: list[int] = extract.destination_uri_file_counts or []
+        return len(self._shards(extract)) == sum(written)
 
     def _shards(self, extract: bigquery.ExtractJob) -> list[_Shard]:
         found = self._objects.listed(extract.job_id)

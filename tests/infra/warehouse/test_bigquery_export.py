@@ -76,7 +76,7 @@ def objects(proxy: Proxy, url: str) -> list[str]:
     """What lies in a bucket under an address."""
     from infra.shared_store.object_store import open_objects
 
-    return sorted(open_objects(url, 1).sizes(""))
+    return sorted(open_objects(url, 1, 60).sizes(""))
 
 
 def first_shard(fake: FakeBigQuery, proxy: Proxy, url: str) -> int:

@@ -109,7 +109,7 @@ def test_two_settings_move_a_large_result_by_way_of_a_bucket(
         monkeypatch.setenv("STILLHOUSE_BIGQUERY_EXPORT_OVER_GB", "0")
         get_settings.cache_clear()
         written_to, outcome = extracted(ExtractConfig(query=tmp_path / "any.sql"))
-        left = open_objects(f"gs://{BUCKET}/exports", 1).sizes("")
+        left = open_objects(f"gs://{BUCKET}/exports", 1, 60).sizes("")
     assert (outcome.state, len(fake.exports), left) == ("computed", 1, {})
     found = [
         text
