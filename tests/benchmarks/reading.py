@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 from pydantic import SecretStr
 from tqdm import tqdm
 
+from infra.hub.connect import open_hub
 from infra.hub.protocol import Revision
-from infra.hub.remote import RemoteHub
+from infra.settings import Settings
 from tests.benchmarks.reading_page import WAYS, Reading, Setup, Way, page
 from tests.fakes.hub_process import hub_process
 
@@ -61,7 +62,9 @@ def published(scratch: Path, rows: int) -> Iterator[tuple[str, Revision, int, in
     text_bytes = write_rows(scratch / "rows", rows)
     shard_bytes = sum(path.stat().st_size for path in (scratch / "rows").rglob("*.parquet"))
     with hub_process(TOKEN) as endpoint:
-        hub = RemoteHub(endpoint, "org", scratch / "hub-cache", token=SecretStr(TOKEN))
+        hub = open_hub(
+            Settings(_env_file=None, home=scratch, hub=f"{endpoint}/org", hub_token=SecretStr(TOKEN))
+        )
         yield endpoint, hub.push("dataset", REPO, scratch / "rows", "rows"), text_bytes, shard_bytes
 
 
