@@ -74,6 +74,7 @@ def read(endpoint: str, pushed: Revision, way: Way, cache: Path) -> Reading:
         "HF_ENDPOINT": endpoint,
         "HF_TOKEN": TOKEN,
         "HF_HOME": str(cache),
+        "USE_TORCH": "0",  # `datasets` would import it to stream, and its memory would count.
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_PROXY": "127.0.0.1",
