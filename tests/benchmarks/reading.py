@@ -36,7 +36,7 @@ ROWS, QUICK_ROWS = 400_000, 4_000
 ROUNDS, QUICK_ROUNDS = 5, 1
 WORDS, ROW_WORDS = 20_000, 140  # words to choose from, and of a row: 1 KB of text
 SHARDS = 8
-LIMIT_MIB = 192
+LIMIT_MIB = 256
 TOKEN = "hf_benchmark"
 REPO = "local/reading"
 
@@ -74,6 +74,7 @@ def read(endpoint: str, pushed: Revision, way: Way, cache: Path) -> Reading:
         "HF_ENDPOINT": endpoint,
         "HF_TOKEN": TOKEN,
         "HF_HOME": str(cache),
+        "MALLOC_ARENA_MAX": "2",  # One for each thread would be held and not used.
         "USE_TORCH": "0",  # `datasets` would import it to stream, and its memory would count.
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
