@@ -109,6 +109,9 @@ def limited(mib: int) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    # The limit counts the stack of a thread whole, 8 MB, and `datasets` downloads with sixteen.
+    threading.stack_size(2**20)
+    pa.set_io_thread_count(2)
     pa.set_memory_pool(
         pa.system_memory_pool()
     )  # The others reserve memory in advance, which the limit counts.

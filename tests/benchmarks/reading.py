@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 from pydantic import SecretStr
 from tqdm import tqdm
 
+from infra.hub.connect import open_hub
 from infra.hub.protocol import Revision
-from infra.hub.remote import RemoteHub
+from infra.settings import Settings
 from tests.benchmarks.reading_page import WAYS, Reading, Setup, Way, page
 from tests.fakes.hub_process import hub_process
 
@@ -35,7 +36,7 @@ ROWS, QUICK_ROWS = 400_000, 4_000
 ROUNDS, QUICK_ROUNDS = 5, 1
 WORDS, ROW_WORDS = 20_000, 140  # words to choose from, and of a row: 1 KB of text
 SHARDS = 8
-LIMIT_MIB = 192
+LIMIT_MIB = 256
 TOKEN = "hf_benchmark"
 REPO = "local/reading"
 
@@ -61,7 +62,9 @@ def published(scratch: Path, rows: int) -> Iterator[tuple[str, Revision, int, in
     text_bytes = write_rows(scratch / "rows", rows)
     shard_bytes = sum(path.stat().st_size for path in (scratch / "rows").rglob("*.parquet"))
     with hub_process(TOKEN) as endpoint:
-        hub = RemoteHub(endpoint, "org", scratch / "hub-cache", token=SecretStr(TOKEN))
+        hub = open_hub(
+            Settings(_env_file=None, home=scratch, hub=f"{endpoint}/org", hub_token=SecretStr(TOKEN))
+        )
         yield endpoint, hub.push("dataset", REPO, scratch / "rows", "rows"), text_bytes, shard_bytes
 
 
@@ -71,6 +74,8 @@ def read(endpoint: str, pushed: Revision, way: Way, cache: Path) -> Reading:
         "HF_ENDPOINT": endpoint,
         "HF_TOKEN": TOKEN,
         "HF_HOME": str(cache),
+        "MALLOC_ARENA_MAX": "2",  # One for each thread would be held and not used.
+        "USE_TORCH": "0",  # `datasets` would import it to stream, and its memory would count.
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_PROXY": "127.0.0.1",

@@ -8,9 +8,9 @@ Left out: Xet, multi-part LFS uploads, redirects to a CDN, pull requests, discus
 `.gitignore` (a file is large by its ending or size), and limits of rate or storage but for those that a test asks for.
 
 `server.fail(at, how)` lets one request go wrong: the one of that number, counted from 0 since the last `server.begin()`, or
-the first whose address holds that text. `how` is "cut" (a share of the request is read, or of a file sent, then the connection
-closed), "lost" (it is done, and its answer never sent), or a status, with `Retry-After` if given. `server.before[text]` is done
-in front of the first request whose address holds that text, `server.watch` in front of each.
+the first whose method and address hold that text. `how` is "cut" (a share of the request is read, or of a file sent, then the
+connection closed), "lost" (it is done, and its answer never sent), or a status, with `Retry-After` if given.
+`server.before[text]` is done in front of the first request that holds that text, `server.watch` in front of each.
 """
 
 import hashlib
@@ -44,9 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
         place = unquote(address.path).strip("/")
         with self.lock:
             number = len(self.hub.requests)
-            self.hub.requests.append(f"{self.command} {place}")
+            self.hub.requests.append(asked := f"{self.command} {place}")
             self.hub.times.append(time.monotonic())
-            before, fault = taken(self.hub.before, number, place), taken(self.hub.faults, number, place)
+            before, fault = taken(self.hub.before, number, asked), taken(self.hub.faults, number, asked)
             if self.hub.busy > 0:
                 self.hub.busy, fault = self.hub.busy - 1, Fault(503)
             if self.hub.watch is not None:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.fakes.hub import hub_server
-
 
 @contextmanager
 def hub_process(token: str) -> Iterator[str]:
@@ -24,6 +22,10 @@ def hub_process(token: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    from tests.fakes.hub import (
+        hub_server,
+    )  # Only here: a client has settings of its own before it imports the library.
+
     with hub_server() as hub:
         hub.tokens = {sys.argv[1]: "write"}
         print(hub.endpoint, flush=True)

@@ -246,9 +246,9 @@ class HubServer:
         return {"type": "user", "name": "somebody", "orgs": orgs, "auth": {"accessToken": access}}
 
 
-def taken(wanted: dict[Any, T], number: int, place: str) -> T | None:
-    """What is to happen at a request, once: by its number, or by a part of its address."""
-    key = next((key for key in wanted if key == number or (isinstance(key, str) and key in place)), None)
+def taken(wanted: dict[Any, T], number: int, asked: str) -> T | None:
+    """What is to happen at a request, once: by its number, or by a part of its method and address."""
+    key = next((key for key in wanted if key == number or (isinstance(key, str) and key in asked)), None)
     return None if key is None else wanted.pop(key)
 
 
