@@ -120,3 +120,19 @@ def test_without_servers_status_and_down_say_so(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert "make up" in shown
     assert "Nothing was running" in shown
+
+
+def test_the_environment_is_printed_without_what_is_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (
+        "PREFECT_API_KEY",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_TRACKING_PASSWORD",
+        "PREFECT_API_AUTH_STRING",
+    ):
+        monkeypatch.setenv(name, "canary")
+    assert main(["env"]) == 0
+    shown = capsys.readouterr().out
+    assert "export PREFECT_HOME=" in shown and "export MLFLOW_TRACKING_URI=sqlite:///" in shown
+    assert "canary" not in shown
