@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import HTTPServer
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -74,6 +75,8 @@ class _Handler(RequestHandler):
     storage: _Storage
 
     def do_POST(self) -> None:
+        # That a session has ended is answered before its bytes are read: they would break the connection, and lose it.
+        self.rfile = BytesIO(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         self.storage.only_new = parse_qs(urlsplit(self.path).query).get("ifGenerationMatch") == ["0"]
         try:
             super().do_POST()

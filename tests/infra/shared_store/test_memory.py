@@ -14,7 +14,7 @@ from tests.infra.shared_store.machines import PART_MIB, Machine
 pytestmark = pytest.mark.slow
 
 PATTERN = "0123456789abcdef"
-COPIES = 3  # of a part under way: what was read, what the client makes of it, what the socket holds
+COPIES = 4  # of a part under way: what was read, what the client makes of it, what the socket holds, and room
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import StoreError
+from infra.errors import StoreError, StoreUnreachable
 from infra.record import Record
 from infra.shared_store.bucket import PARALLEL
 from infra.shared_store.remote_store import RemoteStore
@@ -86,7 +86,11 @@ def test_an_upload_that_is_broken_at_random_points_shows_nothing_or_the_whole(
         reader = Reader(watcher, record)
         silence = fault.kind in ("hang", "stall_answer")
         proxy.arm(fault, watch=reader.look)
-        (impatient if silence else patient).push(record)
+        try:
+            (impatient if silence else patient).push(record)
+        except StoreUnreachable:  # A busy machine was slower than its patience: then at the next hit.
+            assert silence, fault
+            patient.push(record)
         assert proxy.hits.acquire(blocking=False), fault
         assert reader.seen == sorted(reader.seen, key=["nothing", "whole"].index)
         assert {"nothing", "whole"} == set(reader.seen)
@@ -115,10 +119,14 @@ def test_a_download_that_is_broken_at_random_points_ends_with_the_same_digest(
     again = []
     for number, fault in enumerate(random_faults(requests)):
         silence = fault.kind in ("hang", "stall_answer")
-        home = Machine(tmp_path / f"c{number}", cloud.url, timeout_s=IMPATIENT if silence else 60)
-        remote, visible = home.remote(), []
+        home, visible = Machine(tmp_path / f"c{number}", cloud.url), []
+        patient, impatient = home.remote(), replace(home, timeout_s=IMPATIENT).remote()
         proxy.arm(fault, watch=lambda home=home, seen=visible: seen.append(home.here(record)))
-        found = remote.fetch(record.stage, record.key).record
+        try:
+            found = (impatient if silence else patient).fetch(record.stage, record.key).record
+        except StoreUnreachable:
+            assert silence, fault
+            found = patient.fetch(record.stage, record.key).record
         assert proxy.hits.acquire(blocking=False), fault
         assert set(visible) == {None}  # The record is written after the last byte has come.
         assert found is not None
