@@ -90,7 +90,8 @@ class TableExport:
         raise explained
 
     def _is_whole(self, extract: bigquery.ExtractJob) -> bool:
-        return len(self._shards(extract)) == sum(extract.destination_uri_file_counts or [])
+        written: list[int] = extract.destination_uri_file_counts or []
+        return len(self._shards(extract)) == sum(written)
 
     def _shards(self, extract: bigquery.ExtractJob) -> list[_Shard]:
         found = self._objects.listed(extract.job_id)
