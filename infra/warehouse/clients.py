@@ -18,11 +18,15 @@ from infra.warehouse.place import BigQueryPlace
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STORAGE_HOST = "bigquerystorage.googleapis.com"
-# A connection that says nothing is asked whether it lives; a message may be as large as the server likes.
+# A connection that says nothing is asked whether it lives; a message may be as large as the server likes. What a stream
+# may have on its way is fixed: left to itself it grows with the server's speed, to tens of megabytes for each stream.
+WINDOW_BYTES = 4 << 20
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
 )
 
 
