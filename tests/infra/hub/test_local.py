@@ -12,27 +12,12 @@ import pytest
 
 from infra.errors import HubError, StoreError
 from infra.hub.local import LocalHub
-
-REPO = "local/intents"
+from tests.infra.hub.folders import REPO, files_in, folder_of
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> LocalHub:
     return LocalHub(tmp_path / "hub")
-
-
-def folder_of(path: Path, **files: str) -> Path:
-    for name, text in files.items():
-        place = path / name.replace("__", "/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return path
-
-
-def files_in(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def test_pushed_files_are_found_under_main_and_under_the_stable_path(hub: LocalHub, tmp_path: Path) -> None:
@@ -44,52 +29,6 @@ def test_pushed_files_are_found_under_main_and_under_the_stable_path(hub: LocalH
     assert files_in(stable) == files_in(source) == files_in(Path(pushed.path))
 
 
-def test_the_same_bytes_are_the_same_revision(hub: LocalHub, tmp_path: Path) -> None:
-    first = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "first")
-    before = Path(first.path).stat().st_mtime_ns
-    again = hub.push("model", REPO, folder_of(tmp_path / "b", card="x"), "again")
-    assert again.revision == first.revision
-    assert Path(first.path).stat().st_mtime_ns == before
-    assert [item.message for item in hub.revisions("model", REPO)] == ["first"]
-
-
-def test_main_moves_and_older_revisions_and_tags_stay(hub: LocalHub, tmp_path: Path) -> None:
-    old = hub.push("model", REPO, folder_of(tmp_path / "a", card="old"), "old", tag="v1")
-    new = hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "new")
-    assert [item.revision for item in hub.revisions("model", REPO)] == [new.revision, old.revision]
-    assert files_in(hub.resolve("model", REPO)) == {"card": "new"}
-    assert files_in(hub.resolve("model", REPO, "v1")) == {"card": "old"}
-    assert files_in(hub.resolve("model", REPO, old.revision[:8])) == {"card": "old"}
-    back = hub.push("model", REPO, folder_of(tmp_path / "c", card="old"), "back")
-    assert back.revision == old.revision
-    assert files_in(hub.root / "models" / "local" / "intents" / "main") == {"card": "old"}
-
-
-def test_main_is_known_by_what_it_was_made_from(hub: LocalHub, tmp_path: Path) -> None:
-    assert hub.made_from("model", REPO, "key") is None
-    folder = folder_of(tmp_path / "a", card="x")
-    pushed = hub.push("model", REPO, folder, "first", source="key")
-    assert hub.made_from("model", REPO, "key") == pushed
-    assert hub.made_from("model", REPO, "another") is None
-    assert hub.made_from("dataset", REPO, "key") is None
-    hub.push("model", REPO, folder, "the same bytes", source="newer")
-    assert hub.made_from("model", REPO, "key") is None
-    assert hub.made_from("model", REPO, "newer") is not None
-    assert len(hub.revisions("model", REPO)) == 1
-
-
-def test_what_is_published_beside_main_becomes_main_when_it_is_told_to(hub: LocalHub, tmp_path: Path) -> None:
-    old = hub.push("model", REPO, folder_of(tmp_path / "a", card="old"), "old", source="old key")
-    new = hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "new", source="new key", main=False)
-    assert hub.main("model", REPO) == old.revision and files_in(hub.resolve("model", REPO)) == {"card": "old"}
-    assert hub.made_from("model", REPO, "new key") is None
-    assert hub.made_from("model", REPO, "old key") == old
-    with hub.locked("model", REPO):
-        hub.set_main("model", REPO, new.revision)
-    assert files_in(hub.root / "models/local/intents/main") == {"card": "new"}
-    assert hub.made_from("model", REPO, "new key") == new
-
-
 def test_a_revision_that_lost_its_bytes_or_is_not_main_is_made_again(hub: LocalHub, tmp_path: Path) -> None:
     pushed = hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "first", source="key")
     (Path(pushed.path) / "card").write_text("y")
@@ -98,38 +37,6 @@ def test_a_revision_that_lost_its_bytes_or_is_not_main_is_made_again(hub: LocalH
     assert hub.made_from("model", REPO, "key") is not None
     hub.push("model", REPO, folder_of(tmp_path / "b", card="new"), "second", source="other")
     assert hub.made_from("model", REPO, "key") is None
-
-
-def test_models_and_datasets_are_apart(hub: LocalHub, tmp_path: Path) -> None:
-    hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "model")
-    assert hub.revisions("dataset", REPO) == ()
-    with pytest.raises(HubError, match="dataset local/intents has no revision 'main'"):
-        hub.resolve("dataset", REPO)
-
-
-@pytest.mark.parametrize("repo", ["intents", "a/b/c", "../b", "a/..", "", "a/.hidden", "a b/c"])
-def test_a_name_that_is_no_repository_is_refused(hub: LocalHub, tmp_path: Path, repo: str) -> None:
-    with pytest.raises(HubError, match="expected owner/name"):
-        hub.push("model", repo, folder_of(tmp_path / "a", card="x"), "")
-    assert not hub.root.exists()
-
-
-@pytest.mark.parametrize("tag", ["main", "../x", "a/b", ""])
-def test_a_tag_that_is_no_name_is_refused(hub: LocalHub, tmp_path: Path, tag: str) -> None:
-    with pytest.raises(HubError, match="tag"):
-        hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "", tag=tag)
-
-
-def test_a_revision_cannot_name_a_file_outside(hub: LocalHub, tmp_path: Path) -> None:
-    hub.push("model", REPO, folder_of(tmp_path / "a", card="x"), "")
-    with pytest.raises(HubError, match="no revision"):
-        hub.resolve("model", REPO, "../../main")
-
-
-def test_an_empty_folder_is_not_published(hub: LocalHub, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(HubError, match="has no files"):
-        hub.push("model", REPO, tmp_path / "empty", "")
 
 
 def test_a_damaged_snapshot_is_replaced_by_the_next_push(hub: LocalHub, tmp_path: Path) -> None:
