@@ -58,7 +58,7 @@ test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 
 # Not part of `make test`, whose six minutes they would double; CI runs both.
 drill: export OMP_NUM_THREADS = 1
 drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; real servers; every way to quantize
-	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow --numprocesses 4 --dist loadfile
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

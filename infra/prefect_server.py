@@ -15,6 +15,7 @@ from pathlib import Path
 import prefect
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
+from infra import ends_with_parent
 from infra.processes import LOOPBACK, end_processes, start_process
 from infra.services import Server, await_ready, log_file
 from infra.settings import Settings
@@ -34,7 +35,8 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
         return
     server = _server(_free_port())
     log = log_file(settings, server.name)
-    process = start_process(log, server.command, environment=os.environ | ENVIRONMENT)
+    bound = (sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *server.command)
+    process = start_process(log, bound, environment=os.environ | ENVIRONMENT)
     # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
     atexit.register(_stop, process.pid, log)
     meanwhile()

@@ -1,6 +1,7 @@
 """Prefect's server for one command: used where none is set, gone when the process ends."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,23 @@ def test_a_flow_has_a_server_that_ends_with_its_process(tmp_path: Path) -> None:
         port in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
     )
     assert list((tmp_path / "home" / "logs").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_flow_that_is_killed_leaves_no_server(tmp_path: Path, end: signal.Signals) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
+    waits = FLOW + "print('ready', flush=True)\nimport time\ntime.sleep(600)\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", waits], env=environment, stdout=subprocess.PIPE, text=True
+    ) as flow:
+        assert flow.stdout is not None
+        assert any(line == "ready\n" for line in flow.stdout)
+        (server,) = psutil.Process(flow.pid).children()
+        flow.send_signal(end)
+    _, alive = psutil.wait_procs([server], timeout=60)
+    assert alive == []
 
 
 def test_a_server_that_is_set_is_used(prefect_server: None, tmp_path: Path) -> None:
