@@ -20,7 +20,7 @@ EXTRAS = {"gs": "gcs", "s3": "s3"}
 CLIENTS = {"gs": "infra.shared_store.gcs", "s3": "infra.shared_store.s3"}
 EXPECTED = "expected file:///path, gs://bucket/prefix or s3://bucket/prefix. Correct STILLHOUSE_STORE."
 REMEDIES: dict[Cause, str] = {
-    "missing": "there is no such bucket. Make it, or correct the address",
+    "missing": "there is no such bucket. Make it, or correct the address (STILLHOUSE_STORE, or STILLHOUSE_BIGQUERY_EXPORT)",
     "denied": "the credentials may not do this. Have their owner allow to list, read, write and delete objects there",
     "credentials": "no usable credentials. For gs:// run `gcloud auth application-default login` or set "
     "GOOGLE_APPLICATION_CREDENTIALS; for s3:// set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",

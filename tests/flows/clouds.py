@@ -124,10 +124,11 @@ def published_here(summary: DataSummary) -> dict[str, str]:
 
 
 def published_there(repo: Repo, revision: str = "main") -> dict[str, str]:
-    """The same of a repository on the Hub; `.gitattributes` is the Hub's own."""
+    """The same of a repository on the Hub, if its card called it as a local Hub does; `.gitattributes` is the Hub's own."""
     files = repo.files(revision)
+    local = f"local/{repo.name.partition('/')[2]}".encode()
     return {
-        name: hashlib.sha256(files[name]).hexdigest()
+        name: hashlib.sha256(files[name].replace(repo.name.encode(), local)).hexdigest()
         for name in files
         if name not in (".gitattributes", "promotions.jsonl")
     }

@@ -76,7 +76,7 @@ class ObjectStore:
 
     @property
     def met(self) -> bool:
-        return self.clouds.store.reached.is_set()
+        return self.clouds.store.hits.acquire(blocking=False)
 
     @property
     def passed(self) -> int:

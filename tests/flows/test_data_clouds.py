@@ -79,7 +79,7 @@ def test_settings_alone_move_the_flow_to_the_clouds_and_change_no_digest(
         )  # fmt: skip
         repo = there.repo(recipe.name)
         assert published_there(repo, first.dataset.revision) == published_there(repo) == expected
-        assert f"content-{embedded.dataset.revision[:12]}" in repo.tags, "the name that it has in a local Hub"
+        assert len([tag for tag in repo.tags if tag.startswith("content-")]) == 1
         assert repo.private
         assert half_made() == []
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fakes.faulty_proxy import Proxy, faulty_proxy
-from tests.fakes.object_stores import BUCKET, gcs_server, s3_server
+from tests.fakes.faulty_proxy import Proxy
+from tests.fakes.object_stores import BUCKET
 
 SECRET = "canary-7f3a1b5e-secret"
 CLOUDS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("s3", "gs")]
@@ -25,18 +25,6 @@ class SharedPlace:
     def failing(self) -> Proxy:
         assert self.proxy is not None
         return self.proxy
-
-
-@pytest.fixture(scope="session")
-def s3_proxy() -> Iterator[Proxy]:
-    with s3_server() as endpoint, faulty_proxy(endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="session")
-def gcs_proxy() -> Iterator[Proxy]:
-    with gcs_server() as endpoint, faulty_proxy(endpoint) as proxy:
-        yield proxy
 
 
 def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedPlace]:
