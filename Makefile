@@ -50,10 +50,11 @@ bench: .venv/.installed-bench ## the newest release beside what else one could u
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 	$(BIN)/python -m infra.cli up
 
-# One thread per worker: two workers that each use both cores spoil each other's time.
+# One thread per worker: workers that each use both cores spoil each other's time. More workers than cores, for many tests
+# wait for servers and for retries.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 3 --dist loadfile --cov --cov-report term
 
 # Not part of `make test`, whose six minutes they would double; CI runs both.
 drill: export OMP_NUM_THREADS = 1

@@ -12,6 +12,8 @@ from infra.promotions import Champion, Promotions
 from tests.fakes.hub import HubServer
 from tests.infra.hub.folders import REPO, TOKEN, files_in, folder_of
 
+pytestmark = pytest.mark.slow
+
 
 def publish(hub: Hub, place: Path, word: str) -> Champion:
     """A published revision that is not `main`."""

@@ -12,6 +12,8 @@ from infra.hub.remote import RemoteHub
 from tests.fakes.hub import HubServer
 from tests.infra.hub.folders import REPO, TOKEN, files_in, folder_of, shards
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_local_name_belongs_to_the_owner_of_the_settings_and_is_private(
     remote: RemoteHub, server: HubServer, tmp_path: Path
