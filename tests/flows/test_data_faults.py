@@ -26,7 +26,12 @@ from tests.flows.clouds import (
 from tests.flows.server_faults import Breakable, Hub, ObjectStore, Warehouse
 from tests.tasks.dataset.extracts import sentence
 
-pytestmark = [pytest.mark.slow, pytest.mark.whole_runs, pytest.mark.timeout(1800), pytest.mark.usefixtures("prefect_server")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.whole_runs,
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("prefect_server"),
+]
 POINTS, ROWS = 20, 1_500  # rows: three messages of a stream
 NAME = "local/requests"
 REFUSED = re.compile(r"^(Warehouse|Config|Store|Hub)Error: ", re.MULTILINE)
