@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +22,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.errors import WarehouseError
+from infra.processes import LOOPBACK
 from infra.warehouse.protocol import Query
 from tests.fakes.bigquery_extract import write_shards
 from tests.fakes.bigquery_faults import Faults
 from tests.fakes.bigquery_tables import Refused, ResultTable, Tables
+from tests.fakes.serving import serving
 
 JSON = dict[str, object]
 DATASET = "lake"  # where every table lies
@@ -269,18 +270,13 @@ def bigquery_server(files: dict[str, Path], keep: bool = False) -> Iterator[Fake
     with tempfile.TemporaryDirectory(prefix="bigquery-") as folder:
         fake = FakeBigQuery(Tables(files, Path(folder)), keep=keep)
         handler = type("Handler", (_Handler,), {"server_state": fake})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = ThreadingHTTPServer((LOOPBACK, 0), handler)
         server.daemon_threads = True
-        fake.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            with storage_server(fake.tables, fake.faults, keep) as fake.storage_endpoint:
-                yield fake
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        with (
+            serving(server) as fake.endpoint,
+            storage_server(fake.tables, fake.faults, keep) as fake.storage_endpoint,
+        ):
+            yield fake
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-LOOPBACK = "127.0.0.1"
+from infra.processes import LOOPBACK
+from tests.fakes.serving import serving
+
 PIECE = 1 << 16
 
 
@@ -77,13 +79,5 @@ class _Server(socketserver.ThreadingTCPServer):
 def cut_line(server: str) -> Iterator[Line]:
     """A line to `server` (http://host:port) from a free port of 127.0.0.1."""
     line = Line(server)
-    listener = _Server((LOOPBACK, 0), type("Handler", (_Handler,), {"line": line}))
-    line.endpoint = f"http://{LOOPBACK}:{listener.server_address[1]}"
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(_Server((LOOPBACK, 0), type("Handler", (_Handler,), {"line": line}))) as line.endpoint:
         yield line
-    finally:
-        listener.shutdown()
-        listener.server_close()
-        thread.join()

@@ -21,9 +21,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
+from infra.processes import LOOPBACK
+from tests.fakes.serving import serving
+
 Kind = Literal["status", "cut", "cut_request", "cut_answer", "garble", "hang", "stall_answer"]
 DROPPED = {"transfer-encoding", "content-length", "connection", "expect", "keep-alive"}
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Proxy:
 
     upstream: str
     endpoint: str = ""
-    requests: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list, repr=False)
     sent: int = 0
     received: int = 0
     watch: Callable[[], None] | None = None
@@ -190,13 +192,5 @@ def faulty_proxy(upstream: str) -> Iterator[Proxy]:
     """A proxy to `upstream` (http://host:port) on a free port of 127.0.0.1."""
     proxy = Proxy(upstream)
     handler = type("Handler", (_Handler,), {"proxy": proxy})
-    server = _Server((LOOPBACK, 0), handler)
-    proxy.endpoint = f"http://{LOOPBACK}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(_Server((LOOPBACK, 0), handler)) as proxy.endpoint:
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

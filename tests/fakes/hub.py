@@ -23,8 +23,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from infra.processes import LOOPBACK
 from tests.fakes.hub_cards import faults_of_card
 from tests.fakes.hub_state import Fault, HubServer, Json, Refused, Repo, taken
+from tests.fakes.serving import serving
 
 PAGE = 3
 Answer = tuple[int, bytes, dict[str, str]]  # status, body, headers
@@ -284,14 +286,7 @@ def hub_server() -> Iterator[HubServer]:
     """Serve on a free port of the loopback; `endpoint` is what HF_ENDPOINT must be."""
     hub = HubServer()
     given = {"hub": hub, "lock": threading.RLock()}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), given))
+    server = ThreadingHTTPServer((LOOPBACK, 0), type("Handler", (_Handler,), given))
     server.daemon_threads = True
-    hub.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(server) as hub.endpoint:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

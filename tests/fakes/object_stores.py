@@ -1,13 +1,13 @@
 """S3 and Cloud Storage on this machine: moto's server and gcp-storage-emulator, in threads, in memory.
 
 moto knows If-None-Match and multipart uploads with checksums, but lists none for parts, and takes any credentials. The
-emulator knows uploads, ranges, listing and compose; added here is what it lacks of an upload: that its session can be ended,
-and that an object is made only where there is none (ifGenerationMatch=0). Left out: other conditions, credentials.
+emulator knows uploads, ranges, listing and compose; added here is what it lacks: that an upload's session can be ended, that
+an object is made only where there is none (ifGenerationMatch=0), and that a semicolon is part of a path. Left out: other
+conditions, credentials.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import HTTPServer
 from io import BytesIO
@@ -20,7 +20,9 @@ from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
 from moto.server import ThreadedMotoServer
 
-LOOPBACK = "127.0.0.1"
+from infra.processes import LOOPBACK
+from tests.fakes.serving import serving
+
 BUCKET = "stillhouse-tests"
 ENDED, PRECONDITION_FAILED = 499, 412
 
@@ -40,22 +42,12 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
-@contextmanager
-def gcs_server() -> Iterator[str]:
+def gcs_server() -> AbstractContextManager[str]:
     """Address of a Cloud Storage with one bucket."""
     storage = _Storage(use_memory_fs=True)
     create_bucket(BUCKET, storage)
-    server = HTTPServer(
-        (LOOPBACK, 0), partial(_Handler, storage)
-    )  # One request at a time, as the emulator's own.
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    # One request at a time, as the emulator's own.
+    return serving(HTTPServer((LOOPBACK, 0), partial(_Handler, storage)))
 
 
 class _Exists(Exception):
@@ -73,6 +65,13 @@ class _Storage(Storage):
 
 class _Handler(RequestHandler):
     storage: _Storage
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        if parsed:
+            # The emulator takes what follows for parameters of the path (RFC 2396), and loses it.
+            self.path = self.path.replace(";", "%3B")
+        return parsed
 
     def do_POST(self) -> None:
         # That a session has ended is answered before its bytes are read: they would break the connection, and lose it.

@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import sqlite3
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_KEY, PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
 
+from infra.processes import LOOPBACK
 from tests.fakes.faulty_proxy import Fault
+from tests.fakes.serving import serving
 from tests.flows.clouds import HUB_TOKEN, S3_SECRET, Clouds, Runs, clouds
 from tests.tasks.dataset.extracts import sentences
 
@@ -78,15 +79,8 @@ def token_server() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/token", got
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(ThreadingHTTPServer((LOOPBACK, 0), Handler)) as endpoint:
+        yield f"{endpoint}/token", got
 
 
 def key_file(path: Path, token_uri: str) -> str:
