@@ -30,13 +30,13 @@ TREES = st.dictionaries(
 
 def carried(url: str, root: Path, files: Mapping[str, str]) -> None:
     a, b = (Machine(root / uuid4().hex, f"{url}/{root.name}") for _ in range(2))
-    record = a.make(files, stage=uuid4().hex)
-    a.remote().push(record)
+    record, remote = a.make(files, stage=uuid4().hex), a.remote()
+    remote.push(record)
     found = b.find(record)
     assert found is not None
     assert found.digest == record.digest
     assert b.store.find(record.stage, record.key, full=True).record == found
-    assert a.remote().push(record).sent == 0
+    assert remote.push(record).sent == 0
 
 
 @settings(max_examples=15, **WITHIN_A_TEST)
