@@ -3,7 +3,7 @@
     python -S infra/ends_with_parent.py PARENT COMMAND ...
 
 A flow that is killed cannot end the server that it started; the kernel can (Linux: prctl(2), PR_SET_PDEATHSIG, which
-outlives execve(2)).
+outlives execve(2)). Other systems have nothing like it: there it is started as it is.
 """
 
 import ctypes
@@ -16,9 +16,10 @@ PR_SET_PDEATHSIG = 1
 
 def main(parent: int, command: list[str]) -> None:
     """Replace this process by `command`; `parent` is who must be alive."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM):
-        raise OSError(ctypes.get_errno(), "prctl refused PR_SET_PDEATHSIG")
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM):
+            raise OSError(ctypes.get_errno(), "prctl refused PR_SET_PDEATHSIG")
     if os.getppid() == parent:  # It may have died before the kernel was told.
         os.execv(command[0], command)
 

@@ -39,7 +39,7 @@ def carried(url: str, root: Path, files: Mapping[str, str]) -> None:
     assert remote.push(record).sent == 0
 
 
-@settings(max_examples=15, **WITHIN_A_TEST)
+@settings(max_examples=60, **WITHIN_A_TEST)
 @given(files=TREES)
 def test_any_tree_of_files_comes_back_the_same(files: dict[str, str], tmp_path: Path) -> None:
     carried(tmp_path.as_uri(), tmp_path, files)
