@@ -23,7 +23,9 @@ from rich.markup import escape
 
 from infra.environment import Services, prepare, running_services
 from infra.errors import StillhouseError
+from infra.processes import last_error
 from infra.promotion_commands import Rollback, ShowPromotions
+from infra.schedules import REMEDY, Scheduled, await_next_runs
 from infra.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.shared_store.commands import StoreCommands
@@ -62,6 +64,8 @@ class Up(BaseModel):
             console.print(f"{ended} killed run(s) marked as crashed")
         if self.worker:
             deploy_all(PROJECT)
+        for one in await_next_runs(services.prefect_api_url):
+            _show_schedule(one, last_error(log_file(settings, "prefect")))
         _show(services)
         console.print(
             "Ctrl-C stops both." if not self.worker else "A worker waits for runs. Ctrl-C stops all three."
@@ -213,6 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(message: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {escape(message)}")
+
+
+def _show_schedule(one: Scheduled, error: str | None) -> None:
+    if one.next_run is not None:
+        console.print(f"{one.deployment}: next run {one.next_run:%Y-%m-%d %H:%M} UTC")
+        return
+    said = f" The log's last error: {error}" if error else ""
+    console.print(
+        f"[red]fault[/red] {one.deployment} is scheduled and has no next run. {REMEDY}{escape(said)}"
+    )
 
 
 def _show(services: Services) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra.environment import server_environment
 from infra.errors import ServiceError
 from infra.processes import start_process
 
@@ -39,4 +40,5 @@ def deploy_all(project: Path) -> None:
 
 def start_worker(project: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start a worker that runs what is due, in `project`'s folder and with this Python."""
-    return start_process(log, (*PREFECT, "worker", "start", "--pool", WORK_POOL), cwd=project)
+    command = (*PREFECT, "worker", "start", "--pool", WORK_POOL)
+    return start_process(log, command, cwd=project, environment=server_environment())

@@ -19,9 +19,11 @@ from packaging.requirements import Requirement
 
 from infra.abandoned import dead_runs
 from infra.environment import running_services
-from infra.errors import StillhouseError, StoreError
+from infra.errors import ServiceError, StillhouseError, StoreError
 from infra.hub.connect import open_hub
-from infra.processes import port_is_free
+from infra.processes import last_error, port_is_free
+from infra.schedules import REMEDY, scheduled
+from infra.services import log_file
 from infra.settings import Settings
 from infra.shared_store.sharing import open_remote
 from infra.store import Store
@@ -211,6 +213,29 @@ def check_services(settings: Settings) -> Iterator[Check]:
         again = "`python -m infra.cli down`, then `up` again; its log is in logs/ under home."
         up = "answers 200" in answer
         yield Check(f"{name} server", "ok" if up else "fault", answer, "" if up else again)
+        if up and name == "Prefect":
+            yield from check_schedules(services.prefect_api_url, log_file(settings, "prefect"))
+
+
+def check_schedules(api_url: str, log: Path) -> Iterator[Check]:
+    """Every active schedule has a next run."""
+    try:
+        found = scheduled(api_url)
+    except ServiceError as error:
+        yield Check("schedules", "fault", "they cannot be read", str(error))
+        return
+    never = [one.deployment for one in found if one.next_run is None]
+    if never:
+        line = last_error(log)
+        said = f"; the log's last error: {line}" if line else ""
+        yield Check("schedules", "fault", f"no next run of {', '.join(never)}{said}", REMEDY)
+        return
+    soonest = min((one.next_run for one in found if one.next_run), default=None)
+    yield Check(
+        "schedules",
+        "ok",
+        f"{len(found)} active" + (f", next run {soonest:%Y-%m-%d %H:%M} UTC" if soonest else ""),
+    )
 
 
 def check_dead_runs(settings: Settings) -> Check:

@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from infra.settings import Settings, get_settings
 from infra.store import disk_errors
 
+CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
+
 
 class Services(BaseModel):
     """Addresses of the servers that `infra.cli up` runs, from `services.json`."""
@@ -42,7 +44,7 @@ def prepare() -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        CONSOLE_LEVEL: QUIET,
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -61,6 +63,12 @@ def prepare() -> None:
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
     with suppress(OSError):
         (settings.home / "prefect").mkdir(parents=True, exist_ok=True)
+
+
+def server_environment() -> dict[str, str]:
+    """This process's environment for a server or a worker: a flow is quiet, what goes wrong in these is in their log."""
+    level = os.environ.get(CONSOLE_LEVEL, QUIET)
+    return os.environ | {CONSOLE_LEVEL: HEARD if level == QUIET else level}
 
 
 def open_home(settings: Settings) -> None:

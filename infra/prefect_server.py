@@ -16,7 +16,8 @@ import prefect
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 from infra import ends_with_parent
-from infra.processes import LOOPBACK, end_processes, start_process
+from infra.environment import server_environment
+from infra.processes import LOOPBACK, end_processes, last_error, start_process
 from infra.services import Server, await_ready, log_file
 from infra.settings import Settings
 
@@ -36,7 +37,7 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
     server = _server(_free_port())
     log = log_file(settings, server.name)
     bound = (sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *server.command)
-    process = start_process(log, bound, environment=os.environ | ENVIRONMENT)
+    process = start_process(log, bound, environment=server_environment() | ENVIRONMENT)
     # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
     atexit.register(_stop, process.pid, log)
     meanwhile()
@@ -47,7 +48,8 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
 
 def _stop(pid: int, log: Path) -> None:
     end_processes([pid])
-    log.unlink(missing_ok=True)
+    if last_error(log) is None:
+        log.unlink(missing_ok=True)
 
 
 def _server(port: int) -> Server:

@@ -1,5 +1,6 @@
 """Child processes: started with a log of their own, known by number and start time, ended as a family."""
 
+import re
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,9 @@ from infra.store import disk_errors
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0
 LOG_TAIL = 15
+BEFORE = ".before"  # ends the name of the log of the process that was started before
+_EXCEPTION = re.compile(r"\s*[\w.]*(Error|Exception)\b[^:]*: .+")
+_LEVEL = re.compile(r".*\b(ERROR|CRITICAL|FATAL)\b")
 
 
 class Child(BaseModel):
@@ -45,9 +49,14 @@ def start_process(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child that writes to `log` and is out of reach of the terminal's Ctrl-C: its parent ends it."""
+    """Start a child that writes to `log` and is out of reach of the terminal's Ctrl-C: its parent ends it.
+
+    The log of the start before stays beside it.
+    """
     with disk_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
+        if log.is_file():
+            log.replace(log.with_name(log.name + BEFORE))
         with log.open("wb") as output:
             return subprocess.Popen(
                 command,
@@ -77,12 +86,26 @@ def end_processes(pids: Iterable[int], patience: float = STOP_SECONDS) -> None:
 
 
 def ended(name: str, log: Path, process: subprocess.Popen[bytes]) -> ServiceError:
-    """The error for a process that should still run, with the last lines of its log."""
+    """The error for a process that should still run, with the last lines of its log and its last error."""
     tail = "\n  ".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL:])
+    error = last_error(log)
     return ServiceError(
         f"{name} ended by itself with code {process.returncode}: expected it to run. "
         f"`python -m infra.cli doctor` looks for the cause. The end of {log}:\n  {tail}"
+        + (f"\nIts last error: {error}" if error else "")
     )
+
+
+def last_error(log: Path) -> str | None:
+    """The last line of a log that names an error: an exception with its message, else one of that level."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()[::-1]
+    except FileNotFoundError:
+        return None
+    for kind in (_EXCEPTION, _LEVEL):
+        if found := next((line.strip() for line in lines if kind.match(line)), None):
+            return found
+    return None
 
 
 def port_is_free(port: int) -> bool:

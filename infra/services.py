@@ -16,7 +16,7 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from infra.environment import Services, prepare, running_services
+from infra.environment import Services, prepare, running_services, server_environment
 from infra.errors import ServiceError
 from infra.processes import LOOPBACK, STOP_SECONDS, Child, end_processes, ended, port_is_free, start_process
 from infra.settings import Settings, without_credentials
@@ -171,7 +171,9 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
     # A flow that makes the tracking database in the same moment would break the file for good.
     with FileLock(settings.locks / "mlflow.lock"):
         for server in wanted:
-            processes[server.name] = start_process(log_file(settings, server.name), server.command)
+            processes[server.name] = start_process(
+                log_file(settings, server.name), server.command, environment=server_environment()
+            )
         for server in wanted:
             await_ready(server, log_file(settings, server.name), processes[server.name], stop)
 

@@ -1,0 +1,197 @@
+"""What is scheduled runs: `up --worker` as a person starts it, with a schedule of each minute, and every service of
+Prefect's server that we count on seen at work once.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from infra.environment import CONSOLE_LEVEL
+from tests.infra.ports import free_ports
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[2]
+FLOW = '''
+"""A flow of one task; `pause` is how long it runs, seconds."""
+import time
+
+from prefect import flow, task
+
+
+@task
+def tick(pause: float) -> str:
+    time.sleep(pause)
+    return "tock"
+
+
+@flow
+def clock(pause: float = 0.0) -> str:
+    return tick(pause)
+'''
+
+
+@dataclass(frozen=True)
+class Up:
+    home: Path
+    environment: dict[str, str]
+    said: str
+    http: httpx.Client
+
+    def post(self, path: str, content: dict[str, Any]) -> Any:
+        return self.http.post(path, json=content).raise_for_status().json()
+
+    def state(self, run: str) -> str:
+        return str(self.http.get(f"flow_runs/{run}").raise_for_status().json()["state"]["name"])
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    prefect, mlflow = free_ports(2)
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
+    }
+    places = {"HOME": home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow}
+    return clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    home = tmp_path_factory.mktemp("up")
+    environment = environment_of(home)
+    url = f"http://127.0.0.1:{environment['STILLHOUSE_PREFECT_PORT']}/api/"
+    with subprocess.Popen([sys.executable, "-m", "infra.cli", "up", "--worker"], env=environment, cwd=PROJECT,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
+        said = []
+        for line in process.stdout or ():
+            said.append(line)
+            if "Ctrl-C" in line:
+                break
+        try:
+            assert process.poll() is None, "".join(said)
+            with httpx.Client(base_url=url, timeout=30) as http:
+                yield Up(home, environment, "".join(said), http)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
+@dataclass(frozen=True)
+class Started:
+    """Ids of what is under way at once: each of it takes Prefect half a minute, mostly of waiting."""
+
+    each_minute: str  # a deployment
+    recorded: str  # runs, from here on
+    first: str
+    second: str
+    late: str
+
+
+@pytest.fixture(scope="module")
+def started(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Started:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "clock.py").write_text(FLOW)
+    flow = up.post("flows/", {"name": "clock"})["id"]
+
+    def deploy(name: str, **more: Any) -> str:
+        asked = {"name": name, "flow_id": flow, "entrypoint": "clock.py:clock", "path": str(folder),
+                 "work_pool_name": "stillhouse", "enforce_parameter_schema": False}  # fmt: skip
+        return str(up.post("deployments/", asked | more)["id"])
+
+    def run(deployment: str, **more: Any) -> str:
+        return str(up.post(f"deployments/{deployment}/create_flow_run", more)["id"])
+
+    cron = {"schedule": {"cron": "* * * * *", "timezone": "Europe/Berlin"}, "active": True}
+    alone = deploy("alone", concurrency_limit=1, concurrency_options={"collision_strategy": "ENQUEUE"})
+    first = run(alone, parameters={"pause": 600.0})
+    up.post("work_pools/", {"name": "nobody", "type": "process"})
+    before = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    late = run(deploy("late", work_pool_name="nobody"),
+               state={"type": "SCHEDULED", "state_details": {"scheduled_time": before}})  # fmt: skip
+    each_minute, recorded = deploy("each-minute", schedules=[cron]), run(deploy("recorded"))
+    assert until(lambda: up.state(first) == "Running", 60)
+    return Started(each_minute, recorded, first, run(alone), late)
+
+
+def until(answer: Callable[[], Any], seconds: float) -> Any:
+    """What `answer` gives once it gives something, or at the end."""
+    deadline = time.monotonic() + seconds
+    while not (found := answer()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
+def test_a_schedule_of_each_minute_has_a_completed_run_within_90_seconds(up: Up, started: Started) -> None:
+    def completed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = up.post("flow_runs/filter", {
+            "deployments": {"id": {"any_": [started.each_minute]}},
+            "flow_runs": {"state": {"name": {"any_": ["Completed"]}}}})  # fmt: skip
+        return [run for run in found if run["auto_scheduled"]]
+
+    assert until(completed, 90)
+
+
+def test_the_shipped_schedules_have_their_next_runs(up: Up) -> None:
+    assert "nightly: next run" in up.said
+    doctor = subprocess.run([sys.executable, "-m", "infra.cli", "doctor"], env=up.environment, cwd=PROJECT,
+                            capture_output=True, text=True)  # fmt: skip
+    (line,) = (line for line in doctor.stdout.splitlines() if " schedules " in line)
+    assert line.startswith("ok")
+    assert "next run" in line
+
+
+def test_tasks_and_events_of_a_run_are_recorded(up: Up, started: Started) -> None:
+    """The task run recorder and the event persister: without them the UI shows a run without its tasks."""
+    run = started.recorded
+    assert until(lambda: up.state(run) == "Completed", 60)
+    tasks = {"flow_runs": {"id": {"any_": [run]}}}
+    assert until(lambda: [t["state_name"] for t in up.post("task_runs/filter", tasks)] == ["Completed"], 30)
+    resource = {"filter": {"related": {"id": [f"prefect.flow-run.{run}"]}, "order": "ASC"}}
+    assert until(lambda: up.post("events/filter", resource)["events"], 30)
+
+
+def test_a_cancelled_run_ends_and_frees_its_slot(up: Up, started: Started) -> None:
+    """The worker's cancellation, and the deployment's limit of one, by which a night does not meet the next."""
+    assert until(lambda: up.state(started.second) == "AwaitingConcurrencySlot", 60)
+    assert up.state(started.first) == "Running"
+    up.post(f"flow_runs/{started.first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    assert until(lambda: up.state(started.first) == "Cancelled", 60)
+    assert until(lambda: up.state(started.second) == "Completed", 90)
+
+
+def test_a_run_that_no_worker_takes_is_marked_late(up: Up, started: Started) -> None:
+    assert until(lambda: up.state(started.late) == "Late", 60)
+
+
+def test_the_worker_is_seen_online(up: Up) -> None:
+    """The foreman: a pool without a live worker is shown as not ready."""
+    assert until(lambda: up.http.get("work_pools/stillhouse").json()["status"] == "READY", 30)
+
+
+def test_errors_of_the_servers_are_in_their_logs(up: Up, started: Started) -> None:
+    """A level that hides errors is how a scheduler died unseen."""
+    children = json.loads((up.home / "services.json").read_text())["children"]
+    levels = {psutil.Process(child["pid"]).environ()[CONSOLE_LEVEL] for child in children}
+    assert levels == {"WARNING"}
+
+
+def test_a_server_that_cannot_start_says_its_own_last_error(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all\n" * 400)
+    command = [sys.executable, "-m", "infra.cli", "up"]
+    done = subprocess.run(
+        command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "file is not a database" in done.stderr.rsplit("Its last error:")[-1]
