@@ -1,6 +1,6 @@
 """Tracking through MLflow's own client: SQLite under home, and any server that the settings name.
 
-The only module that imports mlflow (and `release_pyfunc.py`, which MLflow loads); importing it takes 3.5 s.
+The only module that imports mlflow (and `tasks/serving/release/pyfunc.py`, which MLflow loads); importing it takes 3.5 s.
 """
 
 import io

@@ -3,12 +3,13 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import JsonValue
 
-import infra
 from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
+from infra.errors import ConfigError
 from infra.fingerprint import folder_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import Hub, Revision
@@ -26,7 +27,7 @@ from tasks.results.values import (
     write_report,
 )
 
-PYFUNC = Path(infra.__path__[0]) / "release_pyfunc.py"
+PYFUNC = "tasks.serving.release.pyfunc"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def release(
             hub.resolve("model", config.name, pushed.revision)
             if pushed
             else _assemble(run, candidate, Path(scratch)),
-            PYFUNC,
+            _source(PYFUNC),
             aliases,
             tags,
             run.flow.mlflow_run_id,
@@ -155,6 +156,16 @@ def release(
         model_sha256=model.sha256,
         note=None if pushed else _note(promotions, config.name, package.digest, judged.verdict),
     )
+
+
+def _source(module: str) -> Path:
+    """The file of a module that MLflow, and not this process, is going to import."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ConfigError(
+            f"{module} is not installed: expected it beside the stages. Install Stillhouse again, whole."
+        )
+    return Path(spec.origin)
 
 
 def _publish(run: ActionRun, hub: Hub, candidate: Candidate, scratch: Path) -> Revision:

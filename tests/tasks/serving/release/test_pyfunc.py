@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-import infra
+import tasks.serving.release
 from tasks.deploy.package import package_model
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 
-CODE = Path(infra.__path__[0]) / "release_pyfunc.py"
+CODE = Path(tasks.serving.release.__path__[0]) / "pyfunc.py"
 
 
 @pytest.fixture(scope="module")
