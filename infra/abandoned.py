@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from infra.processes import Child, end_processes
+from infra.machine.processes import Child, end_processes
 from infra.settings import Settings
 from infra.tracking import Tracker
 

@@ -21,12 +21,12 @@ from pydantic_settings import (
 from rich.console import Console
 from rich.markup import escape
 
-from infra.environment import Services, prepare, running_services
 from infra.errors import StillhouseError
-from infra.processes import last_error
+from infra.machine.environment import Services, prepare, running_services
+from infra.machine.processes import last_error
+from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
+from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.promotion_commands import Rollback, ShowPromotions
-from infra.schedules import REMEDY, Scheduled, await_next_runs
-from infra.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.shared_store.commands import StoreCommands
 from infra.store import Store
@@ -57,7 +57,7 @@ class Up(BaseModel):
         os.environ["PREFECT_API_URL"] = services.prefect_api_url
         # Prefect reads its environment when it is imported, so not before it is set.
         from infra.abandoned import end_dead_runs
-        from infra.deployments import deploy_all, ensure_work_pool, start_worker
+        from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
 
         ensure_work_pool()
         if ended := end_dead_runs(settings):

@@ -18,12 +18,12 @@ import psutil
 from packaging.requirements import Requirement
 
 from infra.abandoned import dead_runs
-from infra.environment import running_services
 from infra.errors import ServiceError, StillhouseError, StoreError
 from infra.hub.connect import open_hub
-from infra.processes import last_error, port_is_free
-from infra.schedules import REMEDY, scheduled
-from infra.services import log_file
+from infra.machine.environment import running_services
+from infra.machine.processes import last_error, port_is_free
+from infra.machine.schedules import REMEDY, scheduled
+from infra.machine.services import log_file
 from infra.settings import Settings
 from infra.shared_store.sharing import open_remote
 from infra.store import Store

@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 from rich.console import Console
 
-from infra import environment
+from infra.machine import environment
 
 environment.prepare()
 
@@ -28,7 +28,7 @@ from prefect import Flow  # noqa: E402
 
 from infra.errors import ConfigError, StillhouseError  # noqa: E402
 from infra.layers import Layer, build, merge, read_layer  # noqa: E402
-from infra.prefect_server import temporary_server  # noqa: E402
+from infra.machine.prefect_server import temporary_server  # noqa: E402
 from infra.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.settings import get_settings  # noqa: E402
 from infra.tracking import prepare_tracking  # noqa: E402

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from infra.abandoned import Marker, end_dead_runs
-from infra.environment import open_home
 from infra.errors import ConfigError
 from infra.fingerprint import canonical
-from infra.processes import Child
+from infra.machine.environment import open_home
+from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 from infra.shared_store.sharing import Sharing
 from infra.store import Store, disk_errors, write_atomically

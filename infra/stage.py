@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
 
-from infra import environment
+from infra.machine import environment
 
 environment.prepare()
 

@@ -16,9 +16,9 @@ from urllib.parse import urlparse
 from filelock import FileLock
 from pydantic import JsonValue
 
-from infra.environment import running_services
 from infra.history import Point
-from infra.processes import LOOPBACK
+from infra.machine.environment import running_services
+from infra.machine.processes import LOOPBACK
 from infra.record import Record
 from infra.settings import Settings, without_credentials
 from infra.tracking_rest import RestRuns

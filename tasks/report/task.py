@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel
 
 from infra.artifact import ArtifactRef, DatasetRef
-from infra.environment import running_services
 from infra.history import read_history
+from infra.machine.environment import running_services
 from infra.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.run import FlowRun
 from infra.showcase import show_in_prefect

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.errors import WarehouseError
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from infra.warehouse.protocol import Query
 from tests.fakes.bigquery_extract import write_shards
 from tests.fakes.bigquery_faults import Faults

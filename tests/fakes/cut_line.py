@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from tests.fakes.serving import serving
 
 PIECE = 1 << 16

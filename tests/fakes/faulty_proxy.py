@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from tests.fakes.serving import serving
 
 Kind = Literal["status", "cut", "cut_request", "cut_answer", "garble", "hang", "stall_answer"]

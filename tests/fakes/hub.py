@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from tests.fakes.hub_cards import faults_of_card
 from tests.fakes.hub_state import Fault, HubServer, Json, Refused, Repo, taken
 from tests.fakes.serving import serving

@@ -20,7 +20,7 @@ from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
 from moto.server import ThreadedMotoServer
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from tests.fakes.serving import serving
 
 BUCKET = "stillhouse-tests"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import TCPServer
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 
 
 @contextmanager

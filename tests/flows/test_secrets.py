@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_KEY, PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from tests.fakes.faulty_proxy import Fault
 from tests.fakes.serving import serving
 from tests.flows.clouds import HUB_TOKEN, S3_SECRET, Clouds, Runs, clouds

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from infra.doctor import (
     check_python,
     check_services,
 )
-from infra.processes import LOOPBACK
+from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
 from tests.infra.ports import free_ports, taken_port
 

@@ -199,7 +199,7 @@ def test_a_dry_run_on_a_bare_machine_computes_and_writes_nothing(home: Path) -> 
 
 def test_a_home_that_is_a_file_is_an_error_with_the_remedy(home: Path) -> None:
     home.parent.joinpath("blocked").write_text("")
-    from infra.environment import open_home
+    from infra.machine.environment import open_home
     from infra.settings import Settings
 
     if Path("/proc/1").stat().st_uid == 0:

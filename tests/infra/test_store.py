@@ -165,7 +165,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_read_only_home_is_said(tmp_path: Path) -> None:
-    from infra.environment import open_home
+    from infra.machine.environment import open_home
 
     locked = tmp_path / "locked"
     locked.mkdir()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from infra.processes import end_processes, start_process
-from infra.services import await_ready, servers
+from infra.machine.processes import end_processes, start_process
+from infra.machine.services import await_ready, servers
 from infra.settings import Settings
 from infra.tracking import Tracker, is_own_server
 from infra.tracking_client import ClientRuns

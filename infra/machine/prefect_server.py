@@ -15,10 +15,10 @@ from pathlib import Path
 import prefect
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
-from infra import ends_with_parent
-from infra.environment import server_environment
-from infra.processes import LOOPBACK, end_processes, last_error, start_process
-from infra.services import Server, await_ready, log_file
+from infra.machine import ends_with_parent
+from infra.machine.environment import server_environment
+from infra.machine.processes import LOOPBACK, end_processes, last_error, start_process
+from infra.machine.services import Server, await_ready, log_file
 from infra.settings import Settings
 
 # What Prefect gives its own temporary server: no UI, and settings that do not change under it.

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.environment import server_environment
 from infra.errors import ServiceError
-from infra.processes import start_process
+from infra.machine.environment import server_environment
+from infra.machine.processes import start_process
 
 WORK_POOL = "stillhouse"
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")

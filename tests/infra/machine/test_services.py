@@ -18,9 +18,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from infra.abandoned import dead_runs, end_dead_runs, live_runs
-from infra.environment import running_services
-from infra.processes import Child, end_processes, port_is_free
-from infra.services import end_orphans, stop_services
+from infra.machine.environment import running_services
+from infra.machine.processes import Child, end_processes, port_is_free
+from infra.machine.services import end_orphans, stop_services
 from infra.settings import Settings
 from infra.tracking import Tracker
 from tests.infra.ports import free_ports, taken_port
@@ -28,7 +28,7 @@ from tests.infra.ports import free_ports, taken_port
 pytestmark = pytest.mark.slow  # both servers are started as `make up` starts them, and more than once
 
 NO_PROCESS = 2**22 - 1
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)

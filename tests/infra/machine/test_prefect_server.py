@@ -10,15 +10,15 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from infra.prefect_server import temporary_server
+from infra.machine.prefect_server import temporary_server
 from infra.settings import Settings
 
 FLOW = """
 import sys
-from infra import environment
+from infra.machine import environment
 environment.prepare()
 from prefect import flow
-from infra.prefect_server import temporary_server
+from infra.machine.prefect_server import temporary_server
 from infra.settings import get_settings
 
 @flow(name="tiny")

@@ -16,9 +16,17 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from infra.environment import Services, prepare, running_services, server_environment
 from infra.errors import ServiceError
-from infra.processes import LOOPBACK, STOP_SECONDS, Child, end_processes, ended, port_is_free, start_process
+from infra.machine.environment import Services, prepare, running_services, server_environment
+from infra.machine.processes import (
+    LOOPBACK,
+    STOP_SECONDS,
+    Child,
+    end_processes,
+    ended,
+    port_is_free,
+    start_process,
+)
 from infra.settings import Settings, without_credentials
 from infra.store import disk_errors, write_atomically
 

@@ -1,6 +1,6 @@
 """A script, run by its path: becomes a command that ends when its parent does, however the parent died.
 
-    python -S infra/ends_with_parent.py PARENT COMMAND ...
+    python -S infra/machine/ends_with_parent.py PARENT COMMAND ...
 
 A flow that is killed cannot end the server that it started; the kernel can (Linux: prctl(2), PR_SET_PDEATHSIG, which
 outlives execve(2)). Other systems have nothing like it: there it is started as it is.

@@ -18,12 +18,12 @@ import httpx
 import psutil
 import pytest
 
-from infra.environment import CONSOLE_LEVEL
+from infra.machine.environment import CONSOLE_LEVEL
 from tests.infra.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 FLOW = '''
 """A flow of one task; `pause` is how long it runs, seconds."""
 import time
