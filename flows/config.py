@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from infra.artifact import Pending
+from infra.store.references import Pending
 from infra.errors import ConfigError
 from infra.layers import merge, read_layer
 from tasks.base_model.config import BaseModelConfig

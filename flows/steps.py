@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from infra.run import FlowRun
 
 from flows.config import EndToEndConfig, apply_plan, asked_shapes, given_sizes
-from infra.artifact import (
+from infra.store.references import (
     BaselineRef,
     CheckpointRef,
     DatasetRef,

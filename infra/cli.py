@@ -29,7 +29,7 @@ from infra.machine.services import Processes, log_file, run_services, stop_servi
 from infra.promotion_commands import Rollback, ShowPromotions
 from infra.settings import get_settings
 from infra.shared_store.commands import StoreCommands
-from infra.store import Store
+from infra.store.artifacts import Store
 from infra.tracking import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent

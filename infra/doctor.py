@@ -25,8 +25,8 @@ from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
 from infra.machine.services import log_file
 from infra.settings import Settings
-from infra.shared_store.sharing import open_remote
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.shared.sharing import open_remote
 
 State = Literal["ok", "note", "fault"]
 GIB = 2**30

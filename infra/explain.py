@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from infra.artifact import ArtifactRef, Pending
-from infra.record import Record
+from infra.store.record import Record
+from infra.store.references import ArtifactRef, Pending
 
 ABSENT = "absent"
 

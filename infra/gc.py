@@ -20,9 +20,9 @@ from infra.hub.connect import open_hub
 from infra.hub.local import LocalHub
 from infra.hub.protocol import FOLDERS
 from infra.lineage import ancestors
-from infra.record import RECORD_FILE, Record
 from infra.settings import Settings
-from infra.store import KEY_LENGTH, Store, disk_errors
+from infra.store.artifacts import KEY_LENGTH, Store, disk_errors
+from infra.store.record import RECORD_FILE, Record
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from rich.tree import Tree
 
-from infra.artifact import STORE_SCHEME
 from infra.errors import ArtifactError
-from infra.fingerprint import file_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import FOLDERS, MAIN, NAME, Kind
-from infra.record import RECORD_FILE, InputRecord, Record
-from infra.store import KEY_LENGTH, Store
+from infra.store.artifacts import KEY_LENGTH, Store
+from infra.store.fingerprint import file_digest
+from infra.store.record import RECORD_FILE, InputRecord, Record
+from infra.store.references import STORE_SCHEME
 
 SHORTEST_PREFIX = 6
 SHOWN = 12

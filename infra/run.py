@@ -17,12 +17,12 @@ from rich.console import Console
 
 from infra.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError
-from infra.fingerprint import canonical
 from infra.machine.environment import open_home
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
-from infra.shared_store.sharing import Sharing
-from infra.store import Store, disk_errors, write_atomically
+from infra.store.artifacts import Store, disk_errors, write_atomically
+from infra.store.fingerprint import canonical
+from infra.store.shared.sharing import Sharing
 from infra.tracking import Tracker
 
 logger = logging.getLogger(__name__)

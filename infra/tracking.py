@@ -16,11 +16,11 @@ from urllib.parse import urlparse
 from filelock import FileLock
 from pydantic import JsonValue
 
-from infra.history import Point
 from infra.machine.environment import running_services
 from infra.machine.processes import LOOPBACK
-from infra.record import Record
 from infra.settings import Settings, without_credentials
+from infra.store.history import Point
+from infra.store.record import Record
 from infra.tracking_rest import RestRuns
 from infra.tracking_values import MetricPoint, Parameter, Runs
 

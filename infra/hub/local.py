@@ -20,7 +20,6 @@ from pathlib import Path
 from filelock import FileLock
 
 from infra.errors import HubError
-from infra.fingerprint import file_digest, folder_digest
 from infra.hub.protocol import (
     FOLDERS,
     JOURNAL,
@@ -37,7 +36,8 @@ from infra.hub.protocol import (
     files_of,
     no_revision,
 )
-from infra.store import disk_errors, write_atomically
+from infra.store.artifacts import disk_errors, write_atomically
+from infra.store.fingerprint import file_digest, folder_digest
 
 PARTIAL = ".partial-"
 HISTORY = "history.jsonl"

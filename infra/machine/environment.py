@@ -12,7 +12,7 @@ import psutil
 from pydantic import BaseModel
 
 from infra.settings import Settings, get_settings
-from infra.store import disk_errors
+from infra.store.artifacts import disk_errors
 
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
 

@@ -28,7 +28,7 @@ from infra.machine.processes import (
     start_process,
 )
 from infra.settings import Settings, without_credentials
-from infra.store import disk_errors, write_atomically
+from infra.store.artifacts import disk_errors, write_atomically
 
 START_SECONDS = 120.0
 Processes = Mapping[str, subprocess.Popen[bytes]]

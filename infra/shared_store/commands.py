@@ -6,8 +6,8 @@ from rich.console import Console
 
 from infra.errors import StoreError, StoreUnreachable
 from infra.settings import get_settings
-from infra.shared_store.sharing import open_remote
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.shared.sharing import open_remote
 
 console = Console(soft_wrap=True, highlight=False, markup=False)
 

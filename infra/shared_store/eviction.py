@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from infra.abandoned import live_runs
 from infra.gc import Garbage, free_folder
-from infra.record import RECORD_FILE
 from infra.settings import Settings
-from infra.shared_store.remote_store import RemoteStore
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import RECORD_FILE
+from infra.store.shared.remote_store import RemoteStore
 
 
 def evict(

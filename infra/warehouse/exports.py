@@ -21,17 +21,17 @@ from google.api_core.retry import Retry
 from google.cloud import bigquery
 
 from infra.errors import StoreError, WarehouseError
-from infra.shared_store.bucket import in_parallel
-from infra.shared_store.download import download
-from infra.shared_store.object_store import open_objects
-from infra.store import disk_errors
+from infra.store.artifacts import disk_errors
+from infra.store.shared.bucket import in_parallel
+from infra.store.shared.download import download
+from infra.store.shared.object_store import open_objects
 from infra.warehouse.clients import BigQueryClients
 from infra.warehouse.jobs import REQUEST_S, QueryJobs
 from infra.warehouse.protocol import BATCH_ROWS, Query
 from infra.warehouse.refusals import EXPLAINED, explain_export
 
 if TYPE_CHECKING:
-    from infra.shared_store.gcs import GcsObjects
+    from infra.store.shared.gcs import GcsObjects
 
 logger = logging.getLogger(__name__)
 PART_BYTES = 8 << 20  # of a shard, fetched at once by each of a few threads
@@ -104,7 +104,7 @@ class TableExport:
 
     def _fetched(self, extract: bigquery.ExtractJob, shard: _Shard, folder: Path) -> Path:
         """A shard on this disk. It has its name once it is whole."""
-        from infra.shared_store.gcs import crc32c
+        from infra.store.shared.gcs import crc32c
 
         path, partial = folder / shard.name, folder / f"{shard.name}.partial"
         if path.is_file():

@@ -1,7 +1,7 @@
 """Fit the baselines. (Domain imports are inside the stages: a hit never pays for scikit-learn.)"""
 
-from infra.artifact import BaselineRef, DatasetRef
 from infra.stage import Metrics, StageRun, stage
+from infra.store.references import BaselineRef, DatasetRef
 from tasks.baseline.config import BaselineConfig, FastTextConfig
 
 

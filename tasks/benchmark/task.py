@@ -2,8 +2,8 @@
 
 import json
 
-from infra.artifact import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
 from infra.stage import Metrics, StageRun, stage
+from infra.store.references import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 
 

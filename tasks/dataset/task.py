@@ -3,10 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from infra.artifact import DatasetRef
-from infra.fingerprint import canonical
 from infra.hub.connect import open_hub
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.store.fingerprint import canonical
+from infra.store.references import DatasetRef
 from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
 from tasks.results.values import PublishedDataset
 

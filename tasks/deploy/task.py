@@ -8,13 +8,20 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from infra.artifact import ArtifactRef, DatasetRef, OnnxModelRef, PredictionsRef, ReleaseRef, ReportRef
 from infra.errors import ConfigError
-from infra.fingerprint import folder_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import Hub, Revision
 from infra.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.store.fingerprint import folder_digest
+from infra.store.references import (
+    ArtifactRef,
+    DatasetRef,
+    OnnxModelRef,
+    PredictionsRef,
+    ReleaseRef,
+    ReportRef,
+)
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.results.pictures import find_plots
 from tasks.results.values import (

@@ -3,8 +3,8 @@
 Domain imports are inside the stages: a hit never pays for torch, scikit-learn or matplotlib.
 """
 
-from infra.artifact import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from infra.stage import Metrics, StageRun, stage
+from infra.store.references import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from tasks.evaluate.config import EvaluateConfig, PredictConfig
 
 

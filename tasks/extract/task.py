@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 
-from infra.artifact import DatasetRef, Pending, SourceRef
 from infra.errors import ConfigError, DataError
 from infra.run import current_run
 from infra.settings import get_settings
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.store.references import DatasetRef, Pending, SourceRef
 from infra.warehouse.place import is_bigquery
 from tasks.extract.config import ExtractConfig
 from tasks.extract.values import PROVENANCE_FILE, ExtractPlan, Provenance, SourceTable

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from infra.errors import ConfigError
 
 RECORD_FILE = "extract.json"
-PROVENANCE_FILE = "provenance.json"  # not of the artifact's digest: infra.record says so
+PROVENANCE_FILE = "provenance.json"  # not of the artifact's digest: infra.store.record says so
 ATTRIBUTION_FILE = "attribution.json"
 
 

@@ -1,7 +1,7 @@
 """Plan: sizes from the curated data, printed before anything long begins."""
 
-from infra.artifact import CheckpointRef, DatasetRef
 from infra.stage import ActionRun, action
+from infra.store.references import CheckpointRef, DatasetRef
 from tasks.planning.defaults import GivenSizes, Plan, plan_sizes
 from tasks.planning.shape import AskedShapes, check_shapes
 

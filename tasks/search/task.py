@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import BaseModel
 
-from infra.artifact import ArtifactRef, CheckpointRef, DatasetRef, ReportRef
 from infra.errors import ArtifactError, StageStopped
-from infra.fingerprint import canonical, stage_key
 from infra.run import FlowRun
-from infra.store import write_atomically
+from infra.store.artifacts import write_atomically
+from infra.store.fingerprint import canonical, stage_key
+from infra.store.references import ArtifactRef, CheckpointRef, DatasetRef, ReportRef
 from tasks.results.values import BenchmarkReport, EvaluationReport, read_report
 from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.outcome import Outcome, conclude, describe

@@ -3,8 +3,8 @@
 (Domain imports are inside the stage: a hit never pays for them.)
 """
 
-from infra.artifact import CheckpointRef, DatasetRef, TokenizerRef
 from infra.stage import Metrics, StageRun, stage
+from infra.store.references import CheckpointRef, DatasetRef, TokenizerRef
 from tasks.tokenizer.config import TokenizerConfig
 
 

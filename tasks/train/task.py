@@ -4,8 +4,8 @@ Domain imports are inside the stage, here and in every task module: a cached run
 torch.
 """
 
-from infra.artifact import CheckpointRef, DatasetRef
 from infra.stage import Metrics, StageRun, stage
+from infra.store.references import CheckpointRef, DatasetRef
 from tasks.train.config import TrainConfig
 
 

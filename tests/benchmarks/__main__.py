@@ -16,7 +16,7 @@ import onnx
 
 from infra.errors import StillhouseError
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.limit import limit_of, measure_machine
 from tasks.benchmark.side_by_side import side_by_side

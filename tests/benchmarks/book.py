@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.errors import ArtifactError, StillhouseError
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tasks.benchmark.side_by_side import SideBySide, side_by_side
 from tasks.compress.config import CompressConfig
 from tasks.compress.export import export_onnx

@@ -16,7 +16,7 @@ import numpy as np
 
 from infra.errors import ArtifactError, StillhouseError
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tasks.evaluate.predict import LOGITS_FILES
 from tasks.labelled_text.dataset import load_info, load_split
 from tests.benchmarks.release import find_release, same_inputs

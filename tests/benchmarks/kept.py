@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from infra.artifact import ArtifactRef
-from infra.fingerprint import stage_key
-from infra.store import KEY_LENGTH
+from infra.store.artifacts import KEY_LENGTH
+from infra.store.fingerprint import stage_key
+from infra.store.references import ArtifactRef
 
 METRICS_FILE = "metrics.json"
 VERSION = 1  # raise it when what `make` computes changes

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from infra.artifact import ArtifactRef
 from infra.errors import ArtifactError
-from infra.fingerprint import file_digest
-from infra.record import Record
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.fingerprint import file_digest
+from infra.store.record import Record
+from infra.store.references import ArtifactRef
 from tasks.compress.config import CompressConfig
 from tasks.runtimes.runner import ONNX_FILES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from infra.errors import ConfigError
-from infra.fingerprint import canonical
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.fingerprint import canonical
 from tasks.evaluate.config import PredictConfig
 from tasks.evaluate.predict import predict
 from tests.benchmarks.kept import Kept

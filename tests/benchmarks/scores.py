@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from infra.errors import StillhouseError
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.inference import answer_texts
 from tasks.encoder.loading import load_tokenizer

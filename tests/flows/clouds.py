@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from infra.record import RECORD_FILE, Record
 from infra.settings import get_settings
-from infra.shared_store.sharing import open_remote
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import RECORD_FILE, Record
+from infra.store.shared.sharing import open_remote
 from tasks.report.data_summary import DataSummary
 from tests.fakes.bigquery import FakeBigQuery, bigquery_server
 from tests.fakes.faulty_proxy import Proxy, faulty_proxy

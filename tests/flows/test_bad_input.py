@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken
 from tests.flows.running import run

@@ -15,9 +15,9 @@ from huggingface_hub import DatasetCard, ModelCard
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from infra.record import Record
 from infra.settings import Settings
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import Record
 from tasks.labelled_text.dataset import load_info, load_split
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken

@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 
 from infra.settings import Settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tests.flows.conftest import Unbroken
 from tests.flows.kill_drill import drill, finished, lost, unmeasured
 from tests.flows.running import new_home, run, start

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tasks.report.summary import RunSummary
 from tests.flows.conftest import Unbroken
 from tests.flows.running import new_home, start

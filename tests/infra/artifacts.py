@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.fingerprint import combined_digest
-from infra.record import InputRecord, Record
-from infra.store import KEY_LENGTH, Store, measure_files
+from infra.store.artifacts import KEY_LENGTH, Store, measure_files
+from infra.store.fingerprint import combined_digest
+from infra.store.record import InputRecord, Record
 
 
 def make_artifact(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.artifact import DatasetRef
 from infra.run import PlanLine, RunOptions, StageOutcome, open_run, run_options
 from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.store.references import DatasetRef
 
 from prefect import flow  # isort: skip
 

@@ -6,9 +6,9 @@ import pytest
 
 from infra.cli import main
 from infra.hub.local import LocalHub
-from infra.record import Record
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import Record
 from tests.infra.artifacts import folder, make_artifact
 
 pytestmark = pytest.mark.usefixtures("home")

@@ -13,11 +13,11 @@ import pytest
 from infra.errors import StoreError
 from infra.gc import find_garbage, free
 from infra.hub.local import LocalHub
-from infra.record import InputRecord, Record
 from infra.settings import Settings
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import InputRecord, Record
 from tests.infra.artifacts import folder, make_artifact
-from tests.infra.shared_store.machines import Machine
+from tests.infra.store.shared.machines import Machine
 
 Chain = dict[str, Record]
 

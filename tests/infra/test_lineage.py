@@ -9,9 +9,9 @@ from rich.console import Console
 from infra.errors import ArtifactError
 from infra.hub.local import LocalHub
 from infra.lineage import ancestors, find_record, lineage_tree
-from infra.record import InputRecord, Record
 from infra.settings import Settings
-from infra.store import KEY_LENGTH, Store
+from infra.store.artifacts import KEY_LENGTH, Store
+from infra.store.record import InputRecord, Record
 from tests.infra.artifacts import folder, make_artifact
 
 TABLE = InputRecord(kind="SourceRef", uri="file:///data/queries.parquet", digest="ab" * 32)

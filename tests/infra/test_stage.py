@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from infra.errors import ConfigError, StoreError
 from infra.run import RunOptions, run_options
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tests.infra.chain import COMPUTED, ChainConfig, ChainResult, chain, plan, repeat, spell, word_file
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "tracked_home")
@@ -214,8 +214,8 @@ def test_a_stage_outside_of_a_run_is_refused() -> None:
 
 
 def test_inputs_that_a_stage_does_not_take_are_refused() -> None:
-    from infra.artifact import DatasetRef
     from infra.run import open_run
+    from infra.store.references import DatasetRef
 
     with open_run("x", ChainConfig()), pytest.raises(ConfigError, match=r"repeat takes \['source'\]"):
         repeat(ChainConfig(), other=DatasetRef(uri="artifact:x/y", digest="d"))  # type: ignore[call-arg]

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from infra.shared_store.object_store import open_objects
-from tests.infra.shared_store.machines import PART_MIB, Machine
+from infra.store.shared.object_store import open_objects
+from tests.infra.store.shared.machines import PART_MIB, Machine
 
 PART = PART_MIB << 20
 

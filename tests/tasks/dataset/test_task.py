@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from infra.artifact import DatasetRef
-from infra.fingerprint import folder_digest
 from infra.hub.local import LocalHub
 from infra.run import StageOutcome, open_run
 from infra.settings import get_settings
+from infra.store.fingerprint import folder_digest
+from infra.store.references import DatasetRef
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.task import curate, publish_dataset
 from tasks.labelled_text.dataset import load_info

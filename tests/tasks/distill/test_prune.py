@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from infra.errors import ArtifactError, DataError
-from infra.fingerprint import canonical
+from infra.store.fingerprint import canonical
 from tasks.distill.config import AugmentConfig, DistillConfig, InnerConfig, PruneConfig
 from tasks.distill.importance import teacher_importance
 from tasks.distill.outputs import read_teacher_outputs, write_teacher_outputs

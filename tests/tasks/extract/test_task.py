@@ -5,11 +5,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from infra.artifact import DatasetRef, SourceRef
 from infra.errors import ConfigError, DataError, StillhouseError
 from infra.run import RunOptions, StageOutcome, open_run, run_options
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.references import DatasetRef, SourceRef
 from tasks.extract.config import ExtractConfig
 from tasks.extract.task import extract, pin_sources, plan_extract
 from tasks.extract.values import ExtractPlan, ExtractRecord

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.config import EndToEndConfig, apply_plan, choice_of, given_sizes, with_choice
-from infra.artifact import Pending
+from infra.store.references import Pending
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.planning.defaults import GivenSizes, max_length, plan_sizes
 

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from infra.artifact import (
+from infra.run import open_run
+from infra.stage import Metrics, StageRun, stage
+from infra.store.references import (
     CheckpointRef,
     DatasetRef,
     OnnxModelRef,
@@ -16,8 +18,6 @@ from infra.artifact import (
     ReportRef,
     TokenizerRef,
 )
-from infra.run import open_run
-from infra.stage import Metrics, StageRun, stage
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.deploy.task import gate, package, release
 from tasks.labelled_text.dataset import DatasetInfo

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infra.shared_store.object_store import Answer, Cause, asked
+from infra.store.shared.object_store import Answer, Cause, asked
 
 PARALLEL = 4
 Item = TypeVar("Item")

@@ -19,8 +19,8 @@ from gcsfs.retry import ChecksumError, HttpError
 from google.auth import exceptions as auth
 
 from infra.errors import StoreError
-from infra.shared_store.bucket import BucketObjects, in_parallel, read_part
-from infra.shared_store.object_store import Cause, refused
+from infra.store.shared.bucket import BucketObjects, in_parallel, read_part
+from infra.store.shared.object_store import Cause, refused
 
 MOST_COMPOSED = 32  # by one request
 CONNECT_SECONDS = 10

@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
 
-from infra.artifact import STORE_SCHEME, ArtifactRef
 from infra.errors import ArtifactError, StageStopped, StillhouseError, StoreError
-from infra.fingerprint import combined_digest, file_digest
-from infra.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
+from infra.store.fingerprint import combined_digest, file_digest
+from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
+from infra.store.references import STORE_SCHEME, ArtifactRef
 
 KEY_LENGTH = 20
 BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE})

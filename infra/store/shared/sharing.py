@@ -10,21 +10,21 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from infra.errors import StoreError, StoreUnreachable
-from infra.record import RECORD_FILE, Record
 from infra.settings import Settings
-from infra.shared_store.markers import SharedMarkers
-from infra.store import Lookup, Store
+from infra.store.artifacts import Lookup, Store
+from infra.store.record import RECORD_FILE, Record
+from infra.store.shared.markers import SharedMarkers
 
 if TYPE_CHECKING:
-    from infra.shared_store.remote_store import RemoteStore
+    from infra.store.shared.remote_store import RemoteStore
 
 AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`"
 
 
 def open_remote(settings: Settings, store: Store) -> "RemoteStore":
     """The shared store of the settings, asked whether it is there. Raises StoreError with the remedy."""
-    from infra.shared_store.object_store import EXPECTED, open_objects
-    from infra.shared_store.remote_store import MIB, RemoteStore
+    from infra.store.shared.object_store import EXPECTED, open_objects
+    from infra.store.shared.remote_store import MIB, RemoteStore
 
     if settings.store is None:
         raise StoreError("there is no shared store: STILLHOUSE_STORE is not set; " + EXPECTED)

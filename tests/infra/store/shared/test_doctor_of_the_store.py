@@ -7,7 +7,7 @@ import pytest
 from infra.doctor import Check, check_store
 from infra.settings import Settings
 from tests.fakes.faulty_proxy import Fault
-from tests.infra.shared_store.conftest import SECRET, SharedPlace
+from tests.infra.store.shared.conftest import SECRET, SharedPlace
 
 REFUSALS = {
     "s3": (403, b"<Error><Code>SignatureDoesNotMatch</Code><Message>AKIATEST: canary</Message></Error>"),

@@ -7,9 +7,9 @@ from uuid import uuid4
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from infra.store import BESIDE
-from tests.infra.shared_store.conftest import SharedPlace
-from tests.infra.shared_store.machines import Machine
+from infra.store.artifacts import BESIDE
+from tests.infra.store.shared.conftest import SharedPlace
+from tests.infra.store.shared.machines import Machine
 
 WITHIN_A_TEST = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 NAMES = st.text(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.record import Record
 from infra.settings import Settings
-from infra.shared_store.remote_store import RemoteStore
-from infra.shared_store.sharing import Sharing, open_remote
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import Record
+from infra.store.shared.remote_store import RemoteStore
+from infra.store.shared.sharing import Sharing, open_remote
 from tests.infra.artifacts import make_artifact
 
 PART_MIB = 5  # the least that S3 takes

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.record import Record
-from infra.store import KEY_LENGTH
-from tests.infra.shared_store.machines import Machine
+from infra.store.artifacts import KEY_LENGTH
+from infra.store.record import Record
+from tests.infra.store.shared.machines import Machine
 
 Loss = Callable[[Path], object]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.shared_store.bucket import PARALLEL
-from tests.infra.shared_store.conftest import SharedPlace
-from tests.infra.shared_store.machines import PART_MIB, Machine
+from infra.store.shared.bucket import PARALLEL
+from tests.infra.store.shared.conftest import SharedPlace
+from tests.infra.store.shared.machines import PART_MIB, Machine
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ COPIES = 4  # of a part under way: what was read, what the client makes of it, w
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.infra.shared_store.machines import Machine
+from tests.infra.store.shared.machines import Machine
 
 def peak():  # Not getrusage's: that begins with the peak of the process that started this one.
     status = Path("/proc/self/status").read_text()

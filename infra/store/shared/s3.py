@@ -12,8 +12,8 @@ import aiohttp
 import s3fs
 from botocore import exceptions as aws
 
-from infra.shared_store.bucket import BucketObjects, in_parallel, read_part
-from infra.shared_store.object_store import Cause, refused
+from infra.store.shared.bucket import BucketObjects, in_parallel, read_part
+from infra.store.shared.object_store import Cause, refused
 
 MOST_PARTS = 10_000
 # Of the retries of three layers ours wait longest; the client's own are for a connection that was just cut.

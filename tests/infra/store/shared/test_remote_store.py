@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StoreError
-from infra.record import HISTORY_FILE, RECORD_FILE, Record
-from infra.store import KEY_LENGTH
-from tests.infra.shared_store.conftest import SharedPlace
-from tests.infra.shared_store.machines import Machine
+from infra.store.artifacts import KEY_LENGTH
+from infra.store.record import HISTORY_FILE, RECORD_FILE, Record
+from tests.infra.store.shared.conftest import SharedPlace
+from tests.infra.store.shared.machines import Machine
 
 FILES = {"word.txt": "one", "sub/ünï code+%.txt": "two\r\nlines\r", "empty": ""}
 PATTERN = "0123456789abcdef"
@@ -142,7 +142,7 @@ def test_a_record_of_another_version_is_left_as_it_is(machines: tuple[Machine, M
 
 @pytest.mark.parametrize("name", ["../../../outside", "/tmp/outside", "record.json"])
 def test_a_record_cannot_reach_out_of_its_folder(machines: tuple[Machine, Machine], name: str) -> None:
-    from infra.store import content_digest
+    from infra.store.artifacts import content_digest
 
     a, b = machines
     record = a.make(FILES)
@@ -181,7 +181,7 @@ def test_of_two_machines_one_is_first_and_both_are_right(machines: tuple[Machine
 
 def test_other_bytes_under_the_same_key_never_mix(machines: tuple[Machine, Machine]) -> None:
     """A stage that is not deterministic: the second machine keeps its own, and the store the first's."""
-    from infra.store import content_digest, measure_files
+    from infra.store.artifacts import content_digest, measure_files
 
     a, b = machines
     first = a.make(FILES)

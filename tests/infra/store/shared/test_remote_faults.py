@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StoreError, StoreUnreachable
-from infra.record import Record
-from infra.shared_store.bucket import PARALLEL
-from infra.shared_store.remote_store import RemoteStore
+from infra.store.record import Record
+from infra.store.shared.bucket import PARALLEL
+from infra.store.shared.remote_store import RemoteStore
 from tests.fakes.faulty_proxy import Fault, Kind, Proxy, faulty_proxy
-from tests.infra.shared_store.conftest import SECRET, SharedPlace
-from tests.infra.shared_store.machines import PART_MIB, Machine
+from tests.infra.store.shared.conftest import SECRET, SharedPlace
+from tests.infra.store.shared.machines import PART_MIB, Machine
 
 pytestmark = pytest.mark.slow
 
@@ -168,7 +168,7 @@ def test_until_the_record_is_there_nothing_is_visible(cloud: SharedPlace, tmp_pa
 def push_apart(machine: Machine) -> Iterator[None]:
     """A process that uploads; it is killed at the end of the block."""
     program = (
-        "import sys; from pathlib import Path; from tests.infra.shared_store.machines import Machine\n"
+        "import sys; from pathlib import Path; from tests.infra.store.shared.machines import Machine\n"
         "machine = Machine(Path(sys.argv[1]), sys.argv[2])\n"
         "machine.remote().push(next(machine.store.records()))\n"
     )

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from infra.settings import Settings
-from infra.store import KEY_LENGTH, disk_errors
+from infra.store.artifacts import KEY_LENGTH, disk_errors
 
 
 @dataclass(frozen=True)

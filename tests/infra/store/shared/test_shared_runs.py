@@ -7,9 +7,9 @@ import pytest
 
 from infra.errors import StoreError
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
 from tests.infra.chain import COMPUTED, ChainConfig, ChainResult, chain, plan, word_file
-from tests.infra.shared_store.conftest import SharedPlace
+from tests.infra.store.shared.conftest import SharedPlace
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 

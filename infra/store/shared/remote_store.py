@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from infra.errors import StoreError
-from infra.fingerprint import file_digest
-from infra.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.settings import Settings
-from infra.shared_store.bucket import in_parallel
-from infra.shared_store.download import download
-from infra.shared_store.markers import SharedMarkers
-from infra.shared_store.object_store import ObjectStore
-from infra.store import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
+from infra.store.artifacts import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
+from infra.store.fingerprint import file_digest
+from infra.store.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
+from infra.store.shared.bucket import in_parallel
+from infra.store.shared.download import download
+from infra.store.shared.markers import SharedMarkers
+from infra.store.shared.object_store import ObjectStore
 
 MIB = 1 << 20
 Count = TypeVar("Count")

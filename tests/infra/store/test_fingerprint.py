@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.artifact import DatasetRef
 from infra.errors import ArtifactError, ConfigError
-from infra.fingerprint import canonical, file_digest, folder_digest, stage_key
+from infra.store.fingerprint import canonical, file_digest, folder_digest, stage_key
+from infra.store.references import DatasetRef
 
 
 class Inner(BaseModel):

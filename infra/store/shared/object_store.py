@@ -17,7 +17,7 @@ from infra.errors import StoreError, StoreUnreachable
 Answer = TypeVar("Answer")
 Cause = Literal["missing", "denied", "credentials", "unreachable", "other"]
 EXTRAS = {"gs": "gcs", "s3": "s3"}
-CLIENTS = {"gs": "infra.shared_store.gcs", "s3": "infra.shared_store.s3"}
+CLIENTS = {"gs": "infra.store.shared.gcs", "s3": "infra.store.shared.s3"}
 EXPECTED = "expected file:///path, gs://bucket/prefix or s3://bucket/prefix. Correct STILLHOUSE_STORE."
 REMEDIES: dict[Cause, str] = {
     "missing": "there is no such bucket. Make it, or correct the address (STILLHOUSE_STORE, or STILLHOUSE_BIGQUERY_EXPORT)",
@@ -74,7 +74,7 @@ def open_objects(url: str, part_bytes: int, timeout_s: float) -> ObjectStore:
             "credentials come from the environment of the cloud's own client; " + EXPECTED
         )
     if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
-        from infra.shared_store.folder import FolderObjects
+        from infra.store.shared.folder import FolderObjects
 
         return FolderObjects(Path(unquote(parts.path)))
     if parts.scheme not in CLIENTS or not parts.netloc:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from infra.record import HISTORY_FILE
+from infra.store.record import HISTORY_FILE
 
 Point = tuple[str, float, int]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from infra.artifact import ArtifactRef
 from infra.errors import ArtifactError, ConfigError
+from infra.store.references import ArtifactRef
 
 CHUNK = 1 << 20
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.shared_store.object_store import ObjectStore
+from infra.store.shared.object_store import ObjectStore
 
 
 def download(

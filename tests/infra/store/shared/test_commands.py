@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from infra.cli import main
-from infra.record import Record
 from infra.settings import get_settings
-from infra.store import Store
+from infra.store.artifacts import Store
+from infra.store.record import Record
 from tests.infra.artifacts import folder, make_artifact
-from tests.infra.shared_store.machines import Machine
+from tests.infra.store.shared.machines import Machine
 
 
 @pytest.fixture

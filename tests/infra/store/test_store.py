@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.artifact import DatasetRef
 from infra.errors import ArtifactError, StoreError
-from infra.record import FileRecord, Record
 from infra.settings import Settings
-from infra.store import Store, content_digest, measure_files
+from infra.store.artifacts import Store, content_digest, measure_files
+from infra.store.record import FileRecord, Record
+from infra.store.references import DatasetRef
 
 
 def record_of(folder: Path, key: str = "k" * 64, finished: str = "2026-01-01") -> Record:
@@ -124,7 +124,7 @@ def test_a_path_with_blanks_survives_its_uri(store: Store, tmp_path: Path) -> No
 
 def test_a_lock_dies_with_its_holder(store: Store, tmp_path: Path) -> None:
     code = (
-        "import time; from pathlib import Path; from infra.settings import Settings; from infra.store import Store\n"
+        "import time; from pathlib import Path; from infra.settings import Settings; from infra.store.artifacts import Store\n"
         f"with Store(Settings(home=Path({str(store.settings.home)!r}))).lock('k' * 64):\n"
         "    print('held', flush=True); time.sleep(60)"
     )
