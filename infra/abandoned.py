@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from infra.machine.processes import Child, end_processes
 from infra.settings import Settings
-from infra.tracking import Tracker
+from infra.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -30,7 +30,7 @@ from infra.promotion_commands import Rollback, ShowPromotions
 from infra.settings import get_settings
 from infra.shared_store.commands import StoreCommands
 from infra.store.artifacts import Store
-from infra.tracking import tracking_uri
+from infra.tracking.tracker import tracking_uri
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")

@@ -31,7 +31,7 @@ from infra.layers import Layer, build, merge, read_layer  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
 from infra.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.settings import get_settings  # noqa: E402
-from infra.tracking import prepare_tracking  # noqa: E402
+from infra.tracking.tracker import prepare_tracking  # noqa: E402
 
 Config = TypeVar("Config", bound=BaseModel)
 Record = TypeVar("Record", bound=BaseModel)

@@ -7,7 +7,7 @@ from rich.console import Console
 from infra.hub.connect import open_hub
 from infra.promotions import CHAMPION, SHOWN, Promotion, Promotions, registered_name
 from infra.settings import get_settings
-from infra.tracking import Tracker
+from infra.tracking.tracker import Tracker
 
 console = Console(soft_wrap=True, highlight=False, markup=False)
 

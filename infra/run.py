@@ -23,7 +23,7 @@ from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store, disk_errors, write_atomically
 from infra.store.fingerprint import canonical
 from infra.store.shared.sharing import Sharing
-from infra.tracking import Tracker
+from infra.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 

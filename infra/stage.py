@@ -28,7 +28,6 @@ from prefect.states import Completed, State  # noqa: E402
 
 from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
 from infra.explain import explain_miss  # noqa: E402
-from infra.progress import Progress  # noqa: E402
 from infra.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Store, content_digest, disk_errors, measure_files  # noqa: E402
@@ -36,7 +35,8 @@ from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
 from infra.store.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
 from infra.store.references import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
-from infra.tracking import Tracker  # noqa: E402
+from infra.tracking.progress import Progress  # noqa: E402
+from infra.tracking.tracker import Tracker  # noqa: E402
 
 logger = logging.getLogger(__name__)
 Metrics = Mapping[str, float]

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 
 from infra.machine.environment import running_services
 from infra.run import FlowRun
-from infra.showcase import show_in_prefect
 from infra.stage import ActionRun, action
 from infra.store.artifacts import write_atomically
 from infra.store.history import read_history
 from infra.store.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.store.references import ArtifactRef, DatasetRef
+from infra.tracking.showcase import show_in_prefect
 from tasks.report.data_summary import DataRecord, DataStage, DataSummary, FilterSummary
 from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
 from tasks.report.summary import RunSummary, StageSummary

@@ -22,7 +22,7 @@ from infra.machine.environment import running_services
 from infra.machine.processes import Child, end_processes, port_is_free
 from infra.machine.services import end_orphans, stop_services
 from infra.settings import Settings
-from infra.tracking import Tracker
+from infra.tracking.tracker import Tracker
 from tests.infra.ports import free_ports, taken_port
 
 pytestmark = pytest.mark.slow  # both servers are started as `make up` starts them, and more than once

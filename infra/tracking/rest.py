@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlparse
 
 import httpx
 
-from infra.tracking_values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
+from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
 
 TIMEOUT_S = 10.0
 PAGE = 1000

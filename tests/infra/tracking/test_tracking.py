@@ -12,10 +12,10 @@ from mlflow.tracking import MlflowClient
 from infra.machine.processes import end_processes, start_process
 from infra.machine.services import await_ready, servers
 from infra.settings import Settings
-from infra.tracking import Tracker, is_own_server
-from infra.tracking_client import ClientRuns
-from infra.tracking_rest import RestRuns
-from infra.tracking_values import MetricPoint, Runs
+from infra.tracking.client import ClientRuns
+from infra.tracking.rest import RestRuns
+from infra.tracking.tracker import Tracker, is_own_server
+from infra.tracking.values import MetricPoint, Runs
 from tests.infra.ports import free_ports
 from tests.unmeasured import unmeasured
 

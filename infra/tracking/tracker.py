@@ -21,8 +21,8 @@ from infra.machine.processes import LOOPBACK
 from infra.settings import Settings, without_credentials
 from infra.store.history import Point
 from infra.store.record import Record
-from infra.tracking_rest import RestRuns
-from infra.tracking_values import MetricPoint, Parameter, Runs
+from infra.tracking.rest import RestRuns
+from infra.tracking.values import MetricPoint, Parameter, Runs
 
 logger = logging.getLogger(__name__)
 BATCH_METRICS, BATCH_PARAMETERS = 500, 100
@@ -147,7 +147,7 @@ class Tracker:
                 return None
             newest = max(fitting, key=lambda v: int(v.version))
             if alias not in newest.aliases:
-                from infra.tracking_client import connect
+                from infra.tracking.client import connect
 
                 connect(self.uri).set_registered_model_alias(name, alias, newest.version)
             return newest.version
@@ -167,7 +167,7 @@ class Tracker:
         found = next((v for v in runs.versions(name) if v.tags.get("digest") == tags["digest"]), None)
         if found and found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
             return found.version
-        from infra.tracking_client import connect, log_release
+        from infra.tracking.client import connect, log_release
 
         if found is None:
             run_id = self.start("register", parent, tags={"digest": tags["digest"]})
@@ -210,7 +210,7 @@ class Tracker:
     def _open(self) -> Runs:
         if is_own_server(self.settings):
             return RestRuns(self.uri)
-        from infra.tracking_client import ClientRuns
+        from infra.tracking.client import ClientRuns
 
         return ClientRuns(self.uri)
 
@@ -225,7 +225,7 @@ def tracking_uri(settings: Settings) -> str:
 
 def prepare_tracking() -> None:
     """Import MLflow's client ahead of its use, for a caller who has to wait for something else."""
-    import infra.tracking_client  # noqa: F401
+    import infra.tracking.client  # noqa: F401
 
 
 def is_own_server(settings: Settings) -> bool:

@@ -14,7 +14,7 @@ import mlflow
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
-from infra.tracking_values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
+from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
 
 
 def connect(uri: str) -> MlflowClient:
