@@ -4,8 +4,8 @@ from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg
 from rich.console import Console
 
+from infra.champions.promotions import CHAMPION, SHOWN, Promotion, Promotions, registered_name
 from infra.hub.connect import open_hub
-from infra.promotions import CHAMPION, SHOWN, Promotion, Promotions, registered_name
 from infra.settings import get_settings
 from infra.tracking.tracker import Tracker
 

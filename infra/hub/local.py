@@ -5,7 +5,7 @@ Layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
     snapshots/<revision>/...        the files; a revision is the start of their digest
     refs/main, refs/tags/<tag>      text files with a revision
     history.jsonl                   what was pushed, oldest first: revisions with their messages and sources
-    promotions.jsonl                of a model: every change of champion (infra/promotions.py)
+    promotions.jsonl                of a model: every change of champion (infra/champions/promotions.py)
     main -> snapshots/<revision>    a path that stays the same from release to release
 """
 

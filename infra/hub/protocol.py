@@ -1,7 +1,7 @@
 """What a place for models and data sets does, wherever it lies; and the names that all of them accept.
 
 `main` of a model is its champion. Beside the revisions a repository has a journal: lines that are only ever added, with
-which `infra/promotions.py` keeps who was champion, when and why.
+which `infra/champions/promotions.py` keeps who was champion, when and why.
 """
 
 import re

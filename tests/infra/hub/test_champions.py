@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.champions.promotions import Champion, Promotions
 from infra.errors import HubError
 from infra.hub.protocol import Hub
 from infra.hub.remote import RemoteHub
-from infra.promotions import Champion, Promotions
 from tests.fakes.hub import HubServer
 from tests.infra.hub.folders import REPO, TOKEN, files_in, folder_of
 

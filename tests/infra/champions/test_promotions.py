@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.champions.promotions import Champion, Promotion, Promotions, champions
 from infra.errors import HubError
 from infra.hub.local import LocalHub
 from infra.hub.protocol import JOURNAL
-from infra.promotions import Champion, Promotion, Promotions, champions
 
 REPO = "local/intents"
 
@@ -205,7 +205,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from infra.hub.local import LocalHub
-from infra.promotions import Champion, Promotions
+from infra.champions.promotions import Champion, Promotions
 promotions = Promotions(LocalHub(Path(sys.argv[1])), sys.argv[2])
 first, second = (Champion(revision=revision, package=revision) for revision in sys.argv[4:6])
 print("ready", flush=True)
