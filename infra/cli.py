@@ -102,7 +102,7 @@ class Lineage(BaseModel):
 
     def cli_cmd(self) -> None:
         """Print the tree."""
-        from infra.lineage import find_record, lineage_tree
+        from infra.catalog.lineage import find_record, lineage_tree
 
         store = Store(get_settings())
         tree = lineage_tree(store, find_record(store, self.target))
@@ -120,7 +120,7 @@ class Gc(BaseModel):
 
     def cli_cmd(self) -> None:
         """List it, and free it unless told not to."""
-        from infra.gc import find_garbage, free
+        from infra.catalog.gc import find_garbage, free
 
         settings = get_settings()
         garbage = find_garbage(settings, self.keep_days, self.keep_releases)

@@ -98,7 +98,7 @@ class Sharing:
         bound = self.settings.store_cache_gb
         if bound is None or self._off:
             return
-        from infra.shared_store.eviction import evict
+        from infra.catalog.eviction import evict
 
         try:
             gone = evict(self.settings, self.store, self._open(), bound * 1e9, used)

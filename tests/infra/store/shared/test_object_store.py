@@ -70,7 +70,7 @@ def test_without_a_shared_store_no_client_is_imported() -> None:
         "infra.store.shared.object_store",
         "infra.store.shared.bucket",
         "infra.store.shared.remote_store",
-        "infra.shared_store.eviction",
+        "infra.catalog.eviction",
     }
     assert not _imported(program) & {"fsspec", "gcsfs", "s3fs", "aiobotocore", "aiohttp", *ours}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from infra.catalog.lineage import ancestors, find_record, lineage_tree
 from infra.errors import ArtifactError
 from infra.hub.local import LocalHub
-from infra.lineage import ancestors, find_record, lineage_tree
 from infra.settings import Settings
 from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.record import InputRecord, Record

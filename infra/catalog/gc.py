@@ -15,11 +15,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from infra.abandoned import live_runs
+from infra.catalog.lineage import ancestors
 from infra.errors import StoreError
 from infra.hub.connect import open_hub
 from infra.hub.local import LocalHub
 from infra.hub.protocol import FOLDERS
-from infra.lineage import ancestors
 from infra.settings import Settings
 from infra.store.artifacts import KEY_LENGTH, Store, disk_errors
 from infra.store.record import RECORD_FILE, Record

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.catalog.gc import find_garbage, free
 from infra.errors import StoreError
-from infra.gc import find_garbage, free
 from infra.hub.local import LocalHub
 from infra.settings import Settings
 from infra.store.artifacts import Store
