@@ -8,7 +8,7 @@ python -m flows.compress --preset clinc150                      CLINC150 `plus`,
 from functools import partial
 
 from infra.flow_cli import FlowCommand
-from infra.run import open_run
+from infra.engine.run import open_run
 from prefect import flow
 
 from flows.config import COMPRESS_RECIPES, CompressFlowConfig, choice_of, with_choice

@@ -6,7 +6,7 @@ python -m flows.data --config flows/recipes/github_python.yaml       Python file
 """
 
 from infra.flow_cli import FlowCommand
-from infra.run import open_run
+from infra.engine.run import open_run
 from prefect import flow
 
 from flows.config import RECIPES, DataFlowConfig

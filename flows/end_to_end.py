@@ -6,7 +6,7 @@ python -m flows.end_to_end --dry-run                           what would be com
 """
 
 from infra.flow_cli import FlowCommand
-from infra.run import open_run
+from infra.engine.run import open_run
 from prefect import flow
 
 from flows.config import RECIPES, EndToEndConfig

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.run import FlowRun
+from infra.engine.run import FlowRun
 
 from flows.config import EndToEndConfig, apply_plan, asked_shapes, given_sizes
 from infra.store.references import (

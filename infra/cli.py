@@ -56,7 +56,7 @@ class Up(BaseModel):
         settings = get_settings()
         os.environ["PREFECT_API_URL"] = services.prefect_api_url
         # Prefect reads its environment when it is imported, so not before it is set.
-        from infra.abandoned import end_dead_runs
+        from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
 
         ensure_work_pool()

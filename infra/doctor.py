@@ -17,7 +17,7 @@ import httpx
 import psutil
 from packaging.requirements import Requirement
 
-from infra.abandoned import dead_runs
+from infra.engine.abandoned import dead_runs
 from infra.errors import ServiceError, StillhouseError, StoreError
 from infra.hub.connect import open_hub
 from infra.machine.environment import running_services

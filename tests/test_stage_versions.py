@@ -9,7 +9,7 @@ from tests import stage_versions
 from tests.stage_versions import Code
 
 STAGE = '''
-from infra.stage import stage
+from infra.engine.stage import stage
 from tasks.words.config import WordsConfig
 
 @stage(version=3, output=None)

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from infra.abandoned import live_runs
 from infra.catalog.gc import Garbage, free_folder
+from infra.engine.abandoned import live_runs
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.record import RECORD_FILE

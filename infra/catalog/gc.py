@@ -14,8 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infra.abandoned import live_runs
 from infra.catalog.lineage import ancestors
+from infra.engine.abandoned import live_runs
 from infra.errors import StoreError
 from infra.hub.connect import open_hub
 from infra.hub.local import LocalHub

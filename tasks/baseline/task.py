@@ -1,6 +1,6 @@
 """Fit the baselines. (Domain imports are inside the stages: a hit never pays for scikit-learn.)"""
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import BaselineRef, DatasetRef
 from tasks.baseline.config import BaselineConfig, FastTextConfig
 

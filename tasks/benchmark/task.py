@@ -2,7 +2,7 @@
 
 import json
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 

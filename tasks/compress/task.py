@@ -3,7 +3,7 @@
 Domain imports are inside the stages: a cached run never pays for importing torch.
 """
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
 from tasks.compress.config import CompressConfig, ParityConfig
 from tasks.size.config import SizeConfig

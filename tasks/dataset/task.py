@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.hub.connect import open_hub
-from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.store.fingerprint import canonical
 from infra.store.references import DatasetRef
 from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig

@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
+from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.errors import ConfigError
 from infra.hub.connect import open_hub
 from infra.hub.protocol import Hub, Revision
-from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.store.fingerprint import folder_digest
 from infra.store.references import (
     ArtifactRef,

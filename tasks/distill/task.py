@@ -3,7 +3,7 @@
 Domain imports are inside the stages: a cached run never pays for importing torch.
 """
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, LogitsRef, TokenizerRef
 from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import AugmentConfig, DistillConfig, PruneConfig

@@ -3,7 +3,7 @@
 Domain imports are inside the stages: a hit never pays for torch, scikit-learn or matplotlib.
 """
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from tasks.evaluate.config import EvaluateConfig, PredictConfig
 

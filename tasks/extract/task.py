@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 
+from infra.engine.run import current_run
+from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.errors import ConfigError, DataError
-from infra.run import current_run
 from infra.settings import get_settings
-from infra.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.store.references import DatasetRef, Pending, SourceRef
 from infra.warehouse.place import is_bigquery
 from tasks.extract.config import ExtractConfig

@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
+from infra.engine.run import FlowRun
+from infra.engine.stage import ActionRun, action
 from infra.machine.environment import running_services
-from infra.run import FlowRun
-from infra.stage import ActionRun, action
 from infra.store.artifacts import write_atomically
 from infra.store.history import read_history
 from infra.store.record import PROVENANCE_FILE, InputRecord, hardware

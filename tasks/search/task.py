@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import BaseModel
 
+from infra.engine.run import FlowRun
 from infra.errors import ArtifactError, StageStopped
-from infra.run import FlowRun
 from infra.store.artifacts import write_atomically
 from infra.store.fingerprint import canonical, stage_key
 from infra.store.references import ArtifactRef, CheckpointRef, DatasetRef, ReportRef

@@ -3,7 +3,7 @@
 (Domain imports are inside the stage: a hit never pays for them.)
 """
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, TokenizerRef
 from tasks.tokenizer.config import TokenizerConfig
 

@@ -4,7 +4,7 @@ Domain imports are inside the stage, here and in every task module: a cached run
 torch.
 """
 
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef
 from tasks.train.config import TrainConfig
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.run import PlanLine, RunOptions, StageOutcome, open_run, run_options
-from infra.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.engine.run import PlanLine, RunOptions, StageOutcome, open_run, run_options
+from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.store.references import DatasetRef
 
 from prefect import flow  # isort: skip

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from infra.abandoned import dead_runs, end_dead_runs, live_runs
+from infra.engine.abandoned import dead_runs, end_dead_runs, live_runs
 from infra.machine.environment import running_services
 from infra.machine.processes import Child, end_processes, port_is_free
 from infra.machine.services import end_orphans, stop_services

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
+from infra.engine.run import StageOutcome, open_run
 from infra.hub.local import LocalHub
-from infra.run import StageOutcome, open_run
 from infra.settings import get_settings
 from infra.store.fingerprint import folder_digest
 from infra.store.references import DatasetRef

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from infra.engine.run import RunOptions, open_run, run_options
 from infra.errors import DataError
-from infra.run import RunOptions, open_run, run_options
 from infra.settings import get_settings
 from infra.store.artifacts import BESIDE
 from infra.store.record import PROVENANCE_FILE

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from infra.engine.run import RunOptions, open_run, run_options
 from infra.errors import ConfigError, DataError
-from infra.run import RunOptions, open_run, run_options
 from infra.warehouse.embedded import DuckDBWarehouse
 from infra.warehouse.github_repos import build_tables
 from infra.warehouse.installed import installed_distributions

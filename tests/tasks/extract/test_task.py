@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from infra.engine.run import RunOptions, StageOutcome, open_run, run_options
 from infra.errors import ConfigError, DataError, StillhouseError
-from infra.run import RunOptions, StageOutcome, open_run, run_options
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.store.references import DatasetRef, SourceRef

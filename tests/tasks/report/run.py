@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from infra.run import open_run
-from infra.stage import Metrics, StageRun, stage
+from infra.engine.run import open_run
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import (
     CheckpointRef,
     DatasetRef,

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from infra.run import FlowRun
+from infra.engine.run import FlowRun
 from tasks.search.config import BudgetConfig, SearchConfig
 from tasks.search.size import BagShape, Widths, estimated_mb
 from tasks.search.study import Study

@@ -26,9 +26,9 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy  # noqa: E402
 from prefect.context import TaskRunContext  # noqa: E402
 from prefect.states import Completed, State  # noqa: E402
 
+from infra.engine.explain import explain_miss  # noqa: E402
+from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
-from infra.explain import explain_miss  # noqa: E402
-from infra.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Store, content_digest, disk_errors, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from infra.engine.run import RunOptions, run_options
 from infra.errors import ConfigError, StoreError
-from infra.run import RunOptions, run_options
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from tests.infra.chain import COMPUTED, ChainConfig, ChainResult, chain, plan, repeat, spell, word_file
@@ -214,7 +214,7 @@ def test_a_stage_outside_of_a_run_is_refused() -> None:
 
 
 def test_inputs_that_a_stage_does_not_take_are_refused() -> None:
-    from infra.run import open_run
+    from infra.engine.run import open_run
     from infra.store.references import DatasetRef
 
     with open_run("x", ChainConfig()), pytest.raises(ConfigError, match=r"repeat takes \['source'\]"):

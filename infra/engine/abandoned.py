@@ -1,6 +1,6 @@
 """Flow runs whose process was killed: Prefect and MLflow show them as running until this says otherwise.
 
-A run under way has a file `<home>/runs/<flow run>.json` with its process (infra/run.py). A file whose process
+A run under way has a file `<home>/runs/<flow run>.json` with its process (infra/engine/run.py). A file whose process
 is gone is what a kill leaves behind.
 """
 

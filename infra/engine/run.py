@@ -15,7 +15,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
-from infra.abandoned import Marker, end_dead_runs
+from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError
 from infra.machine.environment import open_home
 from infra.machine.processes import Child
