@@ -7,7 +7,7 @@ python -m flows.compress --preset clinc150                      CLINC150 `plus`,
 
 from functools import partial
 
-from infra.flow_cli import FlowCommand
+from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow
 

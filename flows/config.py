@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infra.store.references import Pending
 from infra.errors import ConfigError
-from infra.layers import merge, read_layer
+from infra.cli.layers import merge, read_layer
 from tasks.base_model.config import BaseModelConfig
 from tasks.baseline.config import BaselineConfig
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig

@@ -5,7 +5,7 @@ python -m flows.data --extract.table tickets.csv                     your own ro
 python -m flows.data --config flows/recipes/github_python.yaml       Python files, by the extraction of CodeParrot
 """
 
-from infra.flow_cli import FlowCommand
+from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow
 

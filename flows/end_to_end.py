@@ -5,7 +5,7 @@ python -m flows.end_to_end --extract.table tickets.csv         your own rows
 python -m flows.end_to_end --dry-run                           what would be computed, and why
 """
 
-from infra.flow_cli import FlowCommand
+from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow
 

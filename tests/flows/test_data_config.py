@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from flows.config import RECIPES, DataFlowConfig, EndToEndConfig
+from infra.cli.layers import build, merge, read_layer
 from infra.errors import ConfigError
-from infra.layers import build, merge, read_layer
 
 
 def recipe(name: str) -> DataFlowConfig:

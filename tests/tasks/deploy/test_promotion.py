@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from infra.cli import main
+from infra.cli.app import main
 from infra.settings import get_settings
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.report.task import read_summary

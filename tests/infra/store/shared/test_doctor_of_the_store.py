@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor import Check, check_store
+from infra.cli.doctor import Check, check_store
 from infra.settings import Settings
 from tests.fakes.faulty_proxy import Fault
 from tests.infra.store.shared.conftest import SECRET, SharedPlace

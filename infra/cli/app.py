@@ -21,18 +21,18 @@ from pydantic_settings import (
 from rich.console import Console
 from rich.markup import escape
 
+from infra.cli.promotion_commands import Rollback, ShowPromotions
+from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
 from infra.machine.environment import Services, prepare, running_services
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
-from infra.promotion_commands import Rollback, ShowPromotions
 from infra.settings import get_settings
-from infra.shared_store.commands import StoreCommands
 from infra.store.artifacts import Store
 from infra.tracking.tracker import tracking_uri
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
 SECRET_ENVIRONMENT = ("_KEY", "_TOKEN", "_PASSWORD", "_AUTH_STRING")  # who runs this has them already
 PIPED_WIDTH = 250
@@ -141,7 +141,7 @@ class Doctor(BaseModel):
 
     def cli_cmd(self) -> None:
         """Print a line a check."""
-        from infra.doctor import examine
+        from infra.cli.doctor import examine
 
         faults = 0
         for check in examine(get_settings()):
@@ -232,7 +232,3 @@ def _show_schedule(one: Scheduled, error: str | None) -> None:
 def _show(services: Services) -> None:
     console.print(f"Prefect  {services.prefect_api_url.removesuffix('/api')}")
     console.print(f"MLflow   {services.mlflow_tracking_uri}")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -26,9 +26,9 @@ environment.prepare()
 
 from prefect import Flow  # noqa: E402
 
+from infra.cli.layers import Layer, build, merge, read_layer  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.errors import ConfigError, StillhouseError  # noqa: E402
-from infra.layers import Layer, build, merge, read_layer  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
 from infra.settings import get_settings  # noqa: E402
 from infra.tracking.tracker import prepare_tracking  # noqa: E402

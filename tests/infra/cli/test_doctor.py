@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from infra.doctor import (
+from infra.cli.doctor import (
     check_cpu,
     check_database,
     check_disk,

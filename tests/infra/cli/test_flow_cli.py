@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from infra.cli.flow_command import FlowCommand
 from infra.engine.run import PlanLine, current_run, open_run
 from infra.errors import DataError
-from infra.flow_cli import FlowCommand
 
 from prefect import flow  # isort: skip
 

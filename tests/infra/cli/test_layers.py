@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from infra.cli.layers import build, merge, read_layer
 from infra.errors import ConfigError
-from infra.layers import build, merge, read_layer
 
 
 class Distill(BaseModel):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import main
+from infra.cli.app import main
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.store.record import Record

@@ -1,0 +1,6 @@
+"""`python -m infra.cli`."""
+
+from infra.cli.app import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())
