@@ -17,11 +17,12 @@ from filelock import FileLock, Timeout
 from infra.catalog.lineage import ancestors
 from infra.engine.abandoned import live_runs
 from infra.errors import StoreError
+from infra.files import disk_errors
 from infra.hub.connect import open_hub
 from infra.hub.local import LocalHub
 from infra.hub.protocol import FOLDERS
 from infra.settings import Settings
-from infra.store.artifacts import KEY_LENGTH, Store, disk_errors
+from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.record import RECORD_FILE, Record
 
 

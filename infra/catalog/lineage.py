@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.tree import Tree
 
 from infra.errors import ArtifactError
+from infra.files import file_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import FOLDERS, MAIN, NAME, Kind
 from infra.store.artifacts import KEY_LENGTH, Store
-from infra.store.fingerprint import file_digest
 from infra.store.record import RECORD_FILE, InputRecord, Record
 from infra.store.references import STORE_SCHEME
 

@@ -17,10 +17,11 @@ from rich.console import Console
 
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError
+from infra.files import disk_errors, write_atomically
 from infra.machine.environment import open_home
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
-from infra.store.artifacts import Store, disk_errors, write_atomically
+from infra.store.artifacts import Store
 from infra.store.fingerprint import canonical
 from infra.store.shared.sharing import Sharing
 from infra.tracking.tracker import Tracker

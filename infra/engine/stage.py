@@ -29,8 +29,9 @@ from prefect.states import Completed, State  # noqa: E402
 from infra.engine.explain import explain_miss  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
+from infra.files import disk_errors  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from infra.store.artifacts import KEY_LENGTH, Store, content_digest, disk_errors, measure_files  # noqa: E402
+from infra.store.artifacts import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
 from infra.store.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402

@@ -14,7 +14,7 @@ from huggingface_hub.utils import get_token, parse_ratelimit_headers
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from infra.errors import HubError, StillhouseError, StoreError
-from infra.store.artifacts import DISK_ERRORS
+from infra.files import DISK_ERRORS
 
 ATTEMPTS = 6
 LONGEST_WAIT = 20.0  # seconds between two tries, when the server does not say how long

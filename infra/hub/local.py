@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from infra.errors import HubError
+from infra.files import disk_errors, file_digest, folder_digest, write_atomically
 from infra.hub.protocol import (
     FOLDERS,
     JOURNAL,
@@ -36,8 +37,6 @@ from infra.hub.protocol import (
     files_of,
     no_revision,
 )
-from infra.store.artifacts import disk_errors, write_atomically
-from infra.store.fingerprint import file_digest, folder_digest
 
 PARTIAL = ".partial-"
 HISTORY = "history.jsonl"

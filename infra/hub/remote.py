@@ -26,6 +26,7 @@ from huggingface_hub.hf_api import GitCommitInfo
 from pydantic import SecretStr
 
 from infra.errors import HubError
+from infra.files import disk_errors, folder_digest
 from infra.hub.access import ask_access
 from infra.hub.faults import BranchMoved
 from infra.hub.protocol import (
@@ -47,8 +48,6 @@ from infra.hub.protocol import (
 )
 from infra.hub.repository import References, Repository, content_tag, notes_of, short, source_tag
 from infra.hub.trees import check_reserved, published, to_publish, to_restore
-from infra.store.artifacts import disk_errors
-from infra.store.fingerprint import folder_digest
 
 OWN = "local"  # the owner of a name that leaves it to the settings
 SHOWN = 12  # digits of a revision in a message

@@ -12,8 +12,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 from huggingface_hub.hf_api import RepoFile
 
 from infra.errors import HubError
+from infra.files import file_digest
 from infra.hub.protocol import JOURNAL
-from infra.store.fingerprint import file_digest
 
 # The Hub's own, and our journal: on `main` beside what was published, and no part of it.
 RESERVED = frozenset({".gitattributes", JOURNAL})

@@ -11,8 +11,8 @@ from contextlib import suppress
 import psutil
 from pydantic import BaseModel
 
+from infra.files import disk_errors
 from infra.settings import Settings, get_settings
-from infra.store.artifacts import disk_errors
 
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
 

@@ -10,7 +10,7 @@ import psutil
 from pydantic import BaseModel
 
 from infra.errors import ServiceError
-from infra.store.artifacts import disk_errors
+from infra.files import disk_errors
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0

@@ -17,6 +17,7 @@ import psutil
 from filelock import FileLock
 
 from infra.errors import ServiceError
+from infra.files import disk_errors, write_atomically
 from infra.machine.environment import Services, prepare, running_services, server_environment
 from infra.machine.processes import (
     LOOPBACK,
@@ -28,7 +29,6 @@ from infra.machine.processes import (
     start_process,
 )
 from infra.settings import Settings, without_credentials
-from infra.store.artifacts import disk_errors, write_atomically
 
 START_SECONDS = 120.0
 Processes = Mapping[str, subprocess.Popen[bytes]]

@@ -1,7 +1,5 @@
 """The artifact store: one folder a key, verified when it is found, visible only once its record is written."""
 
-import errno
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,21 +9,14 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
 
-from infra.errors import ArtifactError, StageStopped, StillhouseError, StoreError
+from infra.errors import ArtifactError, StageStopped, StillhouseError
+from infra.files import combined_digest, disk_errors, file_digest, write_atomically
 from infra.settings import Settings
-from infra.store.fingerprint import combined_digest, file_digest
 from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
 from infra.store.references import STORE_SCHEME, ArtifactRef
 
 KEY_LENGTH = 20
 BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE})
-DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full; free space (`python -m infra.cli gc` frees what no release reaches)",
-    errno.EDQUOT: "the disk quota is used up; free space (`python -m infra.cli gc`)",
-    errno.EROFS: "it is on a read-only file system; set STILLHOUSE_HOME to a folder that can be written",
-    errno.EACCES: "there is no permission to write; set STILLHOUSE_HOME to a folder of yours",
-    errno.EPERM: "it is not permitted to write; set STILLHOUSE_HOME to a folder of yours",
-}
 
 
 @dataclass(frozen=True)
@@ -34,17 +25,6 @@ class Lookup:
 
     record: Record | None
     problem: str | None = None
-
-
-@contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write into a StoreError with the remedy."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in DISK_ERRORS:
-            raise StoreError(f"{place} cannot be written: {DISK_ERRORS[error.errno]}.") from error
-        raise
 
 
 class Store:
@@ -172,16 +152,6 @@ def measure_files(folder: Path) -> dict[str, FileRecord]:
 def content_digest(files: Mapping[str, FileRecord]) -> str:
     """Digest of an artifact from its files' digests."""
     return combined_digest((name, file.sha256) for name, file in files.items())
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or none: beside it, flushed to the disk, then renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _damage(path: Path, file: FileRecord, full: bool) -> str | None:

@@ -3,17 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from infra.errors import ArtifactError, ConfigError
+from infra.errors import ConfigError
+from infra.files import file_digest
 from infra.store.references import ArtifactRef
-
-CHUNK = 1 << 20
 
 
 def canonical(value: object, where: str = "config") -> JsonValue:
@@ -70,29 +68,3 @@ def stage_key(stage: str, version: int, config: JsonValue, inputs: Mapping[str, 
     digests: JsonValue = {name: inputs[name].digest for name in sorted(inputs)}
     identity: JsonValue = {"stage": stage, "version": version, "config": config, "inputs": digests}
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, read in pieces. Raises ArtifactError when it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(CHUNK):
-                digest.update(piece)
-    except OSError as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error.strerror}): expected a readable file. Check the path."
-        ) from None
-    return digest.hexdigest()
-
-
-def combined_digest(digests: Iterable[tuple[str, str]]) -> str:
-    """sha256 of the sorted list of (relative name, sha256) of a folder's files."""
-    lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(digests))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def folder_digest(folder: Path, names: Iterable[Path] | None = None) -> str:
-    """Digest of a folder's files (all of them, or those named)."""
-    files = [path for path in folder.rglob("*") if path.is_file()] if names is None else list(names)
-    return combined_digest((path.relative_to(folder).as_posix(), file_digest(path)) for path in files)

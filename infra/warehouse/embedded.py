@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from duckdb.func import PythonUDFType
 
 from infra.errors import ConfigError, StillhouseError, StoreError, WarehouseError
-from infra.store.fingerprint import file_digest
+from infra.files import file_digest
 from infra.warehouse.batches import even
 from infra.warehouse.dialect import Schema, Statement, read_statement
 from infra.warehouse.messages import choices, error_at, offset_of_name

@@ -21,7 +21,7 @@ from google.api_core.retry import Retry
 from google.cloud import bigquery
 
 from infra.errors import StoreError, WarehouseError
-from infra.store.artifacts import disk_errors
+from infra.files import disk_errors
 from infra.store.shared.bucket import in_parallel
 from infra.store.shared.download import download
 from infra.store.shared.object_store import open_objects

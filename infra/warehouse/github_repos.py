@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from tqdm import tqdm
 
-from infra.store.artifacts import disk_errors
+from infra.files import disk_errors
 from infra.warehouse.installed import Installed, InstalledFile, installed_digest
 
 LAYOUT = 2  # raise it when the tables change for the same distributions

@@ -4,7 +4,7 @@
 """
 
 from infra.engine.stage import ActionRun, action
-from infra.store.fingerprint import folder_digest
+from infra.files import folder_digest
 from infra.store.references import CheckpointRef
 from tasks.base_model.config import BaseModelConfig
 

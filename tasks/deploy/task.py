@@ -11,9 +11,9 @@ from pydantic import JsonValue
 from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
 from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
 from infra.errors import ConfigError
+from infra.files import folder_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import Hub, Revision
-from infra.store.fingerprint import folder_digest
 from infra.store.references import (
     ArtifactRef,
     DatasetRef,

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from infra.engine.run import FlowRun
 from infra.engine.stage import ActionRun, action
+from infra.files import write_atomically
 from infra.machine.environment import running_services
-from infra.store.artifacts import write_atomically
 from infra.store.history import read_history
 from infra.store.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.store.references import ArtifactRef, DatasetRef

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from infra.engine.run import FlowRun
 from infra.errors import ArtifactError, StageStopped
-from infra.store.artifacts import write_atomically
+from infra.files import write_atomically
 from infra.store.fingerprint import canonical, stage_key
 from infra.store.references import ArtifactRef, CheckpointRef, DatasetRef, ReportRef
 from tasks.results.values import BenchmarkReport, EvaluationReport, read_report

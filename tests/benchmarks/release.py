@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from infra.errors import ArtifactError
+from infra.files import file_digest
 from infra.store.artifacts import Store
-from infra.store.fingerprint import file_digest
 from infra.store.record import Record
 from infra.store.references import ArtifactRef
 from tasks.compress.config import CompressConfig

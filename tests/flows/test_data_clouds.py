@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard
 
-from infra.store.fingerprint import combined_digest
+from infra.files import combined_digest
 from infra.warehouse.github_repos import build_tables
 from infra.warehouse.installed import installed_distributions
 from tests.conftest import ROOT

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.files import combined_digest
 from infra.store.artifacts import KEY_LENGTH, Store, measure_files
-from infra.store.fingerprint import combined_digest
 from infra.store.record import InputRecord, Record
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from infra.errors import StoreError
-from infra.store.artifacts import disk_errors
+from infra.files import disk_errors
 
 PARTIAL = ".partial-"
 

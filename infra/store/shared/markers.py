@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from infra.files import disk_errors
 from infra.settings import Settings
-from infra.store.artifacts import KEY_LENGTH, disk_errors
+from infra.store.artifacts import KEY_LENGTH
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from infra.errors import StoreError
+from infra.files import disk_errors, file_digest, write_atomically
 from infra.settings import Settings
-from infra.store.artifacts import BESIDE, KEY_LENGTH, Store, content_digest, disk_errors, write_atomically
-from infra.store.fingerprint import file_digest
+from infra.store.artifacts import BESIDE, KEY_LENGTH, Store, content_digest
 from infra.store.record import HISTORY_FILE, RECORD_FILE, FileRecord, Record
 from infra.store.shared.bucket import in_parallel
 from infra.store.shared.download import download

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from infra.errors import HubError
+from infra.files import file_digest
 from infra.hub.remote import RemoteHub
-from infra.store.fingerprint import file_digest
 from tests.fakes.hub import HubServer
 from tests.infra.hub.folders import REPO, TOKEN, files_in, folder_of, shards
 

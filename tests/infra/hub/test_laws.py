@@ -117,7 +117,7 @@ def test_models_and_datasets_are_apart(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_the_digests_of_a_revisions_files_are_known(hub: Hub, tmp_path: Path) -> None:
-    from infra.store.fingerprint import file_digest
+    from infra.files import file_digest
 
     source = shards(tmp_path / "a")
     pushed = hub.push("dataset", REPO, source, "first")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.files import folder_digest
 from infra.hub.remote import RemoteHub
-from infra.store.fingerprint import folder_digest
 from tests.fakes.hub import HubServer, hub_server
 from tests.infra.hub.folders import REPO, TOKEN, shards
 

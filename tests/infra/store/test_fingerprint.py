@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.errors import ArtifactError, ConfigError
-from infra.store.fingerprint import canonical, file_digest, folder_digest, stage_key
+from infra.files import file_digest, folder_digest
+from infra.store.fingerprint import canonical, stage_key
 from infra.store.references import DatasetRef
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.store.fingerprint import folder_digest
+from infra.files import folder_digest
 from tests.fakes.hub import HubServer, hub_server
 from tests.tasks.base_model.tiny_model import write_model
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from transformers import AutoModel, AutoTokenizer
 
 from infra.errors import ArtifactError, ConfigError
-from infra.store.fingerprint import folder_digest
+from infra.files import folder_digest
 from tasks.base_model.config import BaseModelConfig
 from tasks.base_model.resolve import PACKAGED_SHA256, check_sha256, packaged_model, resolve_base_model
 from tests.tasks.base_model.tiny_model import write_model

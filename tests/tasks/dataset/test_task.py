@@ -6,9 +6,9 @@ import pytest
 from prefect import flow
 
 from infra.engine.run import StageOutcome, open_run
+from infra.files import folder_digest
 from infra.hub.local import LocalHub
 from infra.settings import get_settings
-from infra.store.fingerprint import folder_digest
 from infra.store.references import DatasetRef
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.task import curate, publish_dataset
