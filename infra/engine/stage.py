@@ -1,8 +1,7 @@
-"""`@stage` and `@action`: the only place where Prefect's task, the cache key, the store and the tracking run meet.
+"""`@stage`: the only place where Prefect's task, the cache key, the store and the tracking run meet.
 
 A stage is computed once a key = sha256 of {stage, version, config, digest of each input}; after that its verified
-artifact is served and Prefect shows the task as Cached. An action (pinning a source, pushing, reporting) runs each
-time and is idempotent by digest.
+artifact is served and Prefect shows the task as Cached.
 """
 
 import inspect
@@ -22,15 +21,13 @@ from infra.machine import environment
 environment.prepare()
 
 from prefect import task  # noqa: E402
-from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy  # noqa: E402
+from prefect.cache_policies import CacheKeyFnPolicy  # noqa: E402
 from prefect.context import TaskRunContext  # noqa: E402
 from prefect.states import Completed, State  # noqa: E402
 
 from infra.engine.explain import explain_miss  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
-from infra.files import disk_errors  # noqa: E402
-from infra.settings import Settings  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
@@ -73,30 +70,6 @@ class StageRun:
         self.tracker.log(self.mlflow_run_id, [(name, value, step) for name, value in values.items()])
         if (watcher := current_run().watcher) is not None:
             watcher(values, step)
-
-
-@dataclass(frozen=True)
-class ActionRun:
-    """What an action's function sees of the house."""
-
-    settings: Settings
-    store: Store
-    tracker: Tracker
-    flow: FlowRun
-    name: str
-    version: int
-
-    def source(self, asked: JsonValue, **inputs: ArtifactRef) -> str:
-        """Key of what this action makes from these: what stands already under it need not be made again."""
-        return stage_key(self.name, self.version, asked, inputs)
-
-    def path(self, ref: ArtifactRef) -> Path:
-        """Folder or file of a reference."""
-        return self.store.path(ref)
-
-    def record(self, ref: ArtifactRef) -> Record | None:
-        """How an artifact came to be; None for what lies outside the store."""
-        return self.store.record_of(ref)
 
 
 class Stage(Generic[Inputs, Output]):
@@ -252,40 +225,6 @@ def stage(
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
         return Stage(function, version, output)
-
-    return decorate
-
-
-def action(
-    *, version: int = 1, dry_run: bool = False
-) -> Callable[[Callable[Concatenate[ActionRun, Inputs], Value]], Callable[Inputs, Value]]:
-    """Make an uncached, idempotent step of `function(run, config, ...)`; with `dry_run` it also runs in a dry run.
-
-    Raise `version` when what it makes from the same inputs changes.
-    """
-
-    def decorate(function: Callable[Concatenate[ActionRun, Inputs], Value]) -> Callable[Inputs, Value]:
-        name = function.__name__
-
-        def body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
-            flow = current_run()
-            run = ActionRun(flow.settings, flow.store, flow.tracker, flow, name, version)
-            with disk_errors(flow.settings.home):
-                return function(run, *args, **kwargs)
-
-        as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(body)
-
-        def call(*args: Inputs.args, **kwargs: Inputs.kwargs) -> Value:
-            flow = current_run()
-            if not flow.options.dry_run:
-                return as_task(args, kwargs)
-            if dry_run and not any(isinstance(value, Pending) for value in (*args, *kwargs.values())):
-                return body(args, kwargs)
-            flow.planned(PlanLine(name=name, state="action", why="runs each time"))
-            return cast(Value, Pending(name=name, kind="action"))
-
-        call.__doc__, call.__name__ = function.__doc__, name
-        return call
 
     return decorate
 

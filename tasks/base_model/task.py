@@ -3,7 +3,7 @@
 (Domain imports are inside the step: a run that finds everything cached does not pay for a Hub client.)
 """
 
-from infra.engine.stage import ActionRun, action
+from infra.engine.action import ActionRun, action
 from infra.files import folder_digest
 from infra.store.references import CheckpointRef
 from tasks.base_model.config import BaseModelConfig

@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.engine.action import ActionRun, action
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.hub.connect import open_hub
 from infra.store.fingerprint import canonical
 from infra.store.references import DatasetRef

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
-from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.engine.action import ActionRun, action
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ConfigError
 from infra.files import folder_digest
 from infra.hub.connect import open_hub

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 
+from infra.engine.action import ActionRun, action
 from infra.engine.run import current_run
-from infra.engine.stage import ActionRun, Metrics, StageRun, action, stage
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ConfigError, DataError
 from infra.settings import get_settings
 from infra.store.references import DatasetRef, Pending, SourceRef

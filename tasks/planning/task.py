@@ -1,6 +1,6 @@
 """Plan: sizes from the curated data, printed before anything long begins."""
 
-from infra.engine.stage import ActionRun, action
+from infra.engine.action import ActionRun, action
 from infra.store.references import CheckpointRef, DatasetRef
 from tasks.planning.defaults import GivenSizes, Plan, plan_sizes
 from tasks.planning.shape import AskedShapes, check_shapes

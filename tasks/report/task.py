@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
+from infra.engine.action import ActionRun, action
 from infra.engine.run import FlowRun
-from infra.engine.stage import ActionRun, action
 from infra.files import write_atomically
 from infra.machine.environment import running_services
 from infra.store.history import read_history
