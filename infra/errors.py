@@ -18,6 +18,10 @@ class DataError(StillhouseError):
     """The rows are not what the stage needs: empty, one class only, a missing column, a wrong encoding."""
 
 
+class InputChanged(DataError):
+    """An input outside the store is no longer what it was when the run began; what was made of it is not kept."""
+
+
 class WarehouseError(StillhouseError):
     """A query was refused or failed: SQL syntax, a missing table or column, a dialect without counterpart."""
 

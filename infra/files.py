@@ -60,6 +60,11 @@ def combined_digest(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def path_digest(path: Path) -> str:
+    """Digest of a file, or of all files of a folder."""
+    return folder_digest(path) if path.is_dir() else file_digest(path)
+
+
 def folder_digest(folder: Path, names: Iterable[Path] | None = None) -> str:
     """Digest of a folder's files (all of them, or those named)."""
     files = [path for path in folder.rglob("*") if path.is_file()] if names is None else list(names)

@@ -14,6 +14,7 @@ environment.prepare()
 from prefect import task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 
+from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, current_run  # noqa: E402
 from infra.files import disk_errors  # noqa: E402
 from infra.settings import Settings  # noqa: E402
@@ -24,6 +25,7 @@ from infra.store.references import ArtifactRef, Pending  # noqa: E402
 from infra.tracking.tracker import Tracker  # noqa: E402
 
 Value = TypeVar("Value", bound=BaseModel)
+Pinned = TypeVar("Pinned", bound=ArtifactRef)
 Inputs = ParamSpec("Inputs")
 
 
@@ -41,6 +43,11 @@ class ActionRun:
     def source(self, asked: JsonValue, **inputs: ArtifactRef) -> str:
         """Key of what this action makes from these: what stands already under it need not be made again."""
         return stage_key(self.name, self.version, asked, inputs)
+
+    def pin(self, ref: Pinned, digest: Callable[[], str]) -> Pinned:
+        """The reference of an input outside the store; `digest` is taken again by each stage that has read it."""
+        self.flow.pin(ref, digest)
+        return ref
 
     def path(self, ref: ArtifactRef) -> Path:
         """Folder or file of a reference."""
@@ -60,7 +67,7 @@ def action(
     """
 
     def decorate(function: Callable[Concatenate[ActionRun, Inputs], Value]) -> Callable[Inputs, Value]:
-        name = function.__name__
+        name = register(function)
 
         def body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Value:
             flow = current_run()

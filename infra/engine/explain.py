@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from infra.store.record import Record
+from infra.store.record import Record, library_versions
 from infra.store.references import ArtifactRef, Pending
 
 ABSENT = "absent"
+CARRIERS = frozenset({"prefect", "mlflow", "huggingface_hub"})  # they carry results and make none
 
 
 def explain_miss(
@@ -16,15 +17,27 @@ def explain_miss(
     inputs: Mapping[str, ArtifactRef | Pending],
     records: Iterable[Record],
     problem: str | None,
+    machine: JsonValue = None,
 ) -> str:
-    """One line naming damage, or the fields and inputs that changed since the nearest record."""
+    """One line naming damage, or the fields, inputs and facts of the machine that changed since the nearest record."""
     if problem is not None:
         return f"{problem}: it will be computed again"
-    candidates = [_differences(version, config, inputs, record) for record in records]
+    candidates = [_differences(version, config, inputs, record, machine) for record in records]
     if not candidates:
         return "never computed here"
     nearest: list[str] = min(candidates, key=_count)
     return "; ".join(nearest) or "its record is gone"
+
+
+def explain_hit(record: Record) -> str:
+    """Which libraries made a hit, where others are installed: no key holds their versions."""
+    now = library_versions()
+    other = [
+        f"{name} {then} (installed: {now[name]})"
+        for name, then in sorted(record.libraries.items())
+        if name not in CARRIERS and name in now and now[name] != then
+    ]
+    return f"made with {', '.join(other)}" if other else ""
 
 
 def _count(differences: list[str]) -> int:
@@ -32,10 +45,18 @@ def _count(differences: list[str]) -> int:
 
 
 def _differences(
-    version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef | Pending], record: Record
+    version: int,
+    config: JsonValue,
+    inputs: Mapping[str, ArtifactRef | Pending],
+    record: Record,
+    machine: JsonValue,
 ) -> list[str]:
     found = [f"version: {record.version} -> {version}"] if record.version != version else []
     found += [f"{name}: {old} -> {new}" for name, old, new in _changed(record.config, config)]
+    if record.machine is None and machine is not None:
+        found.append("measured on a machine that its record does not name")
+    else:
+        found += [f"machine {name}: {old} -> {new}" for name, old, new in _changed(record.machine, machine)]
     for name, ref in inputs.items():
         if isinstance(ref, Pending):
             found.append(f"input {name} depends on {ref.name}")

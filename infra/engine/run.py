@@ -16,17 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from infra.engine.abandoned import Marker, end_dead_runs
-from infra.errors import ConfigError
-from infra.files import disk_errors, write_atomically
+from infra.errors import ConfigError, InputChanged
+from infra.files import disk_errors, path_digest, write_atomically
 from infra.machine.environment import open_home
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
 from infra.store.fingerprint import canonical
+from infra.store.references import ArtifactRef
 from infra.store.shared.sharing import Sharing
 from infra.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
+FILE_SCHEME = "file:"
 
 
 class StageOutcome(BaseModel):
@@ -73,6 +75,7 @@ class FlowRun:
     mlflow_run_id: str | None = None
     watcher: Callable[[Mapping[str, float], int], None] | None = None
     outcomes: list[StageOutcome] = field(default_factory=list)
+    pins: dict[str, Callable[[], str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     sharing: Sharing = field(init=False)
@@ -95,6 +98,25 @@ class FlowRun:
         self.outcomes.append(outcome)
         mark = "[green]cached  [/green]" if outcome.state == "cached" else "[bold]computed[/bold]"
         self.say(f"  {mark} {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}")
+
+    def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
+        """Note how the digest of an input outside the store is taken again, once a stage has read it."""
+        self.pins[ref.uri] = digest
+
+    def check_pinned(self, stage: str, inputs: Mapping[str, ArtifactRef]) -> None:
+        """Take the digests of a stage's inputs outside the store again.
+
+        Raises InputChanged when one is no longer what the stage's key says: what was made of it belongs to no key.
+        """
+        for name, ref in inputs.items():
+            if not ref.uri.startswith(FILE_SCHEME):
+                continue
+            digest = self.pins[ref.uri]() if ref.uri in self.pins else path_digest(self.store.path(ref))
+            if digest != ref.digest:
+                raise InputChanged(
+                    f"{ref.uri}, the {name} of {stage}, changed while {stage} was under way: expected the files that were "
+                    "there when the run began. Nothing of it was kept. Run again once nobody writes to them."
+                )
 
     def planned(self, line: PlanLine) -> None:
         """Note what a dry run found."""

@@ -6,7 +6,6 @@ artifact is served and Prefect shows the task as Cached.
 
 import inspect
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,14 +20,15 @@ from infra.machine import environment
 environment.prepare()
 
 from prefect import task  # noqa: E402
-from prefect.cache_policies import CacheKeyFnPolicy  # noqa: E402
-from prefect.context import TaskRunContext  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.states import Completed, State  # noqa: E402
 
-from infra.engine.explain import explain_miss  # noqa: E402
+from infra.engine.explain import explain_hit, explain_miss  # noqa: E402
+from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
-from infra.errors import ArtifactError, ConfigError, StageStopped, StillhouseError  # noqa: E402
-from infra.store.artifacts import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
+from infra.errors import ConfigError, StageStopped, StillhouseError  # noqa: E402
+from infra.machine.cpu import machine_facts  # noqa: E402
+from infra.store.artifacts import KEY_LENGTH, Lookup, Store, content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
 from infra.store.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
@@ -36,10 +36,8 @@ from infra.store.references import STORE_SCHEME, ArtifactRef, Pending  # noqa: E
 from infra.tracking.progress import Progress  # noqa: E402
 from infra.tracking.tracker import Tracker  # noqa: E402
 
-logger = logging.getLogger(__name__)
 Metrics = Mapping[str, float]
 Output = TypeVar("Output", bound=ArtifactRef)
-Value = TypeVar("Value", bound=BaseModel)
 Inputs = ParamSpec("Inputs")
 TEMPORARY_PROGRESS = "progress"
 
@@ -75,42 +73,38 @@ class StageRun:
 class Stage(Generic[Inputs, Output]):
     """A cached step. Calling it in a flow gives the reference of its artifact."""
 
-    def __init__(self, function: Callable[..., Metrics], version: int, output: type[Output]) -> None:
-        self.function, self.version, self.output = function, version, output
-        self.name = function.__name__
+    def __init__(
+        self, function: Callable[..., Metrics], version: int, output: type[Output], machine: bool
+    ) -> None:
+        self.function, self.version, self.output, self.machine = function, version, output, machine
+        self.name = register(function)
         self.__doc__ = function.__doc__
         self.input_names = tuple(inspect.signature(function).parameters)[2:]
+        # Our store is the one cache: it verifies what it serves, and its keys hold across flows.
         self.task = task(
-            name=self.name,
-            task_run_name=self.name,
-            cache_policy=CacheKeyFnPolicy(cache_key_fn=_given_key),
-            persist_result=True,
-            result_serializer="json",
+            name=self.name, task_run_name=self.name, cache_policy=NO_CACHE, persist_result=False
         )(self._run)
 
     def __call__(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Output:
         flow = current_run()
         config, inputs = self._bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs))
-        asked = canonical(config)
         if flow.options.dry_run:
-            return self._plan(flow, asked, inputs)
-        key = stage_key(self.name, self.version, asked, inputs)
-        started = time.monotonic()
-        # Without a record in the home, a result that Prefect still remembers must not be served.
-        here = flow.store.find(self.name, key, flow.options.full_verify).record
-        served = self.task.with_options(refresh_cache=here is None)
-        outcomes = len(flow.outcomes)
-        served(key=key, config=config, inputs=inputs)
-        record = flow.store.find(self.name, key).record
-        if record is None:
-            raise ArtifactError(f"{self.name} was removed while the run was under way. Run the flow again.")
-        if len(flow.outcomes) == outcomes:
-            self._serve(flow, record, started)
-        return self._ref(record)
+            return self._plan(flow, config, inputs)
+        answer = self.task(config=config, inputs=inputs)
+        # A direct call gives a state that the function returned (Cached) as it is, and a plain result otherwise.
+        return answer.result() if isinstance(answer, State) else answer
 
     def key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str:
-        """The cache key of these inputs."""
-        return stage_key(self.name, self.version, canonical(config), inputs)
+        """The cache key of these inputs, on this machine where that is part of it."""
+        return stage_key(self.name, self.version, canonical(config), inputs, self._facts())
+
+    def _former_key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str | None:
+        """The key under which this was kept before `auto` counted as what it comes to; None where it is the same."""
+        asked, former = canonical(config), canonical(config, former=True)
+        return None if asked == former else stage_key(self.name, self.version, former, inputs, self._facts())
+
+    def _facts(self) -> JsonValue:
+        return machine_facts() if self.machine else None
 
     def _bind(
         self, config: BaseModel, *refs: ArtifactRef, **named: ArtifactRef
@@ -122,24 +116,38 @@ class Stage(Generic[Inputs, Output]):
             )
         return config, {name: bound[name] for name in self.input_names}
 
-    def _plan(self, flow: FlowRun, asked: JsonValue, inputs: Mapping[str, ArtifactRef | Pending]) -> Output:
+    def _plan(self, flow: FlowRun, config: BaseModel, inputs: Mapping[str, ArtifactRef | Pending]) -> Output:
         problem = None
         known = {name: ref for name, ref in inputs.items() if isinstance(ref, ArtifactRef)}
         if len(known) == len(inputs):
-            key = stage_key(self.name, self.version, asked, known)
-            lookup = flow.sharing.look(self.name, key, flow.options.full_verify)
+            lookup = self._found(flow.sharing.look, config, known)
             if lookup.record is not None:
-                flow.planned(PlanLine(name=self.name, state="hit"))
+                flow.planned(PlanLine(name=self.name, state="hit", why=explain_hit(lookup.record)))
                 return self._ref(lookup.record)
             problem = lookup.problem
-        why = explain_miss(self.version, asked, inputs, flow.store.records(self.name), problem)
+        records = flow.store.records(self.name)
+        why = explain_miss(self.version, canonical(config), inputs, records, problem, self._facts())
         flow.planned(PlanLine(name=self.name, state="miss", why=why))
         return cast(Output, Pending(name=self.name, kind="miss"))
 
-    def _run(self, key: str, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
-        flow, started = current_run(), time.monotonic()
+    def _found(
+        self, look: Callable[[str, str, bool], Lookup], config: BaseModel, inputs: Mapping[str, ArtifactRef]
+    ) -> Lookup:
+        """What `look` has under the key, or else the home under the former one, if it is of our kind."""
+        flow = current_run()
+        found = look(self.name, self.key(config, inputs), flow.options.full_verify)
+        if found.record is None and (former := self._former_key(config, inputs)) is not None:
+            before = flow.store.find(self.name, former, flow.options.full_verify)
+            found = before if before.record is not None else found
+        if found.record is not None and found.record.kind != self.output.__name__:
+            kind = f"{self.name} is a {found.record.kind} there: expected a {self.output.__name__}"
+            return Lookup(None, kind)
+        return found
+
+    def _run(self, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
+        flow, key, started = current_run(), self.key(config, inputs), time.monotonic()
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
-            lookup = flow.sharing.find(self.name, key, flow.options.full_verify)
+            lookup = self._found(flow.sharing.find, config, inputs)
             if lookup.problem:
                 flow.say(f"  [yellow]{lookup.problem}: {self.name} is computed again[/yellow]")
             found = lookup.record
@@ -168,6 +176,7 @@ class Stage(Generic[Inputs, Output]):
             with flow.store.writing(self.name, key) as (output, work):
                 run = StageRun(key, flow.store, output, work, flow.tracker, run_id, Progress(self.name))
                 metrics = {name: float(value) for name, value in self.function(run, config, **inputs).items()}
+                flow.check_pinned(self.name, inputs)
                 keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
                 files = measure_files(output)
                 record = Record(
@@ -193,6 +202,7 @@ class Stage(Generic[Inputs, Output]):
                     code_revision=code_revision(),
                     libraries=library_versions(),
                     hardware=hardware(),
+                    machine=self._facts(),
                 )
                 flow.store.commit(record)
             flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
@@ -216,21 +226,18 @@ class Stage(Generic[Inputs, Output]):
 
 
 def stage(
-    *, version: int, output: type[Output]
+    *, version: int, output: type[Output], machine: bool = False
 ) -> Callable[[Callable[Concatenate[StageRun, Inputs], Metrics]], Stage[Inputs, Output]]:
     """Make a cached stage of `function(run, config, **refs) -> metrics`.
 
-    Raise `version` when what it computes changes.
+    Raise `version` when what it computes changes. `machine`: it measures time, so that processor, usable cores and the
+    versions of the runtimes are in its key. Raises ConfigError when another function has the name.
     """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
-        return Stage(function, version, output)
+        return Stage(function, version, output, machine)
 
     return decorate
-
-
-def _given_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return str(parameters["key"])
 
 
 def _outcome(record: Record, state: Any, seconds: float) -> StageOutcome:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
 
-from infra.errors import ArtifactError, StageStopped, StillhouseError
+from infra.errors import ArtifactError, InputChanged, StageStopped, StillhouseError
 from infra.files import combined_digest, disk_errors, file_digest, write_atomically
 from infra.settings import Settings
 from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
@@ -99,7 +99,7 @@ class Store:
                 yield output, work
             except BaseException as error:
                 shutil.rmtree(output, ignore_errors=True)
-                if isinstance(error, StageStopped) or not _has_files(work):
+                if isinstance(error, StageStopped | InputChanged) or not _has_files(work):
                     shutil.rmtree(work, ignore_errors=True)
                 raise
 

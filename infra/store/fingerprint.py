@@ -11,16 +11,18 @@ from pydantic.fields import FieldInfo
 
 from infra.errors import ConfigError
 from infra.files import file_digest
+from infra.machine.cpu import precision_of_auto
 from infra.store.references import ArtifactRef
 
 
-def canonical(value: object, where: str = "config") -> JsonValue:
+def canonical(value: object, where: str = "config", former: bool = False) -> JsonValue:
     """`value` as plain JSON, the same for equal values in any process.
 
     A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
     for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
-    is added to a stage leaves what it computed before valid. Raises ConfigError for sets, callables and any other type
-    whose identity is not certain.
+    is added to a stage leaves what it computed before valid; one with `{"key": "precision"}` counts as what `auto` comes
+    to on this machine, `former` says: as it was written before it did. Raises ConfigError for sets, callables and any
+    other type whose identity is not certain.
     """
     if value is None or isinstance(value, bool | int | str):
         return value.value if isinstance(value, Enum) else value
@@ -31,30 +33,31 @@ def canonical(value: object, where: str = "config") -> JsonValue:
             )
         return value
     if isinstance(value, BaseModel):
-        return _canonical_model(value, where)
+        return _canonical_model(value, where, former)
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise ConfigError(f"{where} has keys {wrong!r}: expected strings. Use strings as keys.")
-        return {key: canonical(value[key], f"{where}.{key}") for key in sorted(value)}
+        return {key: canonical(value[key], f"{where}.{key}", former) for key in sorted(value)}
     if isinstance(value, list | tuple):
-        return [canonical(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return [canonical(item, f"{where}[{i}]", former) for i, item in enumerate(value)]
     raise ConfigError(
         f"{where} is a {type(value).__name__}, which has no canonical form: expected a number, text, a list, "
         "a mapping or a frozen model. Change the field's type, or mark it as not part of the key."
     )
 
 
-def _canonical_model(model: BaseModel, where: str) -> JsonValue:
+def _canonical_model(model: BaseModel, where: str, former: bool) -> JsonValue:
     fields: dict[str, JsonValue] = {}
     for name, field in sorted(type(model).model_fields.items()):
         value, role = getattr(model, name), _key_role(field)
         if role == "ignore" or (role == "unless_default" and value == field.get_default()):
             continue
-        fields[name] = (
-            file_digest(value)
-            if role == "content" and value is not None
-            else canonical(value, f"{where}.{name}")
-        )
+        if role == "content" and value is not None:
+            fields[name] = file_digest(value)
+        elif role == "precision" and value == "auto" and not former:
+            fields[name] = precision_of_auto()
+        else:
+            fields[name] = canonical(value, f"{where}.{name}", former)
     return fields
 
 
@@ -63,8 +66,20 @@ def _key_role(field: FieldInfo) -> str | None:
     return str(extra["key"]) if isinstance(extra, dict) and "key" in extra else None
 
 
-def stage_key(stage: str, version: int, config: JsonValue, inputs: Mapping[str, ArtifactRef]) -> str:
-    """sha256 of {stage, version, canonical config, digest of each input}: hex, 64 characters."""
+def stage_key(
+    stage: str,
+    version: int,
+    config: JsonValue,
+    inputs: Mapping[str, ArtifactRef],
+    machine: JsonValue = None,
+) -> str:
+    """sha256 of {stage, version, canonical config, digest of each input}: hex, 64 characters.
+
+    `machine` are the facts of what it is computed on, for a stage that measures time.
+    """
     digests: JsonValue = {name: inputs[name].digest for name in sorted(inputs)}
-    identity: JsonValue = {"stage": stage, "version": version, "config": config, "inputs": digests}
+    identity: dict[str, JsonValue] = {
+        "stage": stage, "version": version, "config": config, "inputs": digests,
+        **({} if machine is None else {"machine": machine}),
+    }  # fmt: skip
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

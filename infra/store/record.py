@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 RECORD_FILE = "record.json"
 HISTORY_FILE = "metrics.jsonl"
@@ -60,6 +60,9 @@ class Record(BaseModel):
     code_revision: str | None
     libraries: dict[str, str]
     hardware: dict[str, str]
+    machine: JsonValue = Field(
+        None, description="what is in the key of a stage that measures time: processor, runtimes"
+    )
 
 
 @lru_cache(maxsize=1)

@@ -18,4 +18,8 @@ def pin_base_model(run: ActionRun, config: BaseModelConfig) -> CheckpointRef:
     pinned = resolve_base_model(
         config, run.settings.home / "models", token.get_secret_value() if token else None
     )
-    return CheckpointRef(uri=pinned.folder.as_uri(), digest=folder_digest(pinned.folder, pinned.files))
+
+    def digest() -> str:
+        return folder_digest(pinned.folder, pinned.files)
+
+    return run.pin(CheckpointRef(uri=pinned.folder.as_uri(), digest=digest()), digest)

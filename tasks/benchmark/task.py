@@ -7,7 +7,7 @@ from infra.store.references import BaselineRef, CheckpointRef, DatasetRef, OnnxM
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
 
 
-@stage(version=3, output=ReportRef)
+@stage(version=3, output=ReportRef, machine=True)
 def benchmark(
     run: StageRun,
     config: BenchmarkConfig,
@@ -34,7 +34,7 @@ def benchmark(
     return measure.benchmark(config, models, run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=ReportRef)
+@stage(version=1, output=ReportRef, machine=True)
 def time_model(run: StageRun, config: TimingConfig, model: ReleaseRef, dataset: DatasetRef) -> Metrics:
     """Size of one model and latency of one query, on one thread."""
     from tasks.benchmark import single

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @action(dry_run=True)
 def pin_sources(run: ActionRun, config: ExtractConfig) -> SourceRef:
     """Digest the tables of an extraction, so that a changed table is a changed input."""
-    from tasks.extract.source import pin, tables_digest
+    from tasks.extract.source import tables_digest
 
     if _in_warehouse(config):
         warehouse, query, _ = _asked_of_warehouse(config, {})
@@ -39,15 +39,13 @@ def pin_sources(run: ActionRun, config: ExtractConfig) -> SourceRef:
         return SourceRef(uri=f"{run.settings.warehouse}#{names}", digest=tables_digest(tables))
     if not config.table:
         return _public_tables(run, config)
-    sources = pin(config.table, config.query)
-    return SourceRef(uri=sources.uri, digest=sources.digest)
+    return _pinned(run, config, config.table)
 
 
 def _public_tables(run: ActionRun, config: ExtractConfig) -> SourceRef:
     """The public data set that the query names. It is made the first time, which a dry run leaves undone and says."""
     from infra.warehouse.public_data import public_data
     from tasks.extract.query import load_query
-    from tasks.extract.source import pin
 
     asked = load_query(config.query, config.parameters) if config.query else None
     found = public_data(asked.sql, run.settings.warehouse_folder) if asked else None
@@ -59,8 +57,15 @@ def _public_tables(run: ActionRun, config: ExtractConfig) -> SourceRef:
         run.flow.say(f"  {'would make' if run.flow.options.dry_run else 'making'} {found.describe()}")
         if run.flow.options.dry_run:
             return cast(SourceRef, Pending(name=run.name, kind="action"))
-    sources = pin((found.folder(),), config.query)
-    return SourceRef(uri=sources.uri, digest=sources.digest)
+    return _pinned(run, config, (found.folder(),))
+
+
+def _pinned(run: ActionRun, config: ExtractConfig, tables: tuple[Path, ...]) -> SourceRef:
+    from tasks.extract.source import pin
+
+    sources = pin(tables, config.query)
+    ref = SourceRef(uri=sources.uri, digest=sources.digest)
+    return run.pin(ref, lambda: pin(tables, config.query).digest)
 
 
 @action(dry_run=True)

@@ -1,10 +1,11 @@
 """What every training asks for; a stage's own config adds its science to it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MixedPrecision = Literal["auto", "bf16", "no"]
+# `auto` counts as what it comes to: a student trained in bfloat16 is not the one that is trained in float32.
+MixedPrecision = Annotated[Literal["auto", "bf16", "no"], Field(json_schema_extra={"key": "precision"})]
 
 
 class LoopConfig(BaseModel):
