@@ -34,7 +34,15 @@ from infra.settings import Settings  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Store, content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
-from infra.store.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
+from infra.store.record import (  # noqa: E402  # fmt: skip
+    HISTORY_FILE,
+    SCHEMA,
+    InputRecord,
+    Record,
+    code_revision,
+    hardware,
+    library_versions,
+)
 from infra.store.references import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
 from infra.tracking.progress import Progress  # noqa: E402
 from infra.tracking.tracker import Tracker  # noqa: E402
@@ -123,6 +131,7 @@ class Stage(Generic[Inputs, Output]):
             return self._plan(flow, asked, inputs)
         key = stage_key(self.name, self.version, asked, inputs)
         started = time.monotonic()
+        flow.keys.hold(key)  # Nothing that is found from now on is freed before the run ends.
         # Without a record in the home, a result that Prefect still remembers must not be served.
         here = flow.store.find(self.name, key, flow.options.full_verify).record
         served = self.task.with_options(refresh_cache=here is None)
@@ -198,6 +207,7 @@ class Stage(Generic[Inputs, Output]):
                 keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
                 files = measure_files(output)
                 record = Record(
+                    schema=SCHEMA,
                     stage=self.name,
                     version=self.version,
                     key=key,
@@ -232,6 +242,7 @@ class Stage(Generic[Inputs, Output]):
         return record
 
     def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
+        flow.store.use(record)
         flow.tracker.replay(
             record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
         )
