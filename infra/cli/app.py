@@ -153,7 +153,8 @@ def _freed(gone: "Sequence[Garbage]", dry_run: bool) -> str:
     for item in gone:
         sizes[item.kind] = sizes.get(item.kind, 0) + item.size
     kinds = ", ".join(f"{kind} {size / 1e6:.1f}" for kind, size in sizes.items())
-    total = f"{'Would free' if dry_run else 'Freed'} {sum(sizes.values()) / 1e6:.1f} MB"
+    freed = f"{'Would free' if dry_run else 'Freed'} {sum(sizes.values()) / 1e6:.1f} MB"
+    total = f"{freed} in {len(gone)} folders"
     return f"{total}: {kinds}." if kinds else f"{total}."
 
 
