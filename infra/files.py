@@ -1,21 +1,35 @@
-"""Files: written whole or not at all, named by their bytes, and the disk's refusals with what to do about them."""
+"""Files: written whole or not at all, locked, named by their bytes, and the disk's refusals with what to do about them."""
 
 import errno
+import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock
 
 from infra.errors import ArtifactError, StoreError
 
 CHUNK = 1 << 20
+# `.<name>.<process>` is what earlier versions wrote.
+TEMPORARY = re.compile(r"\..+\.([0-9]+|[0-9a-f]{32})")
+NO_LOCKS = (
+    "its file system has no locks that die with their holder (flock); set STILLHOUSE_HOME to a folder on a local disk "
+    "(only the shared store belongs on a network disk)"
+)
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full; free space (`python -m infra.cli gc` frees what no release reaches)",
     errno.EDQUOT: "the disk quota is used up; free space (`python -m infra.cli gc`)",
     errno.EROFS: "it is on a read-only file system; set STILLHOUSE_HOME to a folder that can be written",
     errno.EACCES: "there is no permission to write; set STILLHOUSE_HOME to a folder of yours",
     errno.EPERM: "it is not permitted to write; set STILLHOUSE_HOME to a folder of yours",
+    errno.ENOSYS: NO_LOCKS,
+    errno.EOPNOTSUPP: NO_LOCKS,
+    errno.ENOLCK: NO_LOCKS,
 }
 
 
@@ -31,13 +45,35 @@ def disk_errors(place: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or none: beside it, flushed to the disk, then renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Write a whole file or none: beside it, flushed to the disk, then renamed. What fails leaves nothing behind.
+
+    The name beside it is this write's alone, whatever thread, process or host writes the same file meanwhile. (Not
+    `tempfile`: its files are for their owner alone, and the umask is to decide.)
+    """
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def file_lock(path: Path) -> FileLock:
+    """The lock that a file stands for, held by one at a time; it goes when its holder dies, however it dies.
+
+    It is `flock`'s or none: where a disk has none, filelock would make a file that outlives a holder who is killed.
+    """
+    return FileLock(path, fallback_to_soft=False)
+
+
+def prove_locks(file: int) -> None:
+    """Take and leave a lock of an open file nobody else has; OSError where its file system has none."""
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def file_digest(path: Path) -> str:

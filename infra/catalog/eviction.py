@@ -1,40 +1,53 @@
 """A home of bounded size: what the shared store has can go, what was used longest ago goes first."""
 
-from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from infra.catalog.gc import Garbage, free_folder
-from infra.engine.abandoned import live_runs
+from infra.catalog.garbage import Garbage, keyed, last_use
+from infra.errors import StoreError
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.record import RECORD_FILE
-from infra.store.shared.remote_store import RemoteStore
+from infra.store.locks import keys_in_use
+from infra.store.shared.sharing import Sharing
+
+if TYPE_CHECKING:
+    from infra.store.shared.remote_store import RemoteStore
 
 
-def evict(
-    settings: Settings, store: Store, remote: RemoteStore, bound: float, used: Collection[str]
-) -> list[Garbage]:
+def keep_bound(sharing: Sharing) -> None:
+    """Bring a home back to the bound of its settings, if it has one, and say what went."""
+    bound = sharing.settings.store_cache_gb
+    if bound is None:
+        return
+    try:
+        remote = sharing.remote()
+        gone = evict(sharing.settings, sharing.store, remote, bound * 1e9) if remote is not None else []
+    except StoreError as error:
+        sharing.say(f"  [yellow]nothing more was evicted: {error}[/yellow]")
+        return
+    if gone:
+        size = sum(item.size for item in gone) / 1e6
+        sharing.say(f"  [dim]evicted [/dim] {size:.1f} MB in {len(gone)} folders; the store has them")
+
+
+def evict(settings: Settings, store: Store, remote: "RemoteStore", bound: float) -> list[Garbage]:
     """Take artifacts away until the home holds `bound` bytes of them, and return what went.
 
-    An artifact stays when the shared store does not have it, byte for byte by its listing; when its key is in
-    `used` or held by a process; and all stay while another flow runs in this home. Work folders are not looked at.
-    Raises StoreError where the store cannot be asked.
+    An artifact stays when the shared store does not have it, byte for byte by its listing, and while a run counts on
+    it, this one or another. Work folders are not looked at. Raises StoreError where the store cannot be asked.
     """
     records = list(store.records())
-    sizes = {record.key: sum(file.size for file in record.files.values()) for record in records}
-    over = sum(sizes.values()) - bound
-    if over <= 0 or live_runs(settings):
+    over = sum(file.size for record in records for file in record.files.values()) - bound
+    if over <= 0:
         return []
-
-    def last_used(key: str, stage: str) -> int:
-        return (store.folder(stage, key) / RECORD_FILE).stat().st_mtime_ns
-
-    idle = [record for record in records if record.key not in used]
+    in_use = keys_in_use(settings.locks)
+    by_folder = {store.folder(record.stage, record.key): record for record in records}
+    idle = [folder for folder in by_folder if folder.name not in in_use]
     gone = []
-    for record in sorted(idle, key=lambda record: last_used(record.key, record.stage)):
+    for folder in sorted(idle, key=last_use):
         if over <= 0:
             break
-        item = Garbage(store.folder(record.stage, record.key), sizes[record.key], "the shared store has it")
-        if remote.holds(record) and free_folder(settings, item.path):
-            over -= item.size
+        item = keyed(settings, folder, "the shared store has it", "artifacts")
+        if remote.holds(by_folder[folder]) and item.remove():
+            over -= sum(file.size for file in by_folder[folder].files.values())
             gone.append(item)
     return gone

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import (
@@ -31,6 +32,9 @@ from infra.machine.services import Processes, log_file, run_services, stop_servi
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.tracking.tracker import tracking_uri
+
+if TYPE_CHECKING:
+    from infra.catalog.garbage import Garbage
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
@@ -110,30 +114,48 @@ class Lineage(BaseModel):
 
 
 class Gc(BaseModel):
-    """Free artifacts that no kept release reaches, and what killed stages left behind; only in this home."""
+    """Free artifacts that no kept release reaches, and what else grows in this home; only in this home."""
 
     dry_run: bool = Field(False, description="only say what would go")
-    keep_days: float = Field(7.0, ge=0, description="days for which anything is kept, released or not")
+    keep_days: float = Field(
+        7.0, ge=0, description="days after its last use for which anything is kept, released or not"
+    )
     keep_releases: int | None = Field(
         None, ge=1, description="newest releases of each repository that count; default: all"
     )
 
     def cli_cmd(self) -> None:
         """List it, and free it unless told not to."""
-        from infra.catalog.gc import find_garbage, free
+        from infra.catalog.gc import find_garbage, free, unreadable
 
         settings = get_settings()
+        for folder in unreadable(settings):
+            console.print(
+                f"kept: {folder.relative_to(settings.home)} has a record that this version cannot read. Use the version "
+                "that wrote it, or delete the folder yourself.", markup=False,
+            )  # fmt: skip
         garbage = find_garbage(settings, self.keep_days, self.keep_releases)
         gone = garbage if self.dry_run else free(settings, garbage)
         for item in garbage:
             kept = "" if item in gone else "  (in use, stays)"
+            pieces = f" ({item.pieces})" if item.pieces > 1 else ""
             console.print(
-                f"{item.size / 1e6:9.1f} MB  {item.path.relative_to(settings.home)}  {item.why}{kept}"
+                f"{item.size / 1e6:9.1f} MB  {item.path.relative_to(settings.home)}{pieces}  {item.why}{kept}"
             )
-        size = sum(item.size for item in gone) / 1e6
-        console.print(f"{'Would free' if self.dry_run else 'Freed'} {size:.1f} MB in {len(gone)} folders.")
+        console.print(_freed(gone, self.dry_run))
         if settings.store is not None:
             console.print("Nothing is deleted in the shared store: other homes count on it.")
+
+
+def _freed(gone: "Sequence[Garbage]", dry_run: bool) -> str:
+    """How much, and of what kind."""
+    sizes: dict[str, int] = {}
+    for item in gone:
+        sizes[item.kind] = sizes.get(item.kind, 0) + item.size
+    kinds = ", ".join(f"{kind} {size / 1e6:.1f}" for kind, size in sizes.items())
+    freed = f"{'Would free' if dry_run else 'Freed'} {sum(sizes.values()) / 1e6:.1f} MB"
+    total = f"{freed} in {len(gone)} folders"
+    return f"{total}: {kinds}." if kinds else f"{total}."
 
 
 class Doctor(BaseModel):
@@ -185,7 +207,7 @@ class Cli(BaseSettings):
     lineage: CliSubCommand[Lineage] = Field(description="what an artifact was made from, down to the sources")
     promotions: CliSubCommand[ShowPromotions] = Field(description="who was champion of a model, when and why")
     rollback: CliSubCommand[Rollback] = Field(description="make a model's previous champion champion again")
-    gc: CliSubCommand[Gc] = Field(description="free what no kept release reaches")
+    gc: CliSubCommand[Gc] = Field(description="free what no kept release reaches, and what else grows")
     store: CliSubCommand[StoreCommands] = Field(description="the shared store: upload what it does not have")
     doctor: CliSubCommand[Doctor] = Field(
         description="look at versions, CPU, disk and services; say what to do"

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from infra.engine.abandoned import dead_runs
 from infra.errors import ServiceError, StillhouseError, StoreError
+from infra.files import DISK_ERRORS, NO_LOCKS, prove_locks
 from infra.hub.connect import open_hub
 from infra.machine.environment import running_services
 from infra.machine.processes import last_error, port_is_free
@@ -135,13 +136,16 @@ def check_memory(total: int) -> Check:
 
 
 def check_home(home: Path) -> Check:
-    """STILLHOUSE_HOME, or the folder it would be made in, can be written."""
+    """STILLHOUSE_HOME, or the folder it would be made in, can be written and locked."""
     place = _existing(home)
     try:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".doctor-") as file:
             file.write(b"written")
+            prove_locks(file.fileno())
     except OSError as error:
         remedy = f"Make {place} writable, or set STILLHOUSE_HOME to a folder of yours."
+        if DISK_ERRORS.get(error.errno or 0) == NO_LOCKS:
+            remedy = f"Locks are needed: {NO_LOCKS}."
         return Check("home", "fault", f"{home}: {error.strerror}", remedy)
     return Check("home", "ok", str(home))
 

@@ -15,6 +15,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
+from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest, write_atomically
@@ -23,6 +24,7 @@ from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
 from infra.store.fingerprint import canonical
+from infra.store.locks import KeysInUse
 from infra.store.references import ArtifactRef
 from infra.store.shared.sharing import Sharing
 from infra.tracking.tracker import Tracker
@@ -79,9 +81,11 @@ class FlowRun:
     started: float = field(default_factory=time.monotonic)
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
     sharing: Sharing = field(init=False)
+    keys: KeysInUse = field(init=False)
 
     def __post_init__(self) -> None:
         self.sharing = Sharing(self.settings, self.store, self.say)
+        self.keys = KeysInUse(self.settings.locks)
 
     @property
     def seconds(self) -> float:
@@ -161,6 +165,7 @@ def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
             with _tracked(run, config):
                 yield run
     finally:
+        run.keys.release()
         _current.reset(token)
 
 
@@ -195,7 +200,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
         run.tracker.flush()
         run.tracker.end(run.mlflow_run_id, status)
         marker.unlink(missing_ok=True)
-        run.sharing.trim({outcome.key for outcome in run.outcomes})
+        keep_bound(run.sharing)
 
 
 def _prefect_flow_run_id() -> str | None:

@@ -31,7 +31,15 @@ from infra.machine.cpu import machine_facts  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Lookup, Store, content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
-from infra.store.record import HISTORY_FILE, InputRecord, Record, code_revision, hardware, library_versions  # noqa: E402
+from infra.store.record import (  # noqa: E402  # fmt: skip
+    HISTORY_FILE,
+    SCHEMA,
+    InputRecord,
+    Record,
+    code_revision,
+    hardware,
+    library_versions,
+)
 from infra.store.references import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
 from infra.tracking.progress import Progress  # noqa: E402
 from infra.tracking.tracker import Tracker  # noqa: E402
@@ -137,8 +145,11 @@ class Stage(Generic[Inputs, Output]):
         flow = current_run()
         found = look(self.name, self.key(config, inputs), flow.options.full_verify)
         if found.record is None and (former := self._former_key(config, inputs)) is not None:
+            if not flow.options.dry_run:
+                flow.keys.hold(former)
             before = flow.store.find(self.name, former, flow.options.full_verify)
-            found = before if before.record is not None else found
+            if before.record is not None and before.record.schema_number == 0:
+                found = before
         if found.record is not None and found.record.kind != self.output.__name__:
             kind = f"{self.name} is a {found.record.kind} there: expected a {self.output.__name__}"
             return Lookup(None, kind)
@@ -146,6 +157,7 @@ class Stage(Generic[Inputs, Output]):
 
     def _run(self, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
         flow, key, started = current_run(), self.key(config, inputs), time.monotonic()
+        flow.keys.hold(key)  # Nothing that is found from now on is freed before the run ends.
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
             lookup = self._found(flow.sharing.find, config, inputs)
             if lookup.problem:
@@ -180,6 +192,7 @@ class Stage(Generic[Inputs, Output]):
                 keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
                 files = measure_files(output)
                 record = Record(
+                    schema=SCHEMA,
                     stage=self.name,
                     version=self.version,
                     key=key,
@@ -215,6 +228,7 @@ class Stage(Generic[Inputs, Output]):
         return record
 
     def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
+        flow.store.use(record)
         flow.tracker.replay(
             record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
         )

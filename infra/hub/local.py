@@ -17,10 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from infra.errors import HubError
-from infra.files import disk_errors, file_digest, folder_digest, write_atomically
+from infra.files import disk_errors, file_digest, file_lock, folder_digest, write_atomically
 from infra.hub.protocol import (
     FOLDERS,
     JOURNAL,
@@ -125,7 +123,7 @@ class LocalHub:
         with disk_errors(home):
             for name in ("snapshots", "refs/tags"):
                 (home / name).mkdir(parents=True, exist_ok=True)
-            with FileLock(home / ".lock"):
+            with file_lock(home / ".lock"):
                 yield home
 
     def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:

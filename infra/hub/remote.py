@@ -20,13 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.hf_api import GitCommitInfo
 from pydantic import SecretStr
 
 from infra.errors import HubError
-from infra.files import disk_errors, folder_digest
+from infra.files import disk_errors, file_lock, folder_digest
 from infra.hub.access import ask_access
 from infra.hub.faults import BranchMoved
 from infra.hub.protocol import (
@@ -166,7 +165,7 @@ class RemoteHub:
         home = self.cache.joinpath("pushed", FOLDERS[kind], *check_name(self.name(repo)))
         with disk_errors(home):
             home.mkdir(parents=True, exist_ok=True)
-            with FileLock(home / ".lock"):
+            with file_lock(home / ".lock"):
                 yield home
 
     def resolve(self, kind: Kind, repo: str, revision: str = MAIN) -> Path:

@@ -11,7 +11,7 @@ from contextlib import suppress
 import psutil
 from pydantic import BaseModel
 
-from infra.files import disk_errors
+from infra.files import disk_errors, prove_locks
 from infra.settings import Settings, get_settings
 
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
@@ -72,8 +72,9 @@ def server_environment() -> dict[str, str]:
 
 
 def open_home(settings: Settings) -> None:
-    """Make `STILLHOUSE_HOME` and prove that it can be written; raises StoreError with the remedy otherwise."""
+    """Make `STILLHOUSE_HOME`, prove that it can be written and locked; raises StoreError with the remedy otherwise."""
     with disk_errors(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.home) as probe:
             probe.write(b"1")
+            prove_locks(probe.fileno())

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from filelock import FileLock
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, write_atomically
+from infra.files import disk_errors, file_lock, write_atomically
 from infra.machine.environment import Services, prepare, running_services, server_environment
 from infra.machine.processes import (
     LOOPBACK,
@@ -177,7 +176,7 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
         for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
             folder.mkdir(parents=True, exist_ok=True)
     # A flow that makes the tracking database in the same moment would break the file for good.
-    with FileLock(settings.locks / "mlflow.lock"):
+    with file_lock(settings.locks / "mlflow.lock"):
         for server in wanted:
             processes[server.name] = start_process(
                 log_file(settings, server.name), server.command, environment=server_environment()

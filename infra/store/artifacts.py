@@ -1,5 +1,7 @@
 """The artifact store: one folder a key, verified when it is found, visible only once its record is written."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from infra.errors import ArtifactError, InputChanged, StageStopped, StillhouseError
 from infra.files import combined_digest, disk_errors, file_digest, write_atomically
 from infra.settings import Settings
+from infra.store.locks import NAME_LENGTH, key_lock
 from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
 from infra.store.references import STORE_SCHEME, ArtifactRef
 
-KEY_LENGTH = 20
+KEY_LENGTH = NAME_LENGTH
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE})
 
 
@@ -57,7 +61,8 @@ class Store:
         """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
         folder = self.folder(stage, key)
         try:
-            record = Record.model_validate_json((folder / RECORD_FILE).read_bytes())
+            text = (folder / RECORD_FILE).read_bytes()
+            record = Record.model_validate_json(text)
         except FileNotFoundError:
             return Lookup(None, f"{folder} has no {RECORD_FILE}" if _has_files(folder) else None)
         except ValueError:
@@ -67,14 +72,22 @@ class Store:
         for name, file in record.files.items():
             if problem := _damage(folder / name, file, full):
                 return Lookup(None, problem)
-        return Lookup(record)
+        here = record.model_copy(update={"files": times_here(folder, record)})
+        if here != record:
+            self._note_times(text, here)
+        return Lookup(here)
+
+    def use(self, record: Record) -> None:
+        """Note that an artifact is used now: `gc` and eviction go by its record's mtime. A read-only home stays as it is."""
+        with _unless_read_only():
+            os.utime(self.folder(record.stage, record.key) / RECORD_FILE)
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the key alone. The lock is `flock`'s: it goes when its holder dies, however it dies."""
         with disk_errors(self.settings.locks):
             self.settings.locks.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.settings.locks / f"{key[:KEY_LENGTH]}.lock")
+            lock = key_lock(self.settings.locks, key)
             try:
                 lock.acquire(blocking=False)
             except Timeout:
@@ -85,6 +98,21 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def _note_times(self, text: bytes, record: Record) -> None:
+        """Files that were hashed and found right are known by their mtimes from now on, as in a home that was copied.
+
+        Whoever holds the key may be writing the record or freeing it: the next look does it then.
+        """
+        place = self.folder(record.stage, record.key) / RECORD_FILE
+        with _unless_read_only():
+            self.settings.locks.mkdir(parents=True, exist_ok=True)
+            try:
+                with key_lock(self.settings.locks, record.key).acquire(blocking=False):
+                    if place.is_file() and place.read_bytes() == text:
+                        write_atomically(place, record.model_dump_json(indent=2) + "\n")
+            except Timeout:
+                return
 
     @contextmanager
     def writing(self, stage: str, key: str) -> Iterator[tuple[Path, Path]]:
@@ -133,10 +161,18 @@ class Store:
 
 
 def measure_files(folder: Path) -> dict[str, FileRecord]:
-    """Size, mtime and sha256 of every file of an artifact (not of its record and metric history)."""
+    """Size, mtime and sha256 of every file of an artifact (not of its record and metric history).
+
+    Raises ArtifactError for a symbolic link: what it points to would be lost elsewhere, or change under the record.
+    """
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise ArtifactError(
+                f"{path} is a symbolic link to {path.readlink()}: expected a stage's output to be files of its own. "
+                "Copy there what the link points to. Correct the stage."
+            )
         if path.is_file() and name not in BESIDE:
             status = path.stat()
             files[name] = FileRecord(
@@ -147,6 +183,14 @@ def measure_files(folder: Path) -> dict[str, FileRecord]:
             f"{folder} is empty: expected the stage to write files there. Correct the stage."
         )
     return files
+
+
+def times_here(folder: Path, record: Record) -> dict[str, FileRecord]:
+    """The files of a record with their mtimes on this disk, which the cheap check compares."""
+    return {
+        name: file.model_copy(update={"mtime_ns": (folder / name).stat().st_mtime_ns})
+        for name, file in record.files.items()
+    }
 
 
 def content_digest(files: Mapping[str, FileRecord]) -> str:
@@ -165,6 +209,16 @@ def _damage(path: Path, file: FileRecord, full: bool) -> str | None:
     if not untouched and file_digest(path) != file.sha256:
         return f"{path} does not have the bytes of its record"
     return None
+
+
+@contextmanager
+def _unless_read_only() -> Iterator[None]:
+    """What is only noted for later is left undone where nothing can be written; any other error counts."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
 
 
 def _has_files(folder: Path) -> bool:

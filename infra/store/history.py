@@ -1,20 +1,25 @@
 """Step metrics kept beside an artifact, so that training curves outlive a tracking server that was down."""
 
 import json
+import logging
+from functools import cache
 from pathlib import Path
 
 from infra.store.record import HISTORY_FILE
 
+logger = logging.getLogger(__name__)
 Point = tuple[str, float, int]
 
 
 def read_history(folder: Path) -> list[Point]:
-    """Step metrics kept beside an artifact, as (name, value, step)."""
+    """Step metrics kept beside an artifact, as (name, value, step); what was cut short is left out and said."""
     path = folder / HISTORY_FILE
     if not path.is_file():
         return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [(name, value, row["step"]) for row in rows for name, value in row.items() if name != "step"]
+    rows, whole = _rows(path)
+    if not whole:
+        _say_cut(path)
+    return [(name, value, int(row["step"])) for row in rows for name, value in row.items() if name != "step"]
 
 
 def keep_history(source: Path, target: Path) -> None:
@@ -22,10 +27,30 @@ def keep_history(source: Path, target: Path) -> None:
     if not source.is_file():
         return
     by_step: dict[int, dict[str, float]] = {}
-    for line in source.read_text(encoding="utf-8").splitlines():
+    rows, _ = _rows(source)  # The line that a kill cut short: its step was logged again.
+    for row in rows:
+        by_step.setdefault(int(row["step"]), {}).update(row)
+    target.write_text("".join(json.dumps(by_step[step]) + "\n" for step in sorted(by_step)), encoding="utf-8")
+
+
+def _rows(path: Path) -> tuple[list[dict[str, float]], bool]:
+    """The whole lines, and whether all were."""
+    rows, whole = [], True
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
         except ValueError:
-            continue  # The line that a kill cut short; its step was logged again.
-        by_step.setdefault(row["step"], {}).update(row)
-    target.write_text("".join(json.dumps(by_step[step]) + "\n" for step in sorted(by_step)), encoding="utf-8")
+            whole = False
+            continue
+        rows.append(row)
+    return rows, whole
+
+
+@cache
+def _say_cut(path: Path) -> None:
+    """Once a process: the file is read at each hit."""
+    logger.warning(
+        "%s has lines that are not whole: expected a JSON object each. The curves of that stage have gaps; its artifact "
+        "is not touched by it. Delete the artifact's folder to have it computed again.",
+        path,
+    )

@@ -10,6 +10,9 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 RECORD_FILE = "record.json"
+SCHEMA = (
+    1  # of records written now; one without a number is 0. Raise it when an older version could not read one.
+)
 HISTORY_FILE = "metrics.jsonl"
 PROVENANCE_FILE = (
     "provenance.json"  # how a stage came by its files, where that may differ and they stay the same
@@ -41,8 +44,9 @@ class FileRecord(BaseModel):
 class Record(BaseModel):
     """Everything needed to say where an artifact came from and whether it is still what was written."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
+    schema_number: int = Field(0, alias="schema", ge=0, le=SCHEMA)
     stage: str
     version: int
     key: str

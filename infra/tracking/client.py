@@ -6,12 +6,13 @@ The only module that imports mlflow (and `tasks/serving/release/pyfunc.py`, whic
 import io
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, ViewType
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
 from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
@@ -89,3 +90,33 @@ def log_release(uri: str, run_id: str | None, name: str, folder: Path, code: Pat
             registered_model_name=name,
         )
     return str(model.registered_model_version)
+
+
+def all_runs(uri: str) -> Iterator[tuple[str, str, int | None, dict[str, str]]]:
+    """(id, where its artifacts are, when it ended in ms, tags) of each run, those deleted in the UI too."""
+    client = connect(uri)
+    experiments = [found.experiment_id for found in client.search_experiments(ViewType.ALL)]
+    token: str | None = ""
+    while token is not None and experiments:
+        page = client.search_runs(experiments, "", ViewType.ALL, page_token=token or None)
+        for run in page:
+            yield run.info.run_id, run.info.artifact_uri, run.info.end_time, dict(run.data.tags)
+        token = page.token or None
+
+
+def registered_runs(uri: str) -> list[str]:
+    """Ids of the runs that versions of registered models come from: their files are the models'."""
+    client, found = connect(uri), []
+    token: str | None = ""
+    while token is not None:
+        page = client.search_model_versions(page_token=token or None)
+        found += [str(version.run_id) for version in page if version.run_id]
+        token = page.token or None
+    return found
+
+
+def delete_runs(uri: str, runs: Sequence[str]) -> None:
+    """Delete runs for good. `mlflow gc` does the same, and empties the UI's bin of whatever else lies there."""
+    store = SqlAlchemyStore(uri, "")  # type: ignore[no-untyped-call]
+    for run in runs:
+        store._hard_delete_run(run)  # type: ignore[no-untyped-call]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from filelock import FileLock
 from pydantic import JsonValue
 
+from infra.files import file_lock
 from infra.machine.environment import running_services
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings, without_credentials
@@ -130,7 +130,7 @@ class Tracker:
 
         def register(runs: Runs) -> str:
             # Two runs that release the same bytes at once make one version of them.
-            with FileLock(self.settings.locks / "registry.lock"):
+            with file_lock(self.settings.locks / "registry.lock"):
                 return self._register(runs, name, folder, code, aliases, tags, parent)
 
         return self._try(f"register the model {name}", register)
@@ -201,7 +201,7 @@ class Tracker:
             self.settings.locks.mkdir(parents=True, exist_ok=True)
             location = self.settings.mlflow_artifacts.as_uri() if self.uri.startswith("sqlite") else None
             # The first use of a new SQLite file by two processes at once breaks it for good.
-            with FileLock(self.settings.locks / "mlflow.lock"):
+            with file_lock(self.settings.locks / "mlflow.lock"):
                 runs = self._open()
                 self._experiment_id = runs.experiment(self.experiment, location)
             self._runs = runs

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from tqdm import tqdm
 
-from infra.files import disk_errors
+from infra.files import disk_errors, file_lock
 from infra.warehouse.installed import Installed, InstalledFile, installed_digest
 
 LAYOUT = 2  # raise it when the tables change for the same distributions
@@ -47,6 +47,11 @@ def tables_folder(root: Path, installed: Sequence[Installed]) -> Path:
     return root / "github_repos" / f"{LAYOUT}-{installed_digest(installed)[:20]}"
 
 
+def tables_lock(folder: Path) -> FileLock:
+    """The lock of whoever makes or frees the tables of a folder."""
+    return file_lock(folder.parent / f".{folder.name}.lock")
+
+
 def build_tables(root: Path, installed: Sequence[Installed]) -> Path:
     """The folder with files, contents and licenses as parquet: made once, whole or not at all, in constant memory.
 
@@ -55,7 +60,7 @@ def build_tables(root: Path, installed: Sequence[Installed]) -> Path:
     folder = tables_folder(root, installed)
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{folder.name}.lock"):
+        with tables_lock(folder):
             if not folder.is_dir():
                 partial = folder.with_name(f".{folder.name}.partial")
                 shutil.rmtree(partial, ignore_errors=True)

@@ -23,9 +23,14 @@ class PublicData:
     installed: tuple[Installed, ...]
 
     @property
+    def place(self) -> Path:
+        """Where the tables are, or would be."""
+        return tables_folder(self.root, self.installed)
+
+    @property
     def made(self) -> bool:
         """Whether the tables are there."""
-        return tables_folder(self.root, self.installed).is_dir()
+        return self.place.is_dir()
 
     def folder(self) -> Path:
         """The folder of the tables, which are made where they are not there. Raises StoreError."""

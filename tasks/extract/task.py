@@ -57,6 +57,8 @@ def _public_tables(run: ActionRun, config: ExtractConfig) -> SourceRef:
         run.flow.say(f"  {'would make' if run.flow.options.dry_run else 'making'} {found.describe()}")
         if run.flow.options.dry_run:
             return cast(SourceRef, Pending(name=run.name, kind="action"))
+    if not run.flow.options.dry_run:
+        run.flow.keys.hold(found.place.name)  # Tables that a run under way reads are not freed.
     return _pinned(run, config, (found.folder(),))
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
 from pydantic import BaseModel
 
 from infra.engine.run import FlowRun
@@ -185,7 +184,7 @@ def open_search(
         _metrics(run, teacher_validation)[WATCHED],
         _widths(run.store.path(teacher), run.store.path(dataset), bag),
     )
-    with FileLock(folder / "lock"):
+    with run.store.lock(key):
         yield Search(run, Study(folder, config, budget, accuracy, [first]), budget, accuracy, widths)
 
 

@@ -6,7 +6,7 @@ do not open it do stop it, before anything is computed.
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from infra.errors import StoreError, StoreUnreachable
@@ -93,21 +93,9 @@ class Sharing:
                     f"  [yellow]another machine has put {sent.other[:12]} there: same key, other bytes[/yellow]"
                 )
 
-    def trim(self, used: Collection[str]) -> None:
-        """Bring the home back to its bound; what this run used (keys) stays."""
-        bound = self.settings.store_cache_gb
-        if bound is None or self._off:
-            return
-        from infra.catalog.eviction import evict
-
-        try:
-            gone = evict(self.settings, self.store, self._open(), bound * 1e9, used)
-        except StoreError as error:
-            self.say(f"  [yellow]nothing more was evicted: {error}[/yellow]")
-            return
-        if gone:
-            size = sum(item.size for item in gone) / 1e6
-            self.say(f"  [dim]evicted [/dim] {size:.1f} MB in {len(gone)} folders; the store has them")
+    def remote(self) -> "RemoteStore | None":
+        """The shared store; None where there is none, or it did not answer. Raises StoreError with the remedy."""
+        return None if self._off else self._open()
 
     def _open(self) -> "RemoteStore":
         if self._remote is None:

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from infra.store.artifacts import KEY_LENGTH
+from infra.store.locks import KeysInUse
 from infra.store.record import Record
 from tests.infra.store.shared.machines import Machine
 
@@ -35,7 +34,7 @@ def shared(machine: Machine, word: str = "one") -> Record:
 
 def test_what_was_evicted_is_fetched_when_it_is_asked_for(machine: Machine) -> None:
     record = shared(machine)
-    machine.sharing().trim([])
+    machine.trim()
     assert machine.here(record) is None
     assert "evicted" in machine.said
     assert machine.find(record) is not None
@@ -55,7 +54,7 @@ def test_what_was_evicted_is_fetched_when_it_is_asked_for(machine: Machine) -> N
 def test_what_the_store_has_lost_since_stays(machine: Machine, place: Path, lose: Loss) -> None:
     record = shared(machine)
     lose(place / "artifacts" / record.stage / record.key[:KEY_LENGTH])
-    machine.sharing().trim([])
+    machine.trim()
     assert machine.here(record) is not None
     assert "evicted" not in machine.said
 
@@ -67,28 +66,25 @@ def test_what_only_another_machine_made_otherwise_stays(machine: Machine, place:
     told = json.loads(theirs.read_text())
     told["files"]["word.txt"]["sha256"] = "0" * 64
     theirs.write_text(json.dumps(told))
-    machine.sharing().trim([])
+    machine.trim()
     assert machine.here(record) is not None
 
 
-def test_nothing_goes_while_another_flow_runs_in_the_home(machine: Machine) -> None:
-    record = shared(machine)
-    marker = {"pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": socket.gethostname(),
-              "flow": "end_to_end", "flow_run_id": None, "mlflow_run_id": None}  # fmt: skip
-    machine.settings.runs.mkdir(parents=True)
-    running = machine.settings.runs / "run.json"
-    running.write_text(json.dumps(marker))
-    machine.sharing().trim([])
-    assert machine.here(record) is not None
-    running.unlink()
-    machine.sharing().trim([])
-    assert machine.here(record) is None
+def test_what_a_run_counts_on_stays_until_it_ends(machine: Machine) -> None:
+    used, idle = shared(machine), shared(machine, "two")
+    keys = KeysInUse(machine.settings.locks)
+    keys.hold(used.key)
+    machine.trim()
+    assert (machine.here(used) is not None, machine.here(idle)) == (True, None)
+    keys.release()
+    machine.trim()
+    assert machine.here(used) is None
 
 
 def test_what_a_process_holds_stays(machine: Machine) -> None:
     record = shared(machine)
     with machine.store.lock(record.key):
-        machine.sharing().trim([])
+        machine.trim()
     assert machine.here(record) is not None
 
 
@@ -96,13 +92,13 @@ def test_no_more_goes_than_has_to(machine: Machine) -> None:
     records = [shared(machine, str(number) * 1000) for number in range(3)]
     for age, record in enumerate(records):
         os.utime(machine.store.folder(record.stage, record.key) / "record.json", (age, age))
-    Machine(machine.home, machine.url, cache_gb=2000 / 1e9).sharing().trim([])
+    Machine(machine.home, machine.url, cache_gb=2000 / 1e9).trim()
     assert [machine.here(record) is not None for record in records] == [False, True, True]
 
 
 def test_without_a_bound_everything_stays(machine: Machine) -> None:
     record = shared(machine)
-    Machine(machine.home, machine.url).sharing().trim([])
+    Machine(machine.home, machine.url).trim()
     assert machine.here(record) is not None
 
 
@@ -110,6 +106,6 @@ def test_a_store_that_is_gone_is_said_and_nothing_goes(machine: Machine, place: 
     record = shared(machine)
     shutil.rmtree(place.parent / "store")
     elsewhere = Machine(machine.home, (place / "not" / "mounted").as_uri(), cache_gb=0.0)
-    elsewhere.sharing().trim([])
+    elsewhere.trim()
     assert "nothing more was evicted" in elsewhere.said
     assert machine.here(record) is not None

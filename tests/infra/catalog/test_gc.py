@@ -1,20 +1,17 @@
 """What is freed, and above all what is not."""
 
-import json
 import os
-import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 
 from infra.catalog.gc import find_garbage, free
-from infra.errors import StoreError
 from infra.hub.local import LocalHub
 from infra.settings import Settings
 from infra.store.artifacts import Store
+from infra.store.locks import KeysInUse
 from infra.store.record import InputRecord, Record
 from tests.infra.artifacts import folder, make_artifact
 from tests.infra.store.shared.machines import Machine
@@ -159,15 +156,23 @@ def test_tables_whose_artifact_goes_go_with_it(store: Store) -> None:
     assert garbage_of(store, keep_days=7) == {made, folder(store, rows)}
 
 
-def test_nothing_is_freed_while_a_flow_runs(store: Store) -> None:
-    make_chain(store, "dropped")
-    marker = {"pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": socket.gethostname(),
-              "flow": "end_to_end", "flow_run_id": None, "mlflow_run_id": None}  # fmt: skip
-    store.settings.runs.mkdir(parents=True)
-    (store.settings.runs / "run.json").write_text(json.dumps(marker))
-    with pytest.raises(StoreError, match=r"end_to_end.*Nothing was freed"):
-        free(store.settings, find_garbage(store.settings, 0.0))
-    assert len(list(store.records())) == 5
+def test_what_a_run_counts_on_stays_with_what_it_was_made_from(store: Store) -> None:
+    used, idle = make_chain(store, "used"), make_chain(store, "idle")
+    keys = KeysInUse(store.settings.locks)
+    keys.hold(used["train"].key)
+    assert garbage_of(store) == paths(store, idle) | paths(store, used) - {
+        folder(store, used[name]) for name in ("train", "curate")
+    }
+    keys.release()
+    assert garbage_of(store) == paths(store, idle) | paths(store, used)
+
+
+def test_what_is_used_between_the_list_and_the_freeing_stays(store: Store) -> None:
+    record = make_artifact(store, "curate", {"train": "rows"})
+    garbage = find_garbage(store.settings, 0.0)
+    store.use(record)
+    assert free(store.settings, garbage) == []
+    assert store.find("curate", record.key).record is not None
 
 
 def test_beside_a_shared_store_only_the_home_is_freed(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def as_it_was_kept_before() -> None:
     told = json.loads((folder / "record.json").read_text())
     key = stage_key("learn_in_some_precision", 1, canonical(LearnConfig(), former=True), {})
     assert told["config"]["mixed_precision"] in ("auto", "no")
+    del told["schema"]
     told |= {"key": key, "config": {"mixed_precision": "auto"}}
     (folder / "record.json").write_text(json.dumps(told))
     folder.rename(folder.with_name(key[:KEY_LENGTH]))

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -181,3 +182,31 @@ def test_a_read_only_home_is_said(tmp_path: Path) -> None:
 
 def test_a_file_record_is_what_the_manifest_needs() -> None:
     assert set(FileRecord.model_fields) == {"sha256", "size", "mtime_ns"}
+
+
+def test_a_home_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
+    """A copied home, read only: its files are hashed at each look, and nothing is noted."""
+    home = tmp_path / "home"
+    home.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(home)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("a read-only file system cannot be mounted here: needs root")
+    try:
+        store = Store(Settings(home=home))
+        write(store)
+        os.utime(store.folder("spell", "k" * 64) / "sub" / "a.txt", (1, 1))
+        noted = (store.folder("spell", "k" * 64) / "record.json").read_bytes()
+        subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
+        record = store.find("spell", "k" * 64).record
+        assert record is not None
+        store.use(record)
+        assert (store.folder("spell", "k" * 64) / "record.json").read_bytes() == noted
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+
+
+def test_a_record_of_a_home_of_97dc1e6_is_of_schema_0(tmp_path: Path) -> None:
+    old = Path(__file__).parents[2] / "faults" / "home_of_97dc1e6"
+    shutil.copytree(old, tmp_path / "home")
+    records = list(Store(Settings(home=tmp_path / "home")).records())
+    assert [(record.stage, record.schema_number) for record in records] == [("repeat", 0), ("spell", 0)]

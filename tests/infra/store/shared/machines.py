@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.catalog.eviction import keep_bound
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.record import Record
@@ -49,6 +50,10 @@ class Machine:
     def sharing(self) -> Sharing:
         """As a new run has it."""
         return Sharing(self.settings, self.store, self.lines.append)
+
+    def trim(self) -> None:
+        """As a run does when it ends."""
+        keep_bound(self.sharing())
 
     def make(self, files: Mapping[str, str], stage: str = "spell") -> Record:
         return make_artifact(self.store, stage, files)

@@ -8,6 +8,7 @@ import pytest
 
 from infra.errors import StoreError
 from infra.store.artifacts import KEY_LENGTH
+from infra.store.locks import KeysInUse
 from infra.store.record import HISTORY_FILE, RECORD_FILE, Record
 from tests.infra.store.shared.conftest import SharedPlace
 from tests.infra.store.shared.machines import Machine
@@ -245,13 +246,16 @@ def test_least_recently_used_artifacts_go_first_and_only_shared_ones(
         os.utime(bounded.store.folder(record.stage, record.key) / RECORD_FILE, (age, age))
     (bounded.settings.work / "kept").mkdir(parents=True)
     half = Machine(a.home, a.url, cache_gb=3000 / 1e9)
-    half.sharing().trim([])
+    half.trim()
     assert [record.stage for record in sorted(half.store.records(), key=lambda r: r.stage)] == [
         "stage1",
         "stage2",
         "stage3",
     ]
-    bounded.sharing().trim([records[1].key])
+    keys = KeysInUse(bounded.settings.locks)
+    keys.hold(records[1].key)
+    bounded.trim()
+    keys.release()
     assert {record.stage for record in bounded.store.records()} == {"stage1", "stage3"}
     assert (bounded.settings.work / "kept").is_dir()
     assert b.find(records[0]) is not None
