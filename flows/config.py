@@ -198,22 +198,20 @@ def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
         return config
     train = _filled(config.train, epochs=plan.teacher_epochs, max_length=plan.max_length)
     augment = _filled(config.distill.augment, copies=plan.augmented_copies)
+    # A student cannot be asked for more than its teacher has seen.
+    cut = min(plan.max_length, train.max_length or plan.max_length)
     distill = _filled(
         config.distill,
         epochs=plan.student_epochs,
         layers=plan.student_layers,
         intermediate_size=plan.intermediate_size,
+        max_length=cut,
     )
-    # A student cannot be asked for more than its teacher has seen.
-    cut = {"max_length": min(plan.max_length, train.max_length or plan.max_length)}
-    if "max_length" not in config.distill.model_fields_set:
-        distill = distill.model_copy(update=cut)
-    bag = config.bag if "max_length" in config.bag.model_fields_set else config.bag.model_copy(update=cut)
     return config.model_copy(
         update={
             "train": train,
             "distill": distill.model_copy(update={"augment": augment}),
-            "bag": bag,
+            "bag": _filled(config.bag, max_length=cut),
             "tokenizer": _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size),
             **_same_share(config),
         }
