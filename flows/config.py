@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import to_jsonable_python
 
 from infra.store.references import Pending
 from infra.errors import ConfigError
-from infra.cli.layers import merge, read_layer
+from infra.cli.layers import given, merge, read_layer, section_of
 from tasks.base_model.config import BaseModelConfig
 from tasks.baseline.config import BaselineConfig
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
@@ -70,13 +71,16 @@ class EndToEndConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _recipe_below(cls, given: Any) -> Any:
-        given = _with_default_recipe(given)
-        if isinstance(given, dict) and (given.get("extract") or {}).get("kind") == "code":
+    def _recipe_below(cls, asked: Any) -> Any:
+        return _with_default_recipe(cls, asked)
+
+    @model_validator(mode="after")
+    def _has_labels(self) -> "EndToEndConfig":
+        if self.extract.kind == "code":
             raise ValueError(
                 "files of code have no labels: expected texts with labels. `python -m flows.data` makes a corpus of them"
             )
-        return given
+        return self
 
 
 class DataFlowConfig(BaseModel):
@@ -98,13 +102,13 @@ class DataFlowConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _recipe_below(cls, given: Any) -> Any:
+    def _recipe_below(cls, asked: Any) -> Any:
         """A recipe of a flow that goes on to a model is taken as far as this flow goes."""
-        given = _with_default_recipe(given)
-        if not isinstance(given, dict):
-            return given
+        if not isinstance(asked, dict):
+            return asked
         beyond = set(CompressFlowConfig.model_fields) - set(cls.model_fields)
-        return {name: value for name, value in given.items() if name not in beyond}
+        whole = _with_default_recipe(cls, asked)
+        return {name: value for name, value in whole.items() if name not in beyond}
 
 
 class CompressFlowConfig(EndToEndConfig):
@@ -115,16 +119,33 @@ class CompressFlowConfig(EndToEndConfig):
     timing: TimingConfig = Field(TimingConfig(), description="how the latency of a trial is taken")
 
 
-def _with_default_recipe(given: Any) -> Any:
-    """The default recipe below what is given, where that names neither a query nor a table."""
-    if not isinstance(given, dict):
-        return given
-    given = {name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-             for name, value in given.items()}  # fmt: skip
-    extract = given.get("extract") or {}
-    if extract.get("query") or extract.get("table"):
-        return given
-    return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), given])
+def _with_default_recipe(config: type[BaseModel], asked: Any) -> Any:
+    """What is given, the default recipe below it where that names neither a query nor a table.
+
+    A form that nobody touched posts every default of a section: that gives nothing, and the recipe's section is taken.
+    """
+    if not isinstance(asked, dict):
+        return asked
+    said = given(config, asked)
+    extract = said.get("extract", {})
+    if not isinstance(extract, dict) or extract.get("query") or extract.get("table"):
+        return said
+    touched = {name: value for name, value in said.items() if not _untouched(config, name, value)}
+    if "extract" in touched:  # no table is not a table
+        touched["extract"] = {
+            name: value for name, value in extract.items() if name not in ("query", "table")
+        }
+    return merge([read_layer(RECIPES / f"{DEFAULT_RECIPE}.yaml"), touched])
+
+
+def _untouched(config: type[BaseModel], name: str, value: Any) -> bool:
+    """Whether a section is given in full, as it stands without anybody's doing."""
+    field = config.model_fields.get(name)
+    section = None if field is None else section_of(field)
+    if field is None or section is None:
+        return False
+    default = given(section, field.get_default(call_default_factory=True).model_dump())
+    return bool(to_jsonable_python(value) == to_jsonable_python(default))
 
 
 def choice_of(config: EndToEndConfig) -> Choice:
@@ -198,22 +219,20 @@ def apply_plan(config: EndToEndConfig, plan: Plan | Pending) -> EndToEndConfig:
         return config
     train = _filled(config.train, epochs=plan.teacher_epochs, max_length=plan.max_length)
     augment = _filled(config.distill.augment, copies=plan.augmented_copies)
+    # A student cannot be asked for more than its teacher has seen.
+    cut = min(plan.max_length, train.max_length or plan.max_length)
     distill = _filled(
         config.distill,
         epochs=plan.student_epochs,
         layers=plan.student_layers,
         intermediate_size=plan.intermediate_size,
+        max_length=cut,
     )
-    # A student cannot be asked for more than its teacher has seen.
-    cut = {"max_length": min(plan.max_length, train.max_length or plan.max_length)}
-    if "max_length" not in config.distill.model_fields_set:
-        distill = distill.model_copy(update=cut)
-    bag = config.bag if "max_length" in config.bag.model_fields_set else config.bag.model_copy(update=cut)
     return config.model_copy(
         update={
             "train": train,
             "distill": distill.model_copy(update={"augment": augment}),
-            "bag": bag,
+            "bag": _filled(config.bag, max_length=cut),
             "tokenizer": _filled(config.tokenizer, vocabulary_size=plan.vocabulary_size),
             **_same_share(config),
         }

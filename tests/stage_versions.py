@@ -20,6 +20,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from infra.errors import ConfigError
+
 ROOT = Path(__file__).parent.parent
 LOCK = Path(__file__).with_suffix(".json")
 DECORATORS = {"stage", "action"}
@@ -61,12 +63,22 @@ class Code:
         )
 
     def stages(self) -> dict[str, StageVersion]:
-        """Version and fingerprint of every stage and versioned action, wherever it is defined."""
-        found = {}
+        """Version and fingerprint of every stage and versioned action, wherever it is defined.
+
+        Raises ConfigError when two have one name.
+        """
+        found: dict[str, StageVersion] = {}
+        homes: dict[str, str] = {}
         for path in sorted((self.root / self.floor).rglob("*.py")):
             name = ".".join(path.relative_to(self.root).with_suffix("").parts)
             for node in ast.parse(path.read_text()).body:
                 if isinstance(node, ast.FunctionDef) and (version := _version(node)) is not None:
+                    if node.name in found:
+                        raise ConfigError(
+                            f"{node.name} is a stage of {homes[node.name]} and of {name}: expected a name for each, "
+                            "because artifacts are kept under it. Rename one."
+                        )
+                    homes[node.name] = name
                     fingerprint = self.fingerprint(Definition(name, node.name))
                     found[node.name] = StageVersion(version=version, fingerprint=fingerprint)
         return found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.errors import ConfigError
 from tests import stage_versions
 from tests.stage_versions import Code
 
@@ -104,3 +105,10 @@ def test_comments_docstrings_and_what_is_not_reached_do_not_count(before: str, t
 )
 def test_what_a_stage_reaches_counts(before: str, tmp_path: Path, file: str, old: str, new: str) -> None:
     assert fingerprint(tmp_path / "changed", FILES | {file: FILES[file].replace(old, new)}) != before
+
+
+@pytest.mark.parametrize("file", ["tasks/letters/task.py", "tasks/words/task.py"])
+def test_two_stages_of_one_name_are_refused(before: str, tmp_path: Path, file: str) -> None:
+    twice = STAGE + STAGE.partition("stage\n")[2] if file in FILES else STAGE
+    with pytest.raises(ConfigError, match=r"count is a stage of tasks\.\w+\.task and of tasks\.words\.task"):
+        fingerprint(tmp_path / "twice", FILES | {file: twice})

@@ -26,7 +26,7 @@ environment.prepare()
 
 from prefect import Flow  # noqa: E402
 
-from infra.cli.layers import Layer, build, merge, read_layer  # noqa: E402
+from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.errors import ConfigError, StillhouseError  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
@@ -113,7 +113,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         if options.config:
             layers.append(read_layer(options.config))
         layers.append(self._fields(rest))
-        return merge(layers)
+        return merge([given(self.config, layer) for layer in layers])
 
     def _fields(self, argv: list[str]) -> Layer:
         names = ", ".join(sorted(path.stem for path in self.presets.glob("*.yaml")))

@@ -3,10 +3,12 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from infra.errors import ConfigError
 
@@ -51,10 +53,45 @@ def merge(layers: Sequence[Mapping[str, JsonValue]]) -> Layer:
     return merged
 
 
+def given(config: type[BaseModel], layer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a layer says of `config`: null is "not given", so it covers nothing that a weaker layer gives.
+
+    A field that takes null and has another default is the exception: there null means something of its own. A section
+    that comes as a model is given whole, as its JSON would be. Unknown names stay, to be refused.
+    """
+    said: dict[str, Any] = {}
+    for name, value in layer.items():
+        field = config.model_fields.get(name)
+        if value is None and field is not None and not _means_something(field):
+            continue
+        if isinstance(value, BaseModel):
+            value = value.model_dump()
+        if isinstance(value, Mapping) and field is not None:
+            section = section_of(field)
+            value = (
+                given(section, value)
+                if section
+                else {key: value[key] for key in value if value[key] is not None}
+            )
+        said[name] = value
+    return said
+
+
+def _means_something(field: FieldInfo) -> bool:
+    """Whether null is a value of this field like any other."""
+    return NoneType in get_args(field.annotation) and field.get_default(call_default_factory=True) is not None
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model that a field holds; None when it holds something else."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
 def build(config: type[Config], layer: Mapping[str, JsonValue]) -> Config:
-    """Validate a layer. Raises ConfigError with each wrong field: what was found, what was expected."""
+    """Validate what a layer gives. Raises ConfigError with each wrong field: what was found, what was expected."""
     try:
-        return config.model_validate(layer)
+        return config.model_validate(given(config, layer))
     except ValidationError as error:
         lines = [
             _describe(config, detail["type"], detail["loc"], detail["msg"], detail["input"])
@@ -77,8 +114,8 @@ def _describe(
 
 def _fields_at(config: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:
     for part in where:
-        annotation = config.model_fields[str(part)].annotation if str(part) in config.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        section = section_of(config.model_fields[str(part)]) if str(part) in config.model_fields else None
+        if section is None:
             return []
-        config = annotation
+        config = section
     return list(config.model_fields)

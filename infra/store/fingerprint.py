@@ -21,8 +21,9 @@ def canonical(value: object, where: str = "config", former: bool = False) -> Jso
     A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
     for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
     is added to a stage leaves what it computed before valid; one with `{"key": "precision"}` counts as what `auto` comes
-    to on this machine, `former` says: as it was written before it did. Raises ConfigError for sets, callables and any
-    other type whose identity is not certain.
+    to on this machine, `former` says: as it was written before it did. Values that are equal are written alike: a default
+    of 100 in a field of floats and the 100.0 that it comes back as from JSON, 0.0 and -0.0. Raises ConfigError for sets,
+    callables and any other type whose identity is not certain.
     """
     if value is None or isinstance(value, bool | int | str):
         return value.value if isinstance(value, Enum) else value
@@ -31,7 +32,7 @@ def canonical(value: object, where: str = "config", former: bool = False) -> Jso
             raise ConfigError(
                 f"{where} is {value}: expected a finite number. Give a finite number or leave it out."
             )
-        return value
+        return value + 0.0  # -0.0 equals 0.0 and is written otherwise
     if isinstance(value, BaseModel):
         return _canonical_model(value, where, former)
     if isinstance(value, Mapping):
@@ -48,10 +49,16 @@ def canonical(value: object, where: str = "config", former: bool = False) -> Jso
 
 def _canonical_model(model: BaseModel, where: str, former: bool) -> JsonValue:
     fields: dict[str, JsonValue] = {}
+    given = dict(model)
     for name, field in sorted(type(model).model_fields.items()):
         value, role = getattr(model, name), _key_role(field)
-        if role == "ignore" or (role == "unless_default" and value == field.get_default()):
+        if role == "ignore":
             continue
+        default = field.get_default(call_default_factory=True, validated_data=given)
+        if value == default:
+            if role == "unless_default":
+                continue
+            value = default  # No validation has touched it, and keys were always made of it as it stands.
         if role == "content" and value is not None:
             fields[name] = file_digest(value)
         elif role == "precision" and value == "auto" and not former:

@@ -15,7 +15,7 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.distill.bag_config import BagConfig
 from tasks.distill.losses import cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
-from tasks.distill.student import Sources
+from tasks.distill.student import Sources, given_length
 from tasks.distill.vocabulary import student_vocabulary
 from tasks.encoder.architecture import WORDS
 from tasks.encoder.bag import BagOfTokensConfig
@@ -41,7 +41,7 @@ def train_bag(
         The validation metrics of the best epoch, `best_epoch`, `steps` and `parameters`.
 
     Raises:
-        ConfigError: `dimensions` is more than the teacher has.
+        ConfigError: `dimensions` is more than the teacher has, or `max_length` is not set.
         ArtifactError: an input is damaged, or the outputs are another teacher's.
     """
     info, held_out = dataset.load_info(sources.dataset), dataset.load_split(sources.dataset, "validation")
@@ -53,11 +53,12 @@ def train_bag(
         )
     tokenizer = load_tokenizer(sources.tokenizer)
     student = initial_bag(config, sources, tokenizer, len(written.labels))
-    rows = encode(tokenizer, outputs.texts, config.max_length)
-    validate = validation(held_out, info, tokenizer, config.max_length, config.mixed_precision)
+    max_length = given_length(config.max_length, "bag")
+    rows = encode(tokenizer, outputs.texts, max_length)
+    validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
     lesson = Lesson(rows, tokenizer.pad_token_id, _logits_loss(config, outputs), validate)
     progress = fit(student, lesson, config, work_dir, log)
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": config.max_length}))
+    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
@@ -82,7 +83,7 @@ def initial_bag(
         vocab_size=len(vocabulary.rows),
         hidden_size=config.dimensions,
         pairs=config.pairs,
-        max_position_embeddings=config.max_length,
+        max_position_embeddings=given_length(config.max_length, "bag"),
         pad_token_id=tokenizer.pad_token_id,
     )
     torch.manual_seed(config.seed)

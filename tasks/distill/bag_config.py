@@ -20,12 +20,17 @@ class BagConfig(LoopConfig):
         le=10_000_000,
         description="rows for pairs of neighbouring tokens, hashed; 0: none, for about a point on CLINC150",
     )
-    max_length: int = Field(64, ge=8, le=512, description="tokens a text is cut to")
+    max_length: int | None = Field(
+        None,
+        ge=8,
+        le=512,
+        description="tokens a text is cut to; unset: where the teacher's are, see docs/own-table.md",
+    )
     alpha: float = Field(0.1, ge=0, le=1, description="weight of the labels' cross-entropy")
     temperature: float = Field(
         2.0, gt=0, le=100, description="both softmaxes are softened by it in the KL term"
     )
-    epochs: int | None = Field(8, ge=1, le=1000, description="passes over the teacher's texts")
+    epochs: int = Field(8, ge=1, le=1000, description="passes over the teacher's texts")
     batch_size: int = Field(
         128, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
     )

@@ -110,8 +110,12 @@ class DistillConfig(LossConfig, LoopConfig):
         description="feed-forward units kept in each layer, at most the teacher's; unset: chosen from the "
         "data, see docs/own-table.md",
     )
-    max_length: int = Field(
-        64, ge=8, le=512, description="tokens a text is cut to, and positions kept; at most the teacher's"
+    max_length: int | None = Field(
+        None,
+        ge=8,
+        le=512,
+        description="tokens a text is cut to, and positions kept; at most the teacher's; unset: where the teacher's are, "
+        "see docs/own-table.md",
     )
     heads: int | None = Field(
         None,

@@ -48,7 +48,8 @@ def student_from_teacher(
     smaller = _without_narrowing(shape)
     smaller.update(dict.fromkeys(names.dropouts, config.dropout))
     sizes = {names.depth: config.layers, names.width: config.intermediate_size, "vocab_size": len(word_rows)}
-    smaller.update(sizes | {"max_position_embeddings": config.max_length + first, "pad_token_id": pad_id})
+    length = config.max_length or 0
+    smaller.update(sizes | {"max_position_embeddings": length + first, "pad_token_id": pad_id})
     student = SentenceClassifier.from_config(smaller, teacher.head.out_features)
     weights = _kept_weights(
         whole_weights(teacher.body), names, layers, most_important(found.units, config.intermediate_size or 0)
@@ -57,7 +58,7 @@ def student_from_teacher(
     positions = weights[POSITIONS]
     # Rows before the first position (RoBERTa's kin have some) are never read but must be there.
     weights[POSITIONS] = torch.cat(
-        [positions[:1].repeat(first, 1), positions[old_first : old_first + config.max_length]]
+        [positions[:1].repeat(first, 1), positions[old_first : old_first + length]]
     )
     student.body.load_state_dict(weights)
     student.head.load_state_dict(teacher.head.state_dict())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from infra.errors import ArtifactError
+from infra.errors import ArtifactError, ConfigError
 from tasks.distill.config import DistillConfig, LossConfig
 from tasks.distill.importance import teacher_importance
 from tasks.distill.initialise import student_from_teacher
@@ -49,6 +49,7 @@ def train_student(
             fit the student.
         ArtifactError: an input is damaged, or the outputs are another teacher's.
     """
+    max_length = given_length(config.max_length, "distill")
     info, held_out = dataset.load_info(sources.dataset), dataset.load_split(sources.dataset, "validation")
     outputs, written = read_teacher_outputs(sources.outputs), load_info(sources.teacher)
     tokenizer = load_tokenizer(sources.tokenizer)
@@ -57,9 +58,9 @@ def train_student(
     vocabulary = student_vocabulary(sources.tokenizer, tokenizer, word_table(teacher.body), teacher_tokenizer)
     importance = None
     if config.importance == "taylor":
-        importance = teacher_importance(teacher, teacher_tokenizer, outputs, config.max_length)
+        importance = teacher_importance(teacher, teacher_tokenizer, outputs, max_length)
     student = student_from_teacher(teacher, config, vocabulary.rows, tokenizer.pad_token_id, importance)
-    rows = encode(tokenizer, outputs.texts, config.max_length)
+    rows = encode(tokenizer, outputs.texts, max_length)
     _prepare_embeddings(student, config, vocabulary, rows)
     # Without dropout torch's fused attention has a backward pass on the CPU that doubles the time of a short text.
     student.body.set_attn_implementation("eager")
@@ -69,14 +70,23 @@ def train_student(
     )
     if inner is not None:
         loss = inner.added_to(loss)
-    validate = validation(held_out, info, tokenizer, config.max_length, config.mixed_precision)
+    validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
     progress = fit(student, Lesson(rows, tokenizer.pad_token_id, loss, validate), config, work_dir, log)
     if inner is not None:
         inner.remove()
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": config.max_length}))
+    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
+
+
+def given_length(max_length: int | None, section: str) -> int:
+    """Tokens a text is cut to. Raises ConfigError where it was left to the data, which only a flow asks."""
+    if max_length is None:
+        raise ConfigError(
+            f"{section}.max_length is not set: expected a number of tokens. Give --{section}.max-length."
+        )
+    return max_length
 
 
 def distillation_loss(config: LossConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:

@@ -53,7 +53,7 @@ def contenders(material: Material, kept: Kept) -> Iterator[Line | Stands]:
                (teacher, dataset), lambda out: export_with_transformers(trained, data, out, share))  # fmt: skip
     yield Line("openvino_int8", PEERS, "OpenVINO, NNCF static int8", None, (teacher, dataset),
                lambda out: make_openvino(trained, data, out, share))  # fmt: skip
-    bag = BagConfig()
+    bag = BagConfig(max_length=load_info(trained).max_length)
     yield Line("bag", OURS, "bag of token vectors distilled from the teacher, int8, by `Classifier`", bag,
                (teacher, material.outputs, material.tokenizer, dataset),
                lambda out: make_bag(bag, material, out, empty_work(kept)))  # fmt: skip

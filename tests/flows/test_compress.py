@@ -22,7 +22,7 @@ TIMING = {"rounds": 1, "timed": 10, "warmups": 1}
 
 
 def asked(unbroken: Unbroken, **changed: object) -> CompressFlowConfig:
-    given = unbroken.tiny.config().model_dump(exclude_unset=True)
+    given = unbroken.tiny.config().model_dump()
     return CompressFlowConfig(**{**given, "search": SEARCH, "timing": TIMING, **changed})
 
 
@@ -73,7 +73,7 @@ def test_the_winner_is_released_and_every_trial_is_tracked(
 def test_a_bag_wins_when_only_it_is_small_enough(unbroken: Unbroken, searched_home: Path) -> None:
     from flows.compress import compress
 
-    given = unbroken.tiny.config().model_dump(exclude_unset=True)
+    given = unbroken.tiny.config().model_dump()
     student = {**given["distill"], "layers": 0}
     changed = {"distill": student, "bag": {"dimensions": 16, "pairs": 50}}
     loose = {"parity": {"int8_agreement": 0.5}}  # so little training leaves it undecided

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.cli.layers import build, merge, read_layer
+from infra.cli.layers import build, given, merge, read_layer
 from infra.errors import ConfigError
 
 
@@ -61,3 +61,34 @@ def test_an_empty_recipe_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("# nothing\n")
     assert build(Asked, read_layer(path)) == Asked()
+
+
+class Curate(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    near: float | None = Field(0.95, description="null keeps both")
+    rows: int | None = None
+    parameters: dict[str, int] = {}
+
+
+class Whole(Asked):
+    curate: Curate = Curate()
+
+
+def test_null_is_not_given() -> None:
+    said = {"distill": None, "curate": {"rows": None, "parameters": {"a": None, "b": 1}}}
+    assert given(Whole, said) == {"curate": {"parameters": {"b": 1}}}
+    assert build(Whole, said) == build(Whole, {"curate": {"parameters": {"b": 1}}})
+
+
+def test_null_is_a_value_where_it_means_something_of_its_own() -> None:
+    assert given(Whole, {"curate": {"near": None}}) == {"curate": {"near": None}}
+    assert build(Whole, {"curate": {"near": None}}).curate.near is None
+
+
+def test_a_null_under_a_wrong_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"distil is not a field: did you mean 'distill'\?"):
+        build(Whole, {"distil": None})
+
+
+def test_a_section_that_is_a_model_is_given_whole() -> None:
+    assert given(Whole, {"distill": Distill()}) == {"distill": {"temperature": 2.0}}
