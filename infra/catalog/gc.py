@@ -6,8 +6,10 @@ whose artifact was freed is computed again when it is asked for, or fetched wher
 is lost. What this version cannot read is kept. Nothing is ever freed in a shared store: other homes count on it.
 """
 
+import re
 import shutil
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
@@ -22,6 +24,9 @@ from infra.store.locks import freeing, keys_in_use
 from infra.store.record import RECORD_FILE, Record
 from infra.tracking.cleaning import OldRuns, find_old_runs
 from infra.warehouse.github_repos import tables_lock
+
+RUNS = "MLflow runs"
+_RUN_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None = None) -> list[Garbage]:
@@ -49,7 +54,9 @@ def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None
 
 def free(settings: Settings, garbage: list[Garbage]) -> list[Garbage]:
     """Delete garbage and return what went; what somebody uses by now stays. Raises StoreError when the disk refuses."""
-    return [item for item in garbage if item.remove()]
+    # MLflow runs at last: they go with the artifacts that did go.
+    gone = [id(item) for item in sorted(garbage, key=lambda item: item.kind == RUNS) if item.remove()]
+    return [item for item in garbage if id(item) in gone]
 
 
 def unreadable(settings: Settings) -> list[Path]:
@@ -123,10 +130,11 @@ def _free_tables(settings: Settings, folder: Path) -> bool:
     return alone
 
 
-def _tracked_by(kept: list[Record], foreign: Collection[Path]) -> str:
-    """Everything that may name an MLflow run that is to stay: ids of kept records, texts of those that are foreign."""
+def _tracked_by(kept: list[Record], foreign: Collection[Path]) -> set[str]:
+    """Ids of the MLflow runs of kept records, and whatever looks like one in those that cannot be read."""
     texts = ((folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace") for folder in foreign)
-    return "\n".join([*(record.mlflow_run_id or "" for record in kept), *texts])
+    named = {record.mlflow_run_id for record in kept if record.mlflow_run_id}
+    return named.union(*(_RUN_ID.findall(text) for text in texts))
 
 
 def _old_runs(settings: Settings, runs: OldRuns) -> list[Garbage]:
@@ -134,4 +142,14 @@ def _old_runs(settings: Settings, runs: OldRuns) -> list[Garbage]:
         return []
     size = sum(size_of(run.folder) for run in runs.old)
     why = "closed MLflow runs that no kept artifact names"
-    return [Garbage(settings.mlflow_artifacts, size, why, "MLflow runs", runs.delete, len(runs.old))]
+    return [
+        Garbage(
+            settings.mlflow_artifacts, size, why, RUNS, partial(_free_runs, settings, runs), len(runs.old)
+        )
+    ]
+
+
+def _free_runs(settings: Settings, runs: OldRuns) -> bool:
+    """But for those of artifacts that are still there: somebody came to use them since they were listed."""
+    records = list(Store(settings).records())
+    return runs.without(_tracked_by(records, foreign_folders(settings, records))).delete()

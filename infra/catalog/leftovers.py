@@ -12,7 +12,7 @@ from infra.hub.local import LocalHub
 from infra.hub.protocol import FOLDERS, Kind
 from infra.machine.environment import running_services
 from infra.settings import Settings
-from infra.store.locks import freeing, locked_keys
+from infra.store.locks import NAME_LENGTH, freeing, locked_keys
 
 SERVERS = ("prefect.log", "mlflow.log", "worker.log")
 
@@ -63,8 +63,13 @@ def leftovers(settings: Settings, keep_days: float, kept_runs: Collection[str]) 
 
 def lock_files(settings: Settings) -> list[Garbage]:
     """Lock files of keys that name nothing any more."""
-    places = (*settings.artifacts.glob("*/*"), *settings.work.glob("*"), *_folders(settings.home / "search"))
-    left = sorted(locked_keys(settings.locks) - {place.name for place in places})
+    places = (
+        *settings.artifacts.glob("*/*"),
+        *settings.work.glob("*"),
+        *_folders(settings.home / "search"),
+        *settings.warehouse_folder.glob("*/*"),
+    )
+    left = sorted(locked_keys(settings.locks) - {place.name[:NAME_LENGTH] for place in places})
     if not left:
         return []
     why = "locks of keys that name nothing any more"

@@ -144,8 +144,8 @@ def _is_held(path: Path, how: int) -> bool:
 
 
 def _files(locks: Path, kind: str) -> Iterator[Path]:
-    """Lock files of keys: what has another name (`mlflow.lock`) is no key's."""
-    return locks.glob(f"{'[0-9a-f]' * NAME_LENGTH}{kind}")
+    """Lock files of keys: a `.lock` of another name (`mlflow.lock`) is no key's."""
+    return locks.glob(f"*{kind}" if kind == USED else f"{'[0-9a-f]' * NAME_LENGTH}{kind}")
 
 
 def _allow_open_files() -> None:

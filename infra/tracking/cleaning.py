@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -42,9 +43,9 @@ class OldRuns:
         """Prefect's ids of the runs that stay because something names them."""
         return {run.flow_run for run in self.runs if run.flow_run and run.id in self.kept}
 
-    def without(self, naming: str) -> "OldRuns":
-        """Runs whose id stands in `naming` stay, and so do the runs that these belong to."""
-        named = {run.id for run in self.runs if run.id in naming} | self.kept
+    def without(self, ids: Iterable[str]) -> "OldRuns":
+        """Runs of these ids stay, and so do the runs that they belong to."""
+        named = {*ids} | self.kept
         parents = {run.id: run.parent for run in self.runs}
         waiting = list(named)
         while waiting:
@@ -88,7 +89,7 @@ def find_old_runs(settings: Settings, keep_days: float) -> OldRuns:
         for run, address, ended, tags in found
         if (folder := _folder_here(settings, run, address)) is not None
     )
-    return OldRuns(settings, runs).without("\n".join([*registered_runs(_uri(settings)), *open_runs]))
+    return OldRuns(settings, runs).without([*registered_runs(_uri(settings)), *open_runs])
 
 
 def _folder_here(settings: Settings, run: str, address: str) -> Path | None:

@@ -93,10 +93,18 @@ def put(path: Path) -> Path:
         (f"search/{KEY}/journal.log", f"search/{KEY}"),
         ("logs/prefect-4711.log", "logs/prefect-4711.log"),
         ("runs/.5f0c1a9e.json.4711", "runs/.5f0c1a9e.json.4711"),
-        (f"artifacts/train/{KEY}/.record.json.4711", f"artifacts/train/{KEY}/.record.json.4711"),
+        ("hub/models/me/intents/refs/.main.4711", "hub/models/me/intents/refs/.main.4711"),
         (f"locks/{KEY}.lock", f"locks/{KEY}.lock"),
     ],
-    ids=["reports", "results of Prefect", "searches", "logs", "half a marker", "half a record", "lock files"],
+    ids=[
+        "reports",
+        "results of Prefect",
+        "searches",
+        "logs",
+        "half a marker",
+        "half a reference",
+        "lock files",
+    ],
 )
 def test_what_grows_beside_the_artifacts_goes_after_the_days_given(home: Path, old: str, goes: str) -> None:
     young, path = put(home / old), home / goes
