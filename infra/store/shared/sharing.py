@@ -23,7 +23,7 @@ AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`
 
 def open_remote(settings: Settings, store: Store) -> "RemoteStore":
     """The shared store of the settings, asked whether it is there. Raises StoreError with the remedy."""
-    from infra.store.shared.object_store import EXPECTED, open_objects
+    from infra.store.shared.opening import EXPECTED, open_objects
     from infra.store.shared.remote_store import MIB, RemoteStore
 
     if settings.store is None:
