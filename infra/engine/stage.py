@@ -180,8 +180,7 @@ class Stage(Generic[Inputs, Output]):
         if found is not None:
             self._serve(flow, record, started)
             return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))
-        flow.finished(_outcome(record, "computed", record.seconds))
-        flow.sharing.share(record)
+        flow.finished(_outcome(record, "computed", time.monotonic() - started))
         return self._ref(record)
 
     def _compute(
@@ -221,7 +220,10 @@ class Stage(Generic[Inputs, Output]):
                     libraries=library_versions(),
                     hardware=hardware(),
                 )
+                own, record = record, flow.sharing.publish(record)
                 flow.store.commit(record)
+            if record.digest != own.digest:
+                self._show(flow, record)
             flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
             status = "FINISHED"
         except StageStopped:
@@ -231,10 +233,14 @@ class Stage(Generic[Inputs, Output]):
             flow.tracker.end(run_id, status)
         return record
 
-    def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
+    def _show(self, flow: FlowRun, record: Record) -> None:
+        """What another run computed, as a child of this one in MLflow."""
         flow.tracker.replay(
             record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
         )
+
+    def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
+        self._show(flow, record)
         flow.finished(_outcome(record, "cached", time.monotonic() - started))
         flow.sharing.share(record)
 

@@ -4,10 +4,12 @@
     <store>/artifacts/<stage>/<key>/<digest>/<files>      content of one digest: written once, never changed
 
 Stages read and write under the home alone. A miss there is looked for here and downloaded; what was computed is
-uploaded. Two machines that made different bytes under one key never touch each other's files: the record names one.
+uploaded before it exists in the home. Two machines that made different bytes under one key never touch each other's files:
+the record names one, that of the first, and the second takes it over.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,8 @@ from infra.store.shared.markers import SharedMarkers
 from infra.store.shared.object_store import ObjectStore
 
 MIB = 1 << 20
+TRIES = 3  # at being first, or at reading who was, while others write and mend the same
+ADOPTED = "adopted"  # in a key's work folder: another machine's files on their way
 Count = TypeVar("Count")
 
 
@@ -38,12 +42,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What an upload came to, bytes; `other` is the digest of what another machine had put there before, if it differs."""
+    """What an upload came to, bytes; `winner` is what another machine had put there before, if it is not the same."""
 
     files: int
     size: int
     sent: int
-    other: str | None = None
+    winner: Found = Found()
+
+    @property
+    def other(self) -> str | None:
+        """Digest of what stands there instead, or why it cannot be read; None where the record sent stands there."""
+        return self.winner.record.digest if self.winner.record else self.winner.problem
 
 
 class RemoteStore:
@@ -99,9 +108,7 @@ class RemoteStore:
             (folder / RECORD_FILE).unlink(missing_ok=True)
             _clear(folder, record)
             if wrong := self._download(record, folder):
-                problem = f"{self.url}: {stage}/{wrong[0]} does not have the bytes of its record"
-                damage = Found(None, problem, damaged=True)
-                return self._withdraw(stage, key, damage, [f"{_content(record)}/{name}" for name in wrong])
+                return self._withdraw_files(record, wrong)
             here = record.model_copy(update={"files": _with_own_times(folder, record)})
             write_atomically(folder / RECORD_FILE, here.model_dump_json(indent=2) + "\n")
         self.known.remember(record.stage, record.key)
@@ -122,24 +129,60 @@ class RemoteStore:
             missing.append(HISTORY_FILE)
         sizes = {name: (folder / name).stat().st_size for name in missing}
         counts = self._each(lambda name: self.objects.send(folder / name, f"{content}/{name}"), sizes)
-        other = self._publish(record)
+        winner = self._create_record(record)
         self.known.remember(record.stage, record.key)
         size = sum(file.size for file in record.files.values())
-        return Transfer(len(record.files), size, sum(counts.values()), other)
+        return Transfer(len(record.files), size, sum(counts.values()), winner)
 
-    def _publish(self, record: Record) -> str | None:
-        """Write the record, unless there is one; the digest of another's, if that is what stands there."""
+    def publish(self, record: Record) -> tuple[Transfer, Record]:
+        """Upload what was just computed, and give the record that is to exist in the home: that of whoever was first.
+
+        Where that is another machine's and its bytes differ, they lie in the home afterwards, and the own are gone. The
+        caller holds the key, and has not written its record yet. Raises StoreError where the store or the disk
+        refuses: the home then has what it computed.
+        """
+        for _ in range(TRIES):
+            sent = self.push(record)
+            if sent.winner.record is None:
+                return sent, record
+            if (adopted := self._adopt(sent.winner.record)) is not None:
+                return sent, adopted
+        raise StoreError(
+            f"{self.url}: {record.stage} is there from another machine, and damaged each time it was read: expected "
+            "whole files, or none. Run `python -m infra.cli store push` when nobody else computes it."
+        )
+
+    def _create_record(self, record: Record) -> Found:
+        """Write the record unless there is one; what stands there instead. One that serves nobody is replaced."""
         name = f"{_place(record.stage, record.key)}/{RECORD_FILE}"
         text = record.model_dump_json(indent=2) + "\n"
-        if self.objects.create(name, text.encode()):
-            return None
-        found = self.record(record.stage, record.key)
-        if found.damaged:
-            self.objects.delete(name)
-            self.objects.create(name, text.encode())
-            return None
-        theirs = found.record.digest if found.record else found.problem
-        return None if theirs == record.digest else theirs
+        for _ in range(TRIES):
+            if self.objects.create(name, text.encode()):
+                return Found()
+            found = self.record(record.stage, record.key)
+            if found.record is not None and found.record.digest == record.digest:
+                return Found()
+            if found.damaged:
+                self.objects.delete(name)
+            elif found != Found():
+                return found
+        raise StoreError(
+            f"{self.url}: the record of {record.stage} comes and goes: expected it to be written once. Run the flow again."
+        )
+
+    def _adopt(self, winner: Record) -> Record | None:
+        """Put the files of another machine in the place of those in the home; None when they are damaged there."""
+        folder = self.store.folder(winner.stage, winner.key)
+        fetched = self.store.work_dir(winner.key) / ADOPTED
+        with disk_errors(fetched):
+            fetched.mkdir(parents=True, exist_ok=True)
+            _clear(fetched, winner)
+            if wrong := self._download(winner, fetched):
+                self._withdraw_files(winner, wrong)
+                return None
+        shutil.rmtree(folder)
+        shutil.move(fetched, folder)
+        return winner.model_copy(update={"files": _with_own_times(folder, winner)})
 
     def _download(self, record: Record, folder: Path) -> list[str]:
         """Get every file; names of those that are not what the record says."""
@@ -172,6 +215,12 @@ class RemoteStore:
         large = [name for name in sizes if name not in set(small)]
         done = dict(zip(small, in_parallel(work, small), strict=True))
         return done | {name: work(name) for name in large}
+
+    def _withdraw_files(self, record: Record, wrong: list[str]) -> Found:
+        problem = f"{self.url}: {record.stage}/{wrong[0]} does not have the bytes of its record"
+        damage = Found(None, problem, damaged=True)
+        objects = [f"{_content(record)}/{name}" for name in wrong]
+        return self._withdraw(record.stage, record.key, damage, objects)
 
     def _withdraw(self, stage: str, key: str, damage: Found, objects: list[str] | None = None) -> Found:
         """Take a damaged artifact's record away, then what is damaged, so that the next push mends it."""

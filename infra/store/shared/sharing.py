@@ -16,7 +16,7 @@ from infra.store.record import RECORD_FILE, Record
 from infra.store.shared.markers import SharedMarkers
 
 if TYPE_CHECKING:
-    from infra.store.shared.remote_store import RemoteStore
+    from infra.store.shared.remote_store import RemoteStore, Transfer
 
 AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`"
 
@@ -71,8 +71,38 @@ class Sharing:
             return here
         return Lookup(found.record, found.problem or here.problem)
 
+    def publish(self, record: Record) -> Record:
+        """Put what was just computed into the shared store, and give the record that is to exist in the home.
+
+        That is the given one, or that of another machine which was first with other bytes: those lie in the home then,
+        so that everything that is made from them has one digest everywhere. The caller holds the key, and writes the
+        record that it gets. A failure is said, never raised: the run goes on with what it computed.
+        """
+        if self._off:
+            return record
+        try:
+            sent, published = self._open().publish(record)
+        except StoreUnreachable as error:
+            self._go_on_alone(error)
+            return record
+        except StoreError as error:
+            self._say_not_shared(record, error)
+            return record
+        self._say_shared(record, sent)
+        if published is not record:
+            self.say(
+                f"  [yellow]{record.stage}: another machine was first, with other bytes; its {published.digest[:12]} "
+                f"is taken, not {record.digest[:12]}[/yellow]"
+            )
+        elif sent.other is not None:
+            self._say_other(sent.other)
+        return published
+
     def share(self, record: Record) -> None:
-        """Put an artifact into the shared store, unless it is known to be there. A failure is said, never raised."""
+        """Put an artifact of the home into the shared store, unless it is known to be there. A failure is said, never raised.
+
+        Where another machine has put other bytes there, both stay as they are: what was made from either is in use.
+        """
         if self.settings.store_cache_gb is not None:
             os.utime(
                 self.store.folder(record.stage, record.key) / RECORD_FILE
@@ -84,14 +114,11 @@ class Sharing:
         except StoreUnreachable as error:
             self._go_on_alone(error)
         except StoreError as error:
-            self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
+            self._say_not_shared(record, error)
         else:
-            again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
-            self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+            self._say_shared(record, sent)
             if sent.other is not None:
-                self.say(
-                    f"  [yellow]another machine has put {sent.other[:12]} there: same key, other bytes[/yellow]"
-                )
+                self._say_other(sent.other)
 
     def trim(self, used: Collection[str]) -> None:
         """Bring the home back to its bound; what this run used (keys) stays."""
@@ -113,6 +140,16 @@ class Sharing:
         if self._remote is None:
             self._remote = open_remote(self.settings, self.store)
         return self._remote
+
+    def _say_shared(self, record: Record, sent: "Transfer") -> None:
+        again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
+        self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+
+    def _say_other(self, other: str) -> None:
+        self.say(f"  [yellow]another machine has put {other[:12]} there: same key, other bytes[/yellow]")
+
+    def _say_not_shared(self, record: Record, error: StoreError) -> None:
+        self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
 
     def _known(self, record: Record) -> bool:
         url = self.settings.store
