@@ -118,6 +118,7 @@ class TableExport:
                 shard.size,
                 PART_BYTES,
                 lambda file: crc32c(file) == shard.crc32c,
+                at_once=1,  # Several shards are under way already.
             )
             if not whole:
                 raise WarehouseError(
