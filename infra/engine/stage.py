@@ -94,6 +94,10 @@ class ActionRun:
         """Folder or file of a reference."""
         return self.store.path(ref)
 
+    def beside(self, ref: ArtifactRef) -> Path:
+        """Folder of what lies beside an artifact's files (metrics, provenance); the files may be in the shared store yet."""
+        return self.store.beside(ref)
+
     def record(self, ref: ArtifactRef) -> Record | None:
         """How an artifact came to be; None for what lies outside the store."""
         return self.store.record_of(ref)
@@ -123,6 +127,7 @@ class Stage(Generic[Inputs, Output]):
             return self._plan(flow, asked, inputs)
         key = stage_key(self.name, self.version, asked, inputs)
         started = time.monotonic()
+        flow.sharing.makers[key] = lambda: self._make_again(flow, key, config, inputs)
         # Without a record in the home, a result that Prefect still remembers must not be served.
         here = flow.store.find(self.name, key, flow.options.full_verify).record
         served = self.task.with_options(refresh_cache=here is None)
@@ -231,6 +236,15 @@ class Stage(Generic[Inputs, Output]):
             raise
         finally:
             flow.tracker.end(run_id, status)
+        return record
+
+    def _make_again(
+        self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
+    ) -> Record:
+        """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
+        started = time.monotonic()
+        record = self._compute(flow, key, config, inputs)
+        flow.finished(_outcome(record, "computed", time.monotonic() - started))
         return record
 
     def _show(self, flow: FlowRun, record: Record) -> None:

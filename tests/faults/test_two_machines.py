@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.two_machines import KEYS, MACHINES
 from tests.fakes.object_stores import BUCKET, gcs_server, s3_server
+from tests.faults.two_machines import KEYS, MACHINES
 
 CLOUDS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("s3", "gs")]
 

@@ -32,7 +32,7 @@ def carried(url: str, root: Path, files: Mapping[str, str]) -> None:
     a, b = (Machine(root / uuid4().hex, f"{url}/{root.name}") for _ in range(2))
     record, remote = a.make(files, stage=uuid4().hex), a.remote()
     remote.push(record)
-    found = b.find(record)
+    found = b.remote().fetch(record.stage, record.key).record
     assert found is not None
     assert found.digest == record.digest
     assert b.store.find(record.stage, record.key, full=True).record == found
