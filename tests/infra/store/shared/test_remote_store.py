@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import ArtifactError, StoreError
+from infra.errors import ArtifactError, StoreError, StoreUnreachable
 from infra.store.artifacts import KEY_LENGTH
 from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, UNPUBLISHED_FILE, Record
 from tests.infra.store.shared.conftest import SharedPlace
@@ -168,6 +168,24 @@ def test_a_first_that_is_damaged_gives_way_to_the_second(machines: tuple[Machine
     assert b.sharing().publish(second) == second
     assert (b.store.folder(second.stage, second.key) / "word.txt").read_text() == "two"
     assert a.remote().record(first.stage, first.key).record == second
+
+
+def test_a_store_that_is_gone_when_files_are_needed_says_what_to_do(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    a, b = Machine(tmp_path / "a", url), Machine(tmp_path / "b", url)
+    record = a.make(FILES)
+    a.sharing().share(record)
+    sharing = b.sharing()
+    assert sharing.find(record.stage, record.key).remote
+    (tmp_path / "store").rename(tmp_path / "gone")
+    with pytest.raises(
+        StoreUnreachable, match=r"3 files, 0\.0 MB lie in .* alone, which does not answer\. Run the flow"
+    ):
+        sharing.store.path(reference(record))
+    lookup = sharing.find(record.stage, record.key)  # Nothing that cannot be had is a hit.
+    assert (lookup.record, "which does not answer" in str(lookup.problem)) == (None, True)
+    (tmp_path / "gone").rename(tmp_path / "store")
+    assert b.read(record, "word.txt") == "one"
 
 
 def test_what_lies_beside_the_files_comes_with_the_record(machines: tuple[Machine, Machine]) -> None:
