@@ -1,12 +1,15 @@
-"""A home of bounded size: what the shared store has can go, what was used longest ago goes first."""
+"""A home of bounded size: what the shared store has can go, what was used longest ago goes first. The records stay."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from infra.catalog.garbage import Garbage, keyed, last_use
+from infra.catalog.garbage import Garbage, last_use
 from infra.errors import StoreError
+from infra.files import disk_errors
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.locks import keys_in_use
+from infra.store.locks import freeing, keys_in_use
+from infra.store.record import Record
 from infra.store.shared.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -30,12 +33,12 @@ def keep_bound(sharing: Sharing) -> None:
 
 
 def evict(settings: Settings, store: Store, remote: "RemoteStore", bound: float) -> list[Garbage]:
-    """Take artifacts away until the home holds `bound` bytes of them, and return what went.
+    """Take artifacts' files away until the home holds `bound` bytes of them, and return what went.
 
     An artifact stays when the shared store does not have it, byte for byte by its listing, and while a run counts on
     it, this one or another. Work folders are not looked at. Raises StoreError where the store cannot be asked.
     """
-    records = list(store.records())
+    records = [record for record in store.records() if store.is_here(record)]
     over = sum(file.size for record in records for file in record.files.values()) - bound
     if over <= 0:
         return []
@@ -46,8 +49,18 @@ def evict(settings: Settings, store: Store, remote: "RemoteStore", bound: float)
     for folder in sorted(idle, key=last_use):
         if over <= 0:
             break
-        item = keyed(settings, folder, "the shared store has it", "artifacts")
-        if remote.holds(by_folder[folder]) and item.remove():
-            over -= sum(file.size for file in by_folder[folder].files.values())
+        record = by_folder[folder]
+        size, remove = sum(file.size for file in record.files.values()), partial(_leave_record, store, record)
+        item = Garbage(folder, size, "the shared store has it", "artifacts", remove)
+        if remote.holds(record) and item.remove():
+            over -= item.size
             gone.append(item)
     return gone
+
+
+def _leave_record(store: Store, record: Record) -> bool:
+    """Take the files of an artifact away; False when a process computes its key or counts on it."""
+    with disk_errors(store.settings.locks), freeing(store.settings.locks, record.key) as alone:
+        if alone:
+            store.leave_record(record)
+    return alone

@@ -162,13 +162,19 @@ def check_disk(home: Path) -> Check:
 
 def check_store(settings: Settings) -> Check:
     """The shared store answers and may be listed; nothing is written there."""
+    store = Store(settings)
+    away = sum(not store.is_here(record) for record in store.records())
+    if settings.store is None and away:
+        remedy = "Set STILLHOUSE_STORE to have them; without, they are computed anew when they are needed."
+        return Check("shared store", "note", f"none, and of {away} artifacts only the record is here", remedy)
     if settings.store is None:
         return Check("shared store", "ok", "none: artifacts are under home alone")
     try:
-        remote = open_remote(settings, Store(settings))
+        remote = open_remote(settings, store)
     except StoreError as error:
         return Check("shared store", "fault", "it cannot be used", str(error))
-    return Check("shared store", "ok", remote.url)
+    alone = f"; the files of {away} artifacts are there alone" if away else ""
+    return Check("shared store", "ok", remote.url + alone)
 
 
 def check_hub(settings: Settings) -> Check:

@@ -1,5 +1,7 @@
 """The command `store` of `python -m infra.cli`: what a home has, put into the shared store."""
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, Field
 from pydantic_settings import CliApp, CliSubCommand
 from rich.console import Console
@@ -7,7 +9,11 @@ from rich.console import Console
 from infra.errors import StoreError, StoreUnreachable
 from infra.settings import get_settings
 from infra.store.artifacts import Store
+from infra.store.record import Record
 from infra.store.shared.sharing import open_remote
+
+if TYPE_CHECKING:
+    from infra.store.shared.remote_store import RemoteStore
 
 console = Console(soft_wrap=True, highlight=False, markup=False)
 
@@ -22,9 +28,8 @@ class Push(BaseModel):
         settings = get_settings()
         store = Store(settings)
         remote = open_remote(settings, store)
-        records = list(store.records())
-        there = remote.holds if self.check else remote.knows
-        missing = [record for record in records if not there(record)]
+        records = [record for record in store.records() if store.is_here(record)]
+        missing = [record for record in records if not self._is_there(remote, record)]
         size = failed = 0
         for number, record in enumerate(missing, start=1):
             line = f"{number}/{len(missing)} {record.stage} {record.digest[:12]}:"
@@ -47,6 +52,9 @@ class Push(BaseModel):
         )
         if failed:
             raise StoreError(f"{failed} artifacts were not sent: see above. Run the command again.")
+
+    def _is_there(self, remote: "RemoteStore", record: Record) -> bool:
+        return remote.holds(record, carried=True) if self.check else remote.knows(record)
 
 
 class StoreCommands(BaseModel):

@@ -53,6 +53,10 @@ class ActionRun:
         """Folder or file of a reference."""
         return self.store.path(ref)
 
+    def beside(self, ref: ArtifactRef) -> Path:
+        """Folder of what lies beside an artifact's files (metrics, provenance); the files may be in the shared store yet."""
+        return self.store.beside(ref)
+
     def record(self, ref: ArtifactRef) -> Record | None:
         """How an artifact came to be; None for what lies outside the store."""
         return self.store.record_of(ref)

@@ -98,8 +98,12 @@ class FlowRun:
         logger.info(line)
 
     def finished(self, outcome: StageOutcome) -> None:
-        """Note a stage's outcome and show it."""
-        self.outcomes.append(outcome)
+        """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
+        again = next((i for i, known in enumerate(self.outcomes) if known.key == outcome.key), None)
+        if again is not None and outcome.state == "computed":
+            self.outcomes[again] = outcome
+        else:
+            self.outcomes.append(outcome)
         mark = "[green]cached  [/green]" if outcome.state == "cached" else "[bold]computed[/bold]"
         self.say(f"  {mark} {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}")
 

@@ -28,7 +28,8 @@ from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.errors import ConfigError, StageStopped, StillhouseError  # noqa: E402
 from infra.machine.cpu import machine_facts  # noqa: E402
-from infra.store.artifacts import KEY_LENGTH, Lookup, Store, content_digest, measure_files  # noqa: E402
+from infra.store.artifacts import KEY_LENGTH, Lookup, Store  # noqa: E402
+from infra.store.contents import content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
 from infra.store.history import keep_history, read_history  # noqa: E402
 from infra.store.record import (  # noqa: E402  # fmt: skip
@@ -158,6 +159,7 @@ class Stage(Generic[Inputs, Output]):
     def _run(self, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
         flow, key, started = current_run(), self.key(config, inputs), time.monotonic()
         flow.keys.hold(key)  # Nothing that is found from now on is freed before the run ends.
+        flow.sharing.makers[key] = lambda: self._make_again(flow, key, config, inputs)
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
             lookup = self._found(flow.sharing.find, config, inputs)
             if lookup.problem:
@@ -173,8 +175,7 @@ class Stage(Generic[Inputs, Output]):
         if found is not None:
             self._serve(flow, record, started)
             return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))
-        flow.finished(_outcome(record, "computed", record.seconds))
-        flow.sharing.share(record)
+        flow.finished(_outcome(record, "computed", time.monotonic() - started))
         return self._ref(record)
 
     def _compute(
@@ -217,7 +218,10 @@ class Stage(Generic[Inputs, Output]):
                     hardware=hardware(),
                     machine=self._facts(),
                 )
+                own, record = record, flow.sharing.publish(record)
                 flow.store.commit(record)
+            if record.digest != own.digest:
+                self._show(flow, record)
             flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
             status = "FINISHED"
         except StageStopped:
@@ -227,11 +231,24 @@ class Stage(Generic[Inputs, Output]):
             flow.tracker.end(run_id, status)
         return record
 
-    def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
-        flow.store.use(record)
+    def _make_again(
+        self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
+    ) -> Record:
+        """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
+        started = time.monotonic()
+        record = self._compute(flow, key, config, inputs)
+        flow.finished(_outcome(record, "computed", time.monotonic() - started))
+        return record
+
+    def _show(self, flow: FlowRun, record: Record) -> None:
+        """What another run computed, as a child of this one in MLflow."""
         flow.tracker.replay(
             record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
         )
+
+    def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
+        flow.store.use(record)
+        self._show(flow, record)
         flow.finished(_outcome(record, "cached", time.monotonic() - started))
         flow.sharing.share(record)
 

@@ -3,32 +3,55 @@
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlparse
 
 from filelock import Timeout
 
-from infra.errors import ArtifactError, InputChanged, StageStopped, StillhouseError
-from infra.files import combined_digest, disk_errors, file_digest, write_atomically
+from infra.errors import ArtifactError, InputChanged, StageStopped
+from infra.files import disk_errors, write_atomically
 from infra.settings import Settings
+from infra.store.contents import BESIDE, damage, times_here
 from infra.store.locks import NAME_LENGTH, key_lock
-from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, FileRecord, Record
+from infra.store.record import (
+    ELSEWHERE_FILE,
+    RECORD_FILE,
+    UNPUBLISHED_FILE,
+    Record,
+)
 from infra.store.references import STORE_SCHEME, ArtifactRef
 
 KEY_LENGTH = NAME_LENGTH
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE})
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """What the store has under a key: a verified record, or why not (`problem` names damage, None if never there)."""
+    """What the store has under a key: a verified record, or why not (`problem` names damage, None if never there).
+
+    `remote`: only the record is here; the files are in the shared store, and `Store.path` fetches them.
+    """
 
     record: Record | None
     problem: str | None = None
+    remote: bool = False
+
+
+class Elsewhere(Protocol):
+    """The shared store, which has the files that a home has only the record of."""
+
+    def answers(self) -> bool:
+        """Whether they can be had now."""
+        ...
+
+    def bring(self, record: Record) -> None:
+        """Get them into the home. The caller holds the key. Raises StoreError or ArtifactError with what to do."""
+        ...
 
 
 class Store:
@@ -36,6 +59,8 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.elsewhere: Elsewhere | None = None  # set by who opens the shared store
+        self._held = threading.local()  # keys that this thread holds by `lock`
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact of a key lies or would lie."""
@@ -46,9 +71,13 @@ class Store:
         return self.settings.work / key[:KEY_LENGTH]
 
     def path(self, ref: ArtifactRef) -> Path:
-        """Folder (or file) of a reference. Raises ArtifactError when nothing is there."""
+        """Folder (or file) of a reference; what only the shared store has is fetched, and waited for.
+
+        Raises ArtifactError when nothing is there, or it cannot be had.
+        """
         if ref.uri.startswith(STORE_SCHEME):
             path = self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
+            self._bring(ref, path)
         else:
             path = Path(unquote(urlparse(ref.uri).path))
         if not path.exists():
@@ -56,6 +85,10 @@ class Store:
                 f"{ref.uri} is not there: expected {path}. Run the flow again; it is made anew."
             )
         return path
+
+    def beside(self, ref: ArtifactRef) -> Path:
+        """Folder of an artifact of the store; its files may be in the shared store yet."""
+        return self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
         """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
@@ -69,8 +102,10 @@ class Store:
             return Lookup(None, f"{folder / RECORD_FILE} is not a record of this version")
         if record.key != key:
             return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]}")
+        if (address := _elsewhere(folder)) is not None:
+            return self._find_elsewhere(record, address, full)
         for name, file in record.files.items():
-            if problem := _damage(folder / name, file, full):
+            if problem := damage(folder / name, file, full):
                 return Lookup(None, problem)
         here = record.model_copy(update={"files": times_here(folder, record)})
         if here != record:
@@ -81,6 +116,47 @@ class Store:
         """Note that an artifact is used now: `gc` and eviction go by its record's mtime. A read-only home stays as it is."""
         with _unless_read_only():
             os.utime(self.folder(record.stage, record.key) / RECORD_FILE)
+
+    def is_here(self, record: Record) -> bool:
+        """Whether its files are in the home, and not in the shared store alone."""
+        return _elsewhere(self.folder(record.stage, record.key)) is None
+
+    def leave_record(self, record: Record) -> None:
+        """Take the files of an artifact away, which the shared store of the settings has. The caller holds the key."""
+        folder = self.folder(record.stage, record.key)
+        with disk_errors(folder):
+            write_atomically(folder / ELSEWHERE_FILE, f"{self.settings.store}\n")
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name not in BESIDE:
+                    path.unlink()
+
+    def _find_elsewhere(self, record: Record, address: str, full: bool) -> Lookup:
+        """A record alone is a hit, unless its files cannot be had, or every byte of them is to be read."""
+        where = f"the files of {record.stage} are in {address} alone"
+        if address != self.settings.store:
+            return Lookup(None, f"{where}, and STILLHOUSE_STORE is {self.settings.store or 'not set'}")
+        if full:
+            return Lookup(None)
+        if self.elsewhere is not None and not self.elsewhere.answers():
+            return Lookup(None, f"{where}, which does not answer")
+        return Lookup(record, remote=True)
+
+    def _bring(self, ref: ArtifactRef, folder: Path) -> None:
+        """Fetch the files of an artifact that has only its record here; another process may be doing it."""
+        address, record = _elsewhere(folder), self.record_of(ref)
+        if address is None or record is None:
+            return
+        if self.elsewhere is None or address != self.settings.store:
+            raise ArtifactError(
+                f"{ref.uri}: its files are in {address} alone, and STILLHOUSE_STORE is "
+                f"{self.settings.store or 'not set'}: expected them here. Set STILLHOUSE_STORE={address} and run the flow "
+                "again, or run it without: it is made anew."
+            )
+        with self.lock(record.key):
+            if _elsewhere(folder) is not None:
+                self.elsewhere.bring(record)
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
@@ -94,25 +170,29 @@ class Store:
                 if waiting is not None:
                     waiting()
                 lock.acquire()
+        held: set[str] = self._held.__dict__.setdefault("keys", set())
+        held.add(key)
         try:
             yield
         finally:
+            held.discard(key)
             lock.release()
 
     def _note_times(self, text: bytes, record: Record) -> None:
         """Files that were hashed and found right are known by their mtimes from now on, as in a home that was copied.
 
-        Whoever holds the key may be writing the record or freeing it: the next look does it then.
+        Who else holds the key may be writing the record or freeing it: the next look does it then.
         """
         place = self.folder(record.stage, record.key) / RECORD_FILE
-        with _unless_read_only():
-            self.settings.locks.mkdir(parents=True, exist_ok=True)
-            try:
-                with key_lock(self.settings.locks, record.key).acquire(blocking=False):
-                    if place.is_file() and place.read_bytes() == text:
-                        write_atomically(place, record.model_dump_json(indent=2) + "\n")
-            except Timeout:
-                return
+        with _unless_read_only(), ExitStack() as held:
+            if record.key not in self._held.__dict__.get("keys", ()):
+                self.settings.locks.mkdir(parents=True, exist_ok=True)
+                try:
+                    held.enter_context(key_lock(self.settings.locks, record.key).acquire(blocking=False))
+                except Timeout:
+                    return
+            if place.is_file() and place.read_bytes() == text:
+                write_atomically(place, record.model_dump_json(indent=2) + "\n")
 
     @contextmanager
     def writing(self, stage: str, key: str) -> Iterator[tuple[Path, Path]]:
@@ -136,7 +216,24 @@ class Store:
         folder = self.folder(record.stage, record.key)
         with disk_errors(folder):
             write_atomically(folder / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+            (folder / UNPUBLISHED_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.work_dir(record.key), ignore_errors=True)
+
+    def note_unpublished(self, record: Record) -> None:
+        """Keep the record of what was computed while the shared store is told of it, which may take long and be killed."""
+        folder = self.folder(record.stage, record.key)
+        with disk_errors(folder):
+            write_atomically(folder / UNPUBLISHED_FILE, record.model_dump_json(indent=2) + "\n")
+
+    def unpublished(self, stage: str, key: str) -> Record | None:
+        """What a killed run had computed and was putting into the shared store, if it is still as it was."""
+        folder = self.folder(stage, key)
+        try:
+            record = Record.model_validate_json((folder / UNPUBLISHED_FILE).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        whole = not any(damage(folder / name, file, full=False) for name, file in record.files.items())
+        return record if record.key == key and whole else None
 
     def records(self, stage: str | None = None) -> Iterator[Record]:
         """Every readable record, newest first."""
@@ -160,55 +257,12 @@ class Store:
             return None
 
 
-def measure_files(folder: Path) -> dict[str, FileRecord]:
-    """Size, mtime and sha256 of every file of an artifact (not of its record and metric history).
-
-    Raises ArtifactError for a symbolic link: what it points to would be lost elsewhere, or change under the record.
-    """
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            raise ArtifactError(
-                f"{path} is a symbolic link to {path.readlink()}: expected a stage's output to be files of its own. "
-                "Copy there what the link points to. Correct the stage."
-            )
-        if path.is_file() and name not in BESIDE:
-            status = path.stat()
-            files[name] = FileRecord(
-                sha256=file_digest(path), size=status.st_size, mtime_ns=status.st_mtime_ns
-            )
-    if not files:
-        raise StillhouseError(
-            f"{folder} is empty: expected the stage to write files there. Correct the stage."
-        )
-    return files
-
-
-def times_here(folder: Path, record: Record) -> dict[str, FileRecord]:
-    """The files of a record with their mtimes on this disk, which the cheap check compares."""
-    return {
-        name: file.model_copy(update={"mtime_ns": (folder / name).stat().st_mtime_ns})
-        for name, file in record.files.items()
-    }
-
-
-def content_digest(files: Mapping[str, FileRecord]) -> str:
-    """Digest of an artifact from its files' digests."""
-    return combined_digest((name, file.sha256) for name, file in files.items())
-
-
-def _damage(path: Path, file: FileRecord, full: bool) -> str | None:
+def _elsewhere(folder: Path) -> str | None:
+    """Address of the shared store that has an artifact's files, while only its record is here."""
     try:
-        status = path.stat()
-    except OSError:
-        return f"{path} is missing"
-    if status.st_size != file.size:
-        return f"{path} has {status.st_size} bytes, its record says {file.size}"
-    untouched = status.st_mtime_ns == file.mtime_ns and not full
-    if not untouched and file_digest(path) != file.sha256:
-        return f"{path} does not have the bytes of its record"
-    return None
+        return (folder / ELSEWHERE_FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager

@@ -17,6 +17,12 @@ HISTORY_FILE = "metrics.jsonl"
 PROVENANCE_FILE = (
     "provenance.json"  # how a stage came by its files, where that may differ and they stay the same
 )
+ELSEWHERE_FILE = (
+    "elsewhere.txt"  # address of the shared store that has the files, while only the record is here
+)
+UNPUBLISHED_FILE = (
+    "unpublished.json"  # a record on its way into the shared store, before it is one of the home
+)
 LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "onnxruntime", "onnx", "scikit-learn", "tokenizers",
              "duckdb", "sqlglot", "prefect", "mlflow", "huggingface_hub", "numpy")  # fmt: skip
 

@@ -24,7 +24,7 @@ from infra.errors import StoreError, WarehouseError
 from infra.files import disk_errors
 from infra.store.shared.bucket import in_parallel
 from infra.store.shared.download import download
-from infra.store.shared.object_store import open_objects
+from infra.store.shared.opening import open_objects
 from infra.warehouse.clients import BigQueryClients
 from infra.warehouse.jobs import REQUEST_S, QueryJobs
 from infra.warehouse.protocol import BATCH_ROWS, Query
@@ -118,6 +118,7 @@ class TableExport:
                 shard.size,
                 PART_BYTES,
                 lambda file: crc32c(file) == shard.crc32c,
+                at_once=1,  # Several shards are under way already.
             )
             if not whole:
                 raise WarehouseError(

@@ -62,7 +62,7 @@ def report_run(
         tokenizer=read_view(run.path(made["tokenizer"]) / "measurements.json", TokenizerView),
         extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView, PROVENANCE_FILE),
         curves={
-            ref.uri.split(":")[1].split("/")[0]: _curves(run.path(ref))
+            ref.uri.split(":")[1].split("/")[0]: _curves(run.beside(ref))
             for ref in (made["teacher"], made["student"])
         },
         lineage=_lineage(run, (made["released"], made["verdict"])),

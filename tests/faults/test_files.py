@@ -6,10 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from prefect import flow
+from pydantic import BaseModel, ConfigDict
 
+from infra.engine.run import open_run
+from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ArtifactError
 from infra.files import write_atomically
-from infra.store.artifacts import measure_files
+from infra.store.references import DatasetRef
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_FLOCK = Path(__file__).with_name("without_flock.py")
@@ -42,16 +46,35 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [in_the_way]
 
 
+class LinkedConfig(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: Path
+
+
+@stage(version=1, output=DatasetRef)
+def link_to_elsewhere(run: StageRun, config: LinkedConfig) -> Metrics:
+    """Leaves a link in its output, as a download cache does."""
+    (run.output_dir / "weights").write_text("weights")
+    (run.output_dir / "tokenizer").symlink_to(config.target)
+    return {}
+
+
+@flow(name="linked")
+def linked(config: LinkedConfig) -> None:
+    with open_run("linked", config):
+        link_to_elsewhere(config)
+
+
+@pytest.mark.usefixtures("prefect_server", "tracked_home")
 @pytest.mark.parametrize("target", ["a folder", "a file"])
 def test_a_symbolic_link_in_an_output_is_refused(tmp_path: Path, target: str) -> None:
-    output, elsewhere = tmp_path / "output", tmp_path / "elsewhere"
-    output.mkdir()
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "tokenizer.json").write_text("{}")
-    (output / "weights").write_text("weights")
-    (output / "tokenizer").symlink_to(elsewhere if target == "a folder" else elsewhere / "tokenizer.json")
+    config = LinkedConfig(target=elsewhere if target == "a folder" else elsewhere / "tokenizer.json")
     with pytest.raises(ArtifactError, match=r"tokenizer is a symbolic link to .*elsewhere.*Copy there"):
-        measure_files(output)
+        linked(config)
 
 
 def without_flock(code: str, home: Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.files import combined_digest
-from infra.store.artifacts import KEY_LENGTH, Store, measure_files
+from infra.store.artifacts import KEY_LENGTH, Store
+from infra.store.contents import measure_files
 from infra.store.record import RECORD_FILE, InputRecord, Record
 
 

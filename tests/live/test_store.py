@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from infra.store.shared.object_store import open_objects
+from infra.store.shared.opening import open_objects
 from tests.infra.store.shared.machines import PART_MIB, Machine
 
 PART = PART_MIB << 20

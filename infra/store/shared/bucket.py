@@ -97,9 +97,11 @@ class BucketObjects(ABC):
         return [(start, min(length, size - start)) for start in range(0, size, length)]
 
 
-def in_parallel(work: Callable[[Item], Answer], items: list[Item]) -> Iterator[Answer]:
+def in_parallel(
+    work: Callable[[Item], Answer], items: list[Item], at_once: int = PARALLEL
+) -> Iterator[Answer]:
     """Results in order. After the first failure nothing more is begun."""
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="store") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="store") as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for future in futures:

@@ -1,5 +1,6 @@
 """Objects in a folder: a shared disk as a store."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,15 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from infra.errors import StoreError
-from infra.files import disk_errors
+from infra.errors import StoreError, StoreUnreachable
+from infra.store.shared.permissions import GroupAccess, owner
 
 PARTIAL = ".partial-"
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+FULL = {
+    errno.ENOSPC: "its disk is full; free space there",
+    errno.EDQUOT: "its disk quota is used up; free space there",
+    errno.EROFS: "it is on a read-only file system; mount it to be written",
+}
+NO_ANSWER = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+)
 
 
 @dataclass(frozen=True)
 class FolderObjects:
-    """See `ObjectStore`. A file is written beside its place and renamed."""
+    """See `ObjectStore`. A file is written beside its place and renamed; where a group shares the folder, it is the group's."""
 
     root: Path
 
@@ -26,14 +36,14 @@ class FolderObjects:
             raise StoreError(
                 f"STILLHOUSE_STORE: {self.root.parent} is not there: expected a folder. Mount it, or correct the path."
             )
-        with disk_errors(self.root):
-            self.root.mkdir(exist_ok=True)
+        with self._refusals(self.root):
+            _make(self.root, GroupAccess.of(self.root.parent))
             next(self.root.iterdir(), None)
 
     def sizes(self, folder: str) -> dict[str, int]:
         """See `ObjectStore.sizes`."""
         place = self.root / folder
-        with disk_errors(place):
+        with self._refusals(place):
             files = [
                 path for path in place.rglob("*") if path.is_file() and not path.name.startswith(PARTIAL)
             ]
@@ -41,7 +51,7 @@ class FolderObjects:
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore.read`."""
-        with disk_errors(self.root / name):
+        with self._refusals(self.root / name):
             try:
                 return (self.root / name).read_bytes()
             except FileNotFoundError:
@@ -49,7 +59,7 @@ class FolderObjects:
 
     def read_range(self, name: str, start: int, end: int) -> bytes:
         """See `ObjectStore.read_range`."""
-        with disk_errors(self.root / name):
+        with self._refusals(self.root / name):
             try:
                 with (self.root / name).open("rb") as file:
                     file.seek(start)
@@ -61,7 +71,7 @@ class FolderObjects:
         """See `ObjectStore.create`: a hard link to a whole file appears at once, and only where nothing is."""
         with self._beside(name) as partial:
             partial.write_bytes(data)
-            _flush(partial)
+            self._finish(partial)
             try:
                 os.link(partial, self.root / name)
             except FileExistsError:
@@ -72,27 +82,76 @@ class FolderObjects:
         """See `ObjectStore.send`."""
         with self._beside(name) as partial:
             shutil.copyfile(source, partial)
-            _flush(partial)
+            self._finish(partial)
             partial.replace(self.root / name)
         return source.stat().st_size
 
     def delete(self, name: str) -> None:
         """See `ObjectStore.delete`."""
-        with disk_errors(self.root / name):
+        with self._refusals(self.root / name):
             (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
     def _beside(self, name: str) -> Iterator[Path]:
         target = self.root / name
         partial = target.with_name(f"{PARTIAL}{uuid4().hex}")
-        with disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with self._refusals(target):
+            self._make_folders(target.parent)
             try:
                 yield partial
             finally:
                 partial.unlink(missing_ok=True)
 
+    def _make_folders(self, folder: Path) -> None:
+        access = GroupAccess.of(self.root)
+        between = folder.relative_to(self.root).parts
+        for depth in range(1, len(between) + 1):
+            _make(self.root.joinpath(*between[:depth]), access)
 
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    def _finish(self, partial: Path) -> None:
+        """On the disk, and the group's, before it has its name."""
+        if (access := GroupAccess.of(self.root)) is not None:
+            access.open_file(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+
+    @contextmanager
+    def _refusals(self, place: Path) -> Iterator[None]:
+        """Turn the operating system's refusals into a StoreError that names the store's folder and the remedy."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in DENIED:
+                raise StoreError(self._denied(place)) from error
+            if error.errno in FULL:
+                raise StoreError(
+                    f"{place} in the shared store cannot be written: {FULL[error.errno]}."
+                ) from error
+            if error.errno in NO_ANSWER or not self.root.is_dir():
+                raise StoreUnreachable(
+                    f"{self.root}: the shared store does not answer ({error.strerror}). Mount it, or look at its disk."
+                ) from error
+            raise
+        if not self.root.is_dir():  # What is "not there" then is no answer.
+            raise StoreUnreachable(
+                f"{self.root}: the shared store is gone: expected the folder that was there. Mount it again."
+            )
+
+    def _denied(self, place: Path) -> str:
+        # Path.exists would raise where a folder above may not be searched.
+        there = next(path for path in (place, *place.parents) if os.path.exists(path))  # noqa: PTH110
+        root = self.root
+        return (
+            f"{place} in the shared store {root} may not be used by this user: {there} is {owner(there)}; expected that "
+            f"who shares the store may write there. Have its owner run `chmod -R g+rwX {root} && find {root} -type d "
+            f"-exec chmod g+s {{}} +`, and be in its group: what is made there afterwards is the group's."
+        )
+
+
+def _make(folder: Path, access: GroupAccess | None) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    if access is not None:
+        access.open_folder(folder)

@@ -1,14 +1,12 @@
 """Objects in a bucket or a folder, by name: what a shared store of artifacts stands on.
 
-Three places hold them: a folder (`file:///path`), Google Cloud Storage (`gs://bucket/prefix`) and S3
-(`s3://bucket/prefix`). An object appears whole or not at all, and is written once.
+Three places hold them: a folder, Google Cloud Storage and S3; `opening.py` opens the one that an address names. An object
+appears whole or not at all, and is written once.
 """
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
@@ -16,9 +14,6 @@ from infra.errors import StoreError, StoreUnreachable
 
 Answer = TypeVar("Answer")
 Cause = Literal["missing", "denied", "credentials", "unreachable", "other"]
-EXTRAS = {"gs": "gcs", "s3": "s3"}
-CLIENTS = {"gs": "infra.store.shared.gcs", "s3": "infra.store.shared.s3"}
-EXPECTED = "expected file:///path, gs://bucket/prefix or s3://bucket/prefix. Correct STILLHOUSE_STORE."
 REMEDIES: dict[Cause, str] = {
     "missing": "there is no such bucket. Make it, or correct the address (STILLHOUSE_STORE, or STILLHOUSE_BIGQUERY_EXPORT)",
     "denied": "the credentials may not do this. Have their owner allow to list, read, write and delete objects there",
@@ -60,34 +55,6 @@ class ObjectStore(Protocol):
     def delete(self, name: str) -> None:
         """Take an object away; nothing happens where there is none."""
         ...
-
-
-def open_objects(url: str, part_bytes: int, timeout_s: float) -> ObjectStore:
-    """The place that an address names; large files travel in parts of `part_bytes`, silence ends after `timeout_s`.
-
-    Raises StoreError for a wrong address or a missing extra.
-    """
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or "@" in parts.netloc:
-        raise StoreError(
-            "STILLHOUSE_STORE holds more than a place: found a user, a password or a query in it, "
-            "credentials come from the environment of the cloud's own client; " + EXPECTED
-        )
-    if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
-        from infra.store.shared.folder import FolderObjects
-
-        return FolderObjects(Path(unquote(parts.path)))
-    if parts.scheme not in CLIENTS or not parts.netloc:
-        raise StoreError(f"STILLHOUSE_STORE={url} is not a store: {EXPECTED}")
-    extra = EXTRAS[parts.scheme]
-    try:
-        module = importlib.import_module(CLIENTS[parts.scheme])
-    except ImportError as error:
-        raise StoreError(
-            f"{url} needs {error.name}, which is not installed. Run `pip install 'stillhouse[{extra}]'`."
-        ) from None
-    opened: ObjectStore = module.connect(url, parts.netloc, parts.path.strip("/"), part_bytes, timeout_s)
-    return opened
 
 
 def asked(

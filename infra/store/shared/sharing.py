@@ -1,29 +1,29 @@
 """What a run does with the shared store: look there before it computes, put there what it computed.
 
-Without `STILLHOUSE_STORE` none of it happens, and nothing of it is imported. A store that does not answer never stops a
-run: that is said once, and the run goes on with its home alone. A wrong address, a missing bucket or credentials that
-do not open it do stop it, before anything is computed.
+What is there is a hit by its record alone; its files are fetched when somebody reads them. Without `STILLHOUSE_STORE`
+none of it happens, and nothing of it is imported. A store that does not answer never stops a run: that is said once, and
+the run goes on with its home alone. A wrong address, a missing bucket or credentials that do not open it do stop it,
+before anything is computed.
 """
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from infra.errors import StoreError, StoreUnreachable
+from infra.errors import ArtifactError, StoreError, StoreUnreachable
 from infra.settings import Settings
 from infra.store.artifacts import Lookup, Store
-from infra.store.record import RECORD_FILE, Record
+from infra.store.record import Record
 from infra.store.shared.markers import SharedMarkers
 
 if TYPE_CHECKING:
-    from infra.store.shared.remote_store import RemoteStore
+    from infra.store.shared.remote_store import RemoteStore, Transfer
 
 AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`"
 
 
 def open_remote(settings: Settings, store: Store) -> "RemoteStore":
     """The shared store of the settings, asked whether it is there. Raises StoreError with the remedy."""
-    from infra.store.shared.object_store import EXPECTED, open_objects
+    from infra.store.shared.opening import EXPECTED, open_objects
     from infra.store.shared.remote_store import MIB, RemoteStore
 
     if settings.store is None:
@@ -34,29 +34,41 @@ def open_remote(settings: Settings, store: Store) -> "RemoteStore":
 
 
 class Sharing:
-    """The store of a run, with the shared one behind it."""
+    """The store of a run, with the shared one behind it. `makers` compute a key of this run again, if it comes to that."""
 
     def __init__(self, settings: Settings, store: Store, say: Callable[[str], None]) -> None:
         self.settings, self.store, self.say = settings, store, say
+        self.makers: dict[str, Callable[[], Record]] = {}
         self._remote: RemoteStore | None = None
         self._off = settings.store is None
+        store.elsewhere = self
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
-        """What is in the home, or else what the shared store has, which is downloaded. The caller holds the key."""
+        """What is in the home, or else the record that the shared store has. The caller holds the key.
+
+        Its files stay there until they are read; they come at once with `full`, or where some of them are here already.
+        """
         here = self.store.find(stage, key, full)
         if here.record is not None or self._off:
-            return here
+            return self._unpublished(stage, key, here)
         try:
-            found = self._open().fetch(stage, key)
+            remote = self._open()
+            found = remote.locate(stage, key)
+            if found.record is None:
+                return self._unpublished(stage, key, Lookup(None, found.problem or here.problem))
+            folder, record = self.store.folder(stage, key), found.record
+            if not full and not any((folder / name).is_file() for name in record.files):
+                self.say(
+                    f"  [dim]found   [/dim] {stage}: {_amount(record)} stay in the store until they are read"
+                )
+                return Lookup(record, remote=True)
+            found = remote.bring(record)
         except StoreUnreachable as error:
             self._go_on_alone(error)
-            return here
+            return self._unpublished(stage, key, self.store.find(stage, key, full))
         if found.record is None:
-            return Lookup(None, found.problem or here.problem)
-        size = sum(file.size for file in found.record.files.values()) / 1e6
-        self.say(
-            f"  [dim]fetched [/dim] {stage}: {len(found.record.files)} files, {size:.1f} MB from the store"
-        )
+            return Lookup(None, found.problem)
+        self._say_fetched(found.record)
         return Lookup(found.record)
 
     def look(self, stage: str, key: str, full: bool = False) -> Lookup:
@@ -69,14 +81,78 @@ class Sharing:
         except StoreUnreachable as error:
             self._go_on_alone(error)
             return here
-        return Lookup(found.record, found.problem or here.problem)
+        return Lookup(found.record, found.problem or here.problem, remote=True)
+
+    def answers(self) -> bool:
+        """Whether what lies in the shared store alone can be had. Raises StoreError where it refuses."""
+        if self._off:
+            return False
+        try:
+            self._open()
+        except StoreUnreachable as error:
+            self._go_on_alone(error)
+        return not self._off
+
+    def bring(self, record: Record) -> None:
+        """Get the files of a record that lies in the home without them. The caller holds the key.
+
+        What cannot be had is computed again by its maker, if this run knows it. Raises ArtifactError where it is not
+        what it was then; StoreError and ArtifactError with what to do where there is no maker.
+        """
+        problem: StoreError | ArtifactError
+        try:
+            found = self._open().bring(record) if not self._off else None
+        except StoreUnreachable as error:
+            self._go_on_alone(error)
+            found = None
+        if found is not None and found.record is not None:
+            self._say_fetched(found.record)
+            return
+        if found is not None:
+            problem = ArtifactError(f"{found.problem}. Run the flow again: it is computed anew.")
+        else:
+            problem = StoreUnreachable(
+                f"{record.stage}: {_amount(record)} lie in {self.settings.store} alone, which does not answer. Run the "
+                "flow again: while it does not, they are computed anew."
+            )
+        self._make_again(record, problem)
+
+    def publish(self, record: Record) -> Record:
+        """Put what was just computed into the shared store, and give the record that is to exist in the home.
+
+        That is the given one, or that of another machine which was first with other bytes: those lie in the home then,
+        so that everything that is made from them has one digest everywhere. The caller holds the key, and writes the
+        record that it gets. A failure is said, never raised: the run goes on with what it computed.
+        """
+        if self._off:
+            return record
+        # A kill during the upload costs the rest of the upload, not what was computed.
+        self.store.note_unpublished(record)
+        try:
+            sent, published = self._open().publish(record)
+        except StoreUnreachable as error:
+            self._go_on_alone(error)
+            return record
+        except StoreError as error:
+            self._say_not_shared(record, error)
+            return record
+        self._say_shared(record, sent)
+        if published is not record:
+            self.say(
+                f"  [yellow]{record.stage}: another machine was first, with other bytes; its {published.digest[:12]} "
+                f"is taken, not {record.digest[:12]}[/yellow]"
+            )
+        elif sent.other is not None:
+            self._say_other(sent.other)
+        return published
 
     def share(self, record: Record) -> None:
-        """Put an artifact into the shared store, unless it is known to be there. A failure is said, never raised."""
-        if self.settings.store_cache_gb is not None:
-            os.utime(
-                self.store.folder(record.stage, record.key) / RECORD_FILE
-            )  # Used now: the last to be evicted.
+        """Put an artifact of the home into the shared store, unless it is known to be there. A failure is said, never raised.
+
+        Where another machine has put other bytes there, both stay as they are: what was made from either is in use.
+        """
+        if not self.store.is_here(record):
+            return
         if self._off or self._known(record):
             return
         try:
@@ -84,23 +160,56 @@ class Sharing:
         except StoreUnreachable as error:
             self._go_on_alone(error)
         except StoreError as error:
-            self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
+            self._say_not_shared(record, error)
         else:
-            again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
-            self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+            self._say_shared(record, sent)
             if sent.other is not None:
-                self.say(
-                    f"  [yellow]another machine has put {sent.other[:12]} there: same key, other bytes[/yellow]"
-                )
+                self._say_other(sent.other)
 
     def remote(self) -> "RemoteStore | None":
         """The shared store; None where there is none, or it did not answer. Raises StoreError with the remedy."""
         return None if self._off else self._open()
 
+    def _unpublished(self, stage: str, key: str, lookup: Lookup) -> Lookup:
+        """Where nothing was found: what a killed run had computed, and not put into the store any more."""
+        record = self.store.unpublished(stage, key) if lookup.record is None else None
+        if record is None:
+            return lookup
+        record = self.publish(record)
+        self.store.commit(record)
+        return Lookup(record)
+
+    def _make_again(self, record: Record, problem: StoreError | ArtifactError) -> None:
+        maker = self.makers.get(record.key)
+        if maker is None:
+            raise problem
+        self.say(
+            f"  [yellow]{problem.args[0].partition(' Run the flow again')[0]} It is computed again.[/yellow]"
+        )
+        made = maker()
+        if made.digest != record.digest:
+            raise ArtifactError(
+                f"{record.stage} was computed again, since {record.digest[:12]} is gone from the shared store, and is "
+                f"{made.digest[:12]} now: expected the same bytes. Run the flow again: it goes on from what is there now."
+            )
+
     def _open(self) -> "RemoteStore":
         if self._remote is None:
             self._remote = open_remote(self.settings, self.store)
         return self._remote
+
+    def _say_fetched(self, record: Record) -> None:
+        self.say(f"  [dim]fetched [/dim] {record.stage}: {_amount(record)} from the store")
+
+    def _say_shared(self, record: Record, sent: "Transfer") -> None:
+        again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
+        self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+
+    def _say_other(self, other: str) -> None:
+        self.say(f"  [yellow]another machine has put {other[:12]} there: same key, other bytes[/yellow]")
+
+    def _say_not_shared(self, record: Record, error: StoreError) -> None:
+        self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
 
     def _known(self, record: Record) -> bool:
         url = self.settings.store
@@ -111,3 +220,8 @@ class Sharing:
         self.say(
             f"  [yellow]{error} The run goes on with its home alone; what it computes: {AGAIN}.[/yellow]"
         )
+
+
+def _amount(record: Record) -> str:
+    size = sum(file.size for file in record.files.values()) / 1e6
+    return f"{len(record.files)} files, {size:.1f} MB"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.catalog.lineage import find_record
 from infra.store.artifacts import KEY_LENGTH
 from infra.store.locks import KeysInUse
 from infra.store.record import Record
@@ -39,6 +40,18 @@ def test_what_was_evicted_is_fetched_when_it_is_asked_for(machine: Machine) -> N
     assert "evicted" in machine.said
     assert machine.find(record) is not None
     assert machine.read(record, "word.txt") == "one"
+
+
+def test_lineage_goes_on_through_what_was_evicted(machine: Machine) -> None:
+    record = shared(machine)
+    (machine.store.folder(record.stage, record.key) / "metrics.jsonl").write_text(
+        '{"step": 0, "loss": 1.0}\n'
+    )
+    machine.trim()
+    folder = machine.store.folder(record.stage, record.key)
+    assert sorted(path.name for path in folder.iterdir()) == ["elsewhere.txt", "metrics.jsonl", "record.json"]
+    assert find_record(machine.store, str(folder)) == record
+    assert find_record(machine.store, record.digest[:12]) == record
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from infra.errors import ArtifactError, StoreError
 from infra.settings import Settings
-from infra.store.artifacts import Store, content_digest, measure_files
+from infra.store.artifacts import Store
+from infra.store.contents import content_digest, measure_files
 from infra.store.record import FileRecord, Record
 from infra.store.references import DatasetRef
 

@@ -74,7 +74,7 @@ def fetched(proxy: Proxy) -> list[str]:
 
 def objects(proxy: Proxy, url: str) -> list[str]:
     """What lies in a bucket under an address."""
-    from infra.store.shared.object_store import open_objects
+    from infra.store.shared.opening import open_objects
 
     return sorted(open_objects(url, 1, 60).sizes(""))
 

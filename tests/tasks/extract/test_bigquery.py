@@ -11,9 +11,9 @@ import pytest
 from infra.engine.run import RunOptions, open_run, run_options
 from infra.errors import DataError
 from infra.settings import get_settings
-from infra.store.artifacts import BESIDE
+from infra.store.contents import BESIDE
 from infra.store.record import PROVENANCE_FILE
-from infra.store.shared.object_store import open_objects
+from infra.store.shared.opening import open_objects
 from tasks.extract import values
 from tasks.extract.config import ExtractConfig
 from tasks.extract.task import pin_sources, plan_extract

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from infra.catalog.eviction import keep_bound
 from infra.settings import Settings
-from infra.store.artifacts import Store
+from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.record import Record
+from infra.store.references import STORE_SCHEME, ArtifactRef
 from infra.store.shared.remote_store import RemoteStore
 from infra.store.shared.sharing import Sharing, open_remote
 from tests.infra.artifacts import make_artifact
@@ -59,11 +60,23 @@ class Machine:
         return make_artifact(self.store, stage, files)
 
     def here(self, record: Record) -> Record | None:
-        """What the home alone has."""
-        return self.store.find(record.stage, record.key).record
+        """What the home alone has, files and all."""
+        found = self.store.find(record.stage, record.key)
+        return None if found.remote else found.record
 
     def find(self, record: Record) -> Record | None:
         return self.sharing().find(record.stage, record.key).record
 
     def read(self, record: Record, name: str) -> str:
-        return (self.store.folder(record.stage, record.key) / name).read_text()
+        """A file of an artifact, as a stage reads it."""
+        return (self.path(record) / name).read_text()
+
+    def path(self, record: Record) -> Path:
+        """Where a new run reads an artifact: what is not here is fetched."""
+        return self.sharing().store.path(reference(record))
+
+
+def reference(record: Record) -> ArtifactRef:
+    """What a stage gets of an artifact."""
+    uri = f"{STORE_SCHEME}{record.stage}/{record.key[:KEY_LENGTH]}"
+    return ArtifactRef(uri=uri, digest=record.digest)

@@ -8,6 +8,7 @@ from infra.cli.doctor import Check, check_store
 from infra.settings import Settings
 from tests.fakes.faulty_proxy import Fault
 from tests.infra.store.shared.conftest import SECRET, SharedPlace
+from tests.infra.store.shared.machines import Machine
 
 REFUSALS = {
     "s3": (403, b"<Error><Code>SignatureDoesNotMatch</Code><Message>AKIATEST: canary</Message></Error>"),
@@ -26,6 +27,20 @@ def test_without_a_store_there_is_nothing_to_do(tmp_path: Path) -> None:
 def test_a_store_that_answers_is_named(place: SharedPlace, tmp_path: Path) -> None:
     found = check(tmp_path / "home", place.url)
     assert (found.state, found.found, found.remedy) == ("ok", place.url, "")
+
+
+def test_artifacts_of_which_only_the_record_is_here_are_counted(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    a, b = Machine(tmp_path / "a", url), Machine(tmp_path / "b", url)
+    record = a.make({"word.txt": "one"})
+    a.sharing().share(record)
+    b.find(record)
+    assert check(b.home, url).found == f"{url}; the files of 1 artifacts are there alone"
+    without = check(b.home, None)
+    assert without.state == "note"
+    assert "Set STILLHOUSE_STORE" in without.remedy
+    b.path(record)
+    assert check(b.home, None).state == "ok"
 
 
 def test_a_disk_that_is_not_mounted_is_a_fault(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StoreError
-from infra.store.shared.object_store import open_objects
+from infra.store.shared.opening import open_objects
 
 PART = 5 << 20
 TIMEOUT = 60.0
@@ -68,6 +68,7 @@ def test_without_a_shared_store_no_client_is_imported() -> None:
     program = "import infra.store.shared.sharing, infra.cli.app, infra.cli.doctor"
     ours = {
         "infra.store.shared.object_store",
+        "infra.store.shared.opening",
         "infra.store.shared.bucket",
         "infra.store.shared.remote_store",
         "infra.catalog.eviction",
@@ -78,7 +79,7 @@ def test_without_a_shared_store_no_client_is_imported() -> None:
 def test_a_missing_extra_says_how_to_get_it() -> None:
     program = (
         "sys.modules['s3fs'] = None\n"
-        "from infra.store.shared.object_store import open_objects\nfrom infra.errors import StoreError\n"
+        "from infra.store.shared.opening import open_objects\nfrom infra.errors import StoreError\n"
         "try: open_objects('s3://bucket/prefix', 1, 1)\n"
         "except StoreError as error: print(error, file=sys.stderr); raise SystemExit(3)"
     )

@@ -7,7 +7,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from infra.store.artifacts import BESIDE
+from infra.store.contents import BESIDE
 from tests.infra.store.shared.conftest import SharedPlace
 from tests.infra.store.shared.machines import Machine
 
@@ -32,7 +32,7 @@ def carried(url: str, root: Path, files: Mapping[str, str]) -> None:
     a, b = (Machine(root / uuid4().hex, f"{url}/{root.name}") for _ in range(2))
     record, remote = a.make(files, stage=uuid4().hex), a.remote()
     remote.push(record)
-    found = b.find(record)
+    found = b.remote().fetch(record.stage, record.key).record
     assert found is not None
     assert found.digest == record.digest
     assert b.store.find(record.stage, record.key, full=True).record == found

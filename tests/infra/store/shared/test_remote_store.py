@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import StoreError
+from infra.errors import ArtifactError, StoreError, StoreUnreachable
 from infra.store.artifacts import KEY_LENGTH
 from infra.store.locks import KeysInUse
-from infra.store.record import HISTORY_FILE, RECORD_FILE, Record
+from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, UNPUBLISHED_FILE, Record
 from tests.infra.store.shared.conftest import SharedPlace
-from tests.infra.store.shared.machines import Machine
+from tests.infra.store.shared.machines import Machine, reference
 
 FILES = {"word.txt": "one", "sub/ünï code+%.txt": "two\r\nlines\r", "empty": ""}
 PATTERN = "0123456789abcdef"
@@ -36,6 +36,20 @@ def damage(machine: Machine, name: str, data: bytes) -> None:
     objects.create(name, data)
 
 
+def made_apart(machine: Machine, word: str) -> Record:
+    """What a stage made that is not deterministic: one key, other bytes each time."""
+    from infra.store.contents import content_digest, measure_files
+
+    record = machine.make(FILES)
+    folder = machine.store.folder(record.stage, record.key)
+    (folder / RECORD_FILE).unlink()
+    (folder / "word.txt").write_text(word)
+    files = measure_files(folder)
+    return record.model_copy(
+        update={"files": files, "digest": content_digest(files), "mlflow_run_id": f"of {word}"}
+    )
+
+
 def test_what_one_machine_computed_is_a_verified_hit_on_another(machines: tuple[Machine, Machine]) -> None:
     a, b = machines
     record = a.make(FILES)
@@ -43,18 +57,159 @@ def test_what_one_machine_computed_is_a_verified_hit_on_another(machines: tuple[
     found = b.find(record)
     assert found is not None
     assert found.digest == record.digest
-    assert {name: b.read(record, name) for name in FILES} == {name: a.read(record, name) for name in FILES}
     assert b.store.find(record.stage, record.key).record == found
+    assert "3 files, 0.0 MB stay in the store" in b.said
+    assert {name: b.read(record, name) for name in FILES} == {name: a.read(record, name) for name in FILES}
+    assert b.store.find(record.stage, record.key, full=True).record == b.here(record)
     assert "fetched" in b.said
+
+
+def test_a_hit_is_its_record_until_a_file_is_read(machines: tuple[Machine, Machine]) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.sharing().share(record)
+    for _ in range(2):  # As the store has it, and as the home has noted it.
+        lookup = b.sharing().find(record.stage, record.key)
+        assert (lookup.record, lookup.remote) == (record, True)
+    assert not [name for name in FILES if (b.store.folder(record.stage, record.key) / name).exists()]
+    assert b.here(record) is None
+    b.path(record)
+    lookup = b.sharing().find(record.stage, record.key, full=True)
+    assert (lookup.record, lookup.remote) == (b.here(record), False)
+
+
+def test_with_every_byte_verified_the_files_come_at_once(machines: tuple[Machine, Machine]) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.sharing().share(record)
+    assert b.find(record) is not None
+    assert b.sharing().find(record.stage, record.key, full=True).record == b.here(record)
+    assert b.here(record) is not None
+
+
+def test_what_is_in_another_store_than_the_one_that_is_set_is_no_hit(
+    machines: tuple[Machine, Machine], tmp_path: Path
+) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.sharing().share(record)
+    b.find(record)
+    moved = Machine(b.home, (tmp_path / "another").as_uri())
+    lookup = moved.sharing().find(record.stage, record.key)
+    assert lookup.record is None
+    assert f"are in {b.url} alone" in str(lookup.problem)
+    with pytest.raises(ArtifactError, match="Set STILLHOUSE_STORE="):
+        moved.path(record)
+
+
+def test_files_that_cannot_be_had_any_more_are_made_again_by_the_run_that_can(
+    machines: tuple[Machine, Machine],
+) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.sharing().share(record)
+    sharing = b.sharing()
+    assert sharing.find(record.stage, record.key).remote
+    a.remote().objects.delete(f"{content(record)}/word.txt")
+    sharing.makers[record.key] = lambda: b.make(FILES)
+    assert (sharing.store.path(reference(record)) / "word.txt").read_text() == "one"
+    assert "It is computed again" in b.said
+    assert a.remote().record(record.stage, record.key).record is None
+
+
+def test_files_that_are_made_again_otherwise_are_not_taken_for_the_old_ones(
+    machines: tuple[Machine, Machine],
+) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.sharing().share(record)
+    sharing = b.sharing()
+    assert sharing.find(record.stage, record.key).remote
+    a.remote().objects.delete(f"{content(record)}/word.txt")
+    sharing.makers[record.key] = lambda: b.make({"word.txt": "other"})
+    with pytest.raises(ArtifactError, match=r"expected the same bytes\. Run the flow again"):
+        sharing.store.path(reference(record))
+
+
+def test_what_was_computed_before_a_kill_during_its_upload_is_not_computed_again(
+    machines: tuple[Machine, Machine],
+) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    folder = a.store.folder(record.stage, record.key)
+    a.store.note_unpublished(record)
+    (folder / RECORD_FILE).unlink()
+    assert a.find(record) == record
+    assert a.here(record) == record
+    assert not (folder / UNPUBLISHED_FILE).exists()
+    assert b.find(record) == record
+    (folder / "word.txt").write_text("changed since")
+    (folder / RECORD_FILE).rename(folder / UNPUBLISHED_FILE)
+    assert a.store.unpublished(record.stage, record.key) is None
+
+
+def test_who_is_second_takes_the_files_of_the_first(machines: tuple[Machine, Machine]) -> None:
+    a, b = machines
+    first, second = made_apart(a, "one"), made_apart(b, "two")
+    assert a.sharing().publish(first) == first
+    a.store.commit(first)
+    adopted = b.sharing().publish(second)
+    b.store.commit(adopted)
+    assert (adopted.digest, adopted.mlflow_run_id) == (first.digest, first.mlflow_run_id)
+    assert b.store.find(first.stage, first.key, full=True).record == adopted
+    assert b.read(first, "word.txt") == "one"
+    assert f"its {first.digest[:12]} is taken, not {second.digest[:12]}" in b.said
+
+
+def test_a_first_that_is_damaged_gives_way_to_the_second(machines: tuple[Machine, Machine]) -> None:
+    a, b = machines
+    first, second = made_apart(a, "one"), made_apart(b, "two")
+    a.sharing().publish(first)
+    damage(a, f"{content(first)}/word.txt", b"onX")
+    assert b.sharing().publish(second) == second
+    assert (b.store.folder(second.stage, second.key) / "word.txt").read_text() == "two"
+    assert a.remote().record(first.stage, first.key).record == second
+
+
+def test_a_store_that_is_gone_when_files_are_needed_says_what_to_do(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    a, b = Machine(tmp_path / "a", url), Machine(tmp_path / "b", url)
+    record = a.make(FILES)
+    a.sharing().share(record)
+    sharing = b.sharing()
+    assert sharing.find(record.stage, record.key).remote
+    (tmp_path / "store").rename(tmp_path / "gone")
+    with pytest.raises(
+        StoreUnreachable, match=r"3 files, 0\.0 MB lie in .* alone, which does not answer\. Run the flow"
+    ):
+        sharing.store.path(reference(record))
+    lookup = sharing.find(record.stage, record.key)  # Nothing that cannot be had is a hit.
+    assert (lookup.record, "which does not answer" in str(lookup.problem)) == (None, True)
+    (tmp_path / "gone").rename(tmp_path / "store")
+    assert b.read(record, "word.txt") == "one"
+
+
+def test_what_lies_beside_the_files_comes_with_the_record(machines: tuple[Machine, Machine]) -> None:
+    a, b = machines
+    record = a.make(FILES)
+    a.remote().push(record)
+    (a.store.folder(record.stage, record.key) / PROVENANCE_FILE).write_text('{"sql": "SELECT 1"}')
+    assert a.remote().holds(record)
+    assert not a.remote().holds(record, carried=True)
+    a.remote().push(record)
+    assert a.remote().holds(record, carried=True)
+    b.find(record)
+    assert (b.store.beside(reference(record)) / PROVENANCE_FILE).read_text() == '{"sql": "SELECT 1"}'
 
 
 def test_a_fetched_artifact_is_verified_by_time_and_size_alone(machines: tuple[Machine, Machine]) -> None:
     a, b = machines
     record = a.make(FILES)
     a.sharing().share(record)
-    found = b.find(record)
+    assert b.find(record) is not None
+    path = b.path(record) / "word.txt"
+    found = b.here(record)
     assert found is not None
-    path = b.store.folder(record.stage, record.key) / "word.txt"
     assert found.files["word.txt"].mtime_ns == path.stat().st_mtime_ns
     assert found.key == record.key
 
@@ -107,10 +262,12 @@ def test_a_changed_byte_is_found_said_and_mended(machines: tuple[Machine, Machin
     record = a.make(FILES)
     a.sharing().share(record)
     damage(a, f"{content(record)}/word.txt", b"onX")
-    lookup = b.sharing().find(record.stage, record.key)
-    assert lookup.record is None
-    assert "word.txt does not have the bytes of its record" in str(lookup.problem)
-    assert b.store.find(record.stage, record.key).record is None
+    assert b.find(record) is not None
+    with pytest.raises(
+        ArtifactError, match=r"word\.txt does not have the bytes of its record\. Run the flow"
+    ):
+        b.path(record)
+    assert b.find(record) is None
     again = b.make(FILES)
     b.sharing().share(again)
     third = Machine(b.home.parent / "c", b.url)
@@ -143,7 +300,7 @@ def test_a_record_of_another_version_is_left_as_it_is(machines: tuple[Machine, M
 
 @pytest.mark.parametrize("name", ["../../../outside", "/tmp/outside", "record.json"])
 def test_a_record_cannot_reach_out_of_its_folder(machines: tuple[Machine, Machine], name: str) -> None:
-    from infra.store.artifacts import content_digest
+    from infra.store.contents import content_digest
 
     a, b = machines
     record = a.make(FILES)
@@ -182,7 +339,7 @@ def test_of_two_machines_one_is_first_and_both_are_right(machines: tuple[Machine
 
 def test_other_bytes_under_the_same_key_never_mix(machines: tuple[Machine, Machine]) -> None:
     """A stage that is not deterministic: the second machine keeps its own, and the store the first's."""
-    from infra.store.artifacts import content_digest, measure_files
+    from infra.store.contents import content_digest, measure_files
 
     a, b = machines
     first = a.make(FILES)
@@ -247,16 +404,13 @@ def test_least_recently_used_artifacts_go_first_and_only_shared_ones(
     (bounded.settings.work / "kept").mkdir(parents=True)
     half = Machine(a.home, a.url, cache_gb=3000 / 1e9)
     half.trim()
-    assert [record.stage for record in sorted(half.store.records(), key=lambda r: r.stage)] == [
-        "stage1",
-        "stage2",
-        "stage3",
-    ]
+    assert [half.here(record) is not None for record in records] == [False, True, True, True]
     keys = KeysInUse(bounded.settings.locks)
     keys.hold(records[1].key)
     bounded.trim()
     keys.release()
-    assert {record.stage for record in bounded.store.records()} == {"stage1", "stage3"}
+    assert [half.here(record) is not None for record in records] == [False, True, False, True]
+    assert len(list(half.store.records())) == len(records)  # Where they came from is still known.
     assert (bounded.settings.work / "kept").is_dir()
     assert b.find(records[0]) is not None
 

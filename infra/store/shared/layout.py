@@ -1,0 +1,39 @@
+"""Where an artifact lies in a shared store, and what is found there.
+
+<store>/artifacts/<stage>/<key>/record.json           written last, by whoever is first
+<store>/artifacts/<stage>/<key>/<digest>/<files>      content of one digest: written once, never changed
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from infra.store.artifacts import KEY_LENGTH
+from infra.store.contents import BESIDE
+from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, Record
+
+CARRIED = (HISTORY_FILE, PROVENANCE_FILE)  # what lies beside an artifact's files and goes where it goes
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the shared store has under a key: a record, or what is wrong with it (`damaged`: it serves nobody)."""
+
+    record: Record | None = None
+    problem: str | None = None
+    damaged: bool = False
+
+
+def record_name(stage: str, key: str) -> str:
+    """Name of the record of a key."""
+    return f"artifacts/{stage}/{key[:KEY_LENGTH]}/{RECORD_FILE}"
+
+
+def content_folder(record: Record) -> str:
+    """Where the files of a record lie."""
+    return f"artifacts/{record.stage}/{record.key[:KEY_LENGTH]}/{record.digest[:KEY_LENGTH]}"
+
+
+def is_inside(name: str) -> bool:
+    """A file of the artifact's own folder: a record from elsewhere must not reach out of it."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and bool(path.parts) and name not in BESIDE
