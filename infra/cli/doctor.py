@@ -17,13 +17,14 @@ import httpx
 import psutil
 from packaging.requirements import Requirement
 
-from infra.engine.abandoned import dead_runs
+from infra.engine.abandoned import dead_runs, live_runs
 from infra.errors import ServiceError, StillhouseError, StoreError
 from infra.hub.connect import open_hub
 from infra.machine.environment import running_services
 from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
 from infra.machine.services import log_file
+from infra.machine.up_lock import left_behind, up_is_elsewhere
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.shared.sharing import open_remote
@@ -240,20 +241,25 @@ def check_schedules(api_url: str, log: Path) -> Iterator[Check]:
 
 def check_dead_runs(settings: Settings) -> Check:
     """Runs that were killed and still count as running."""
-    count = len(dead_runs(settings))
-    if not count:
-        return Check("killed runs", "ok", "none")
+    dead, live = dead_runs(settings), live_runs(settings)
+    under_way = f"; under way: {', '.join(map(str, live))}" if live else ""
+    if not dead:
+        return Check("killed runs", "ok", f"none{under_way}")
     return Check(
-        "killed runs", "note", f"{count} shown as running", "`python -m infra.cli up` marks them as crashed."
+        "killed runs",
+        "note",
+        f"{len(dead)} shown as running: {', '.join(map(str, dead))}{under_way}",
+        "The next flow, or `python -m infra.cli up`, marks them as crashed.",
     )
 
 
 def _not_running(settings: Settings) -> Iterator[Check]:
     yield Check("services", "ok", "not started: flows bring their own (6 to 13 s); `make up` saves that")
-    if settings.services_file.is_file():
-        yield Check(
-            "services.json", "note", "left by a killed `up`", "`python -m infra.cli down` clears it away."
+    if said := left_behind(settings):
+        remedy = (
+            "Run `down` there." if up_is_elsewhere(settings) else "`python -m infra.cli down` clears it away."
         )
+        yield Check("services.json", "note", said, remedy)
     ports = {"STILLHOUSE_PREFECT_PORT": settings.prefect_port, "STILLHOUSE_MLFLOW_PORT": settings.mlflow_port}
     for setting, port in ports.items():
         if not port_is_free(port):
