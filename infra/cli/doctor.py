@@ -110,7 +110,8 @@ def check_library(required: Requirement) -> Check | None:
 
 def check_cpu(flags: list[str]) -> Iterator[Check]:
     """Vector extensions that int8 inference and bf16 training want, and the number of cores."""
-    cores = len(os.sched_getaffinity(0))
+    # macOS has no affinity to ask for: there all of them are usable.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count()
     yield Check("cores", "ok", f"{cores} of {psutil.cpu_count()} usable by this process")
     int8 = sorted(set(flags) & set(INT8_FLAGS))
     slow = "Works, but released models are slower and can differ more from fp32: measure where you serve."
