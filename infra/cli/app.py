@@ -29,6 +29,7 @@ from infra.machine.environment import Services, prepare, running_services
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
+from infra.machine.up_lock import left_behind
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.tracking.tracker import tracking_uri
@@ -93,6 +94,8 @@ class Status(BaseModel):
         services = running_services(get_settings())
         if services is None:
             console.print("Not running. Start them with `make up`.")
+            if said := left_behind(get_settings()):
+                console.print(f"services.json: {escape(said)}.")
         else:
             _show(services)
 

@@ -17,7 +17,7 @@ import httpx
 import psutil
 from packaging.requirements import Requirement
 
-from infra.engine.abandoned import dead_runs
+from infra.engine.abandoned import dead_runs, live_runs
 from infra.errors import ServiceError, StillhouseError, StoreError
 from infra.files import DISK_ERRORS, NO_LOCKS, prove_locks
 from infra.hub.connect import open_hub
@@ -25,6 +25,7 @@ from infra.machine.environment import running_services
 from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
 from infra.machine.services import log_file
+from infra.machine.up_lock import left_behind, up_is_elsewhere
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.shared.sharing import open_remote
@@ -110,7 +111,8 @@ def check_library(required: Requirement) -> Check | None:
 
 def check_cpu(flags: list[str]) -> Iterator[Check]:
     """Vector extensions that int8 inference and bf16 training want, and the number of cores."""
-    cores = len(os.sched_getaffinity(0))
+    # macOS has no affinity to ask for: there all of them are usable.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count()
     yield Check("cores", "ok", f"{cores} of {psutil.cpu_count()} usable by this process")
     int8 = sorted(set(flags) & set(INT8_FLAGS))
     slow = "Works, but released models are slower and can differ more from fp32: measure where you serve."
@@ -250,20 +252,25 @@ def check_schedules(api_url: str, log: Path) -> Iterator[Check]:
 
 def check_dead_runs(settings: Settings) -> Check:
     """Runs that were killed and still count as running."""
-    count = len(dead_runs(settings))
-    if not count:
-        return Check("killed runs", "ok", "none")
+    dead, live = dead_runs(settings), live_runs(settings)
+    under_way = f"; under way: {', '.join(map(str, live))}" if live else ""
+    if not dead:
+        return Check("killed runs", "ok", f"none{under_way}")
     return Check(
-        "killed runs", "note", f"{count} shown as running", "`python -m infra.cli up` marks them as crashed."
+        "killed runs",
+        "note",
+        f"{len(dead)} shown as running: {', '.join(map(str, dead))}{under_way}",
+        "The next flow, or `python -m infra.cli up`, marks them as crashed.",
     )
 
 
 def _not_running(settings: Settings) -> Iterator[Check]:
     yield Check("services", "ok", "not started: flows bring their own (6 to 13 s); `make up` saves that")
-    if settings.services_file.is_file():
-        yield Check(
-            "services.json", "note", "left by a killed `up`", "`python -m infra.cli down` clears it away."
+    if said := left_behind(settings):
+        remedy = (
+            "Run `down` there." if up_is_elsewhere(settings) else "`python -m infra.cli down` clears it away."
         )
+        yield Check("services.json", "note", said, remedy)
     ports = {"STILLHOUSE_PREFECT_PORT": settings.prefect_port, "STILLHOUSE_MLFLOW_PORT": settings.mlflow_port}
     for setting, port in ports.items():
         if not port_is_free(port):

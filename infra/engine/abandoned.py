@@ -1,17 +1,18 @@
 """Flow runs whose process was killed: Prefect and MLflow show them as running until this says otherwise.
 
-A run under way has a file `<home>/runs/<flow run>.json` with its process (infra/engine/run.py). A file whose process
-is gone is what a kill leaves behind.
+A run under way has a file `<home>/runs/<flow run>.json`, which its process holds as long as it lives
+(infra/machine/held.py). A file that nobody holds is what a kill leaves behind, on whatever host it was written.
 """
 
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from infra.machine.held import is_held
 from infra.machine.processes import Child, end_processes
+from infra.machine.temporary_servers import is_temporary_server
 from infra.settings import Settings
 from infra.tracking.tracker import Tracker
 
@@ -22,25 +23,34 @@ MESSAGE = "The process of this run is gone: it was killed, or its machine went d
 
 
 class Marker(BaseModel):
-    """What a flow run writes about itself while it is under way."""
+    """What a flow run writes about itself while it is under way, and holds."""
 
     pid: int
     pid_started: float
     host: str
+    held: bool = False  # an older version held nothing
     flow: str
     flow_run_id: UUID | None
     mlflow_run_id: str | None
     children: tuple[Child, ...] = ()
 
+    @property
+    def process(self) -> Child:
+        """The process of the run."""
+        return Child(pid=self.pid, started=self.pid_started)
+
+    def __str__(self) -> str:
+        return f"{self.flow} (process {self.pid} of host {self.host})"
+
 
 def live_runs(settings: Settings) -> list[Marker]:
-    """Runs under way in this home. Those of another host count as alive: nothing here can tell."""
-    return [marker for _, marker in _markers(settings) if _alive(marker)]
+    """Runs under way in this home, in whatever container or on whatever host that shares its disk."""
+    return [marker for _, marker, held in _markers(settings) if _alive(marker, held)]
 
 
 def dead_runs(settings: Settings) -> list[Marker]:
     """Runs whose process is gone without having closed them."""
-    return [marker for _, marker in _markers(settings) if not _alive(marker)]
+    return [marker for _, marker in _dead(settings)]
 
 
 def end_dead_runs(settings: Settings) -> int:
@@ -50,12 +60,13 @@ def end_dead_runs(settings: Settings) -> int:
     """
     from prefect.client.orchestration import get_client
 
-    dead = [(path, marker) for path, marker in _markers(settings) if not _alive(marker)]
+    dead = _dead(settings)
     if not dead:
         return 0
     with get_client(sync_client=True) as client:
         for path, marker in dead:
-            end_processes(child.pid for child in marker.children if child.lives())
+            # An older version listed whatever the process had started, its own affairs too.
+            end_processes(child for child in marker.children if _is_left_over(child))
             if marker.flow_run_id is not None:
                 _crash(client, marker.flow_run_id)
             Tracker(settings, f"stillhouse/{marker.flow}").end_killed(marker.mlflow_run_id)
@@ -86,11 +97,19 @@ def _task_runs(client: "SyncPrefectClient", flow_run_id: UUID) -> list[UUID]:
     return [run.id for run in found if run.state is not None and not run.state.is_final()]
 
 
-def _markers(settings: Settings) -> list[tuple[Path, Marker]]:
+def _dead(settings: Settings) -> list[tuple[Path, Marker]]:
+    """Nobody holds it, and its process does not live here: that of a copied home's file may, and is the original's."""
+    return [
+        (path, marker) for path, marker, held in _markers(settings) if not held and not marker.process.lives()
+    ]
+
+
+def _markers(settings: Settings) -> list[tuple[Path, Marker, bool]]:
+    """Every file of a run, and whether somebody holds it."""
     found = []
     for path in sorted(settings.runs.glob("*.json")):
         try:
-            found.append((path, Marker.model_validate_json(path.read_bytes())))
+            found.append((path, Marker.model_validate_json(path.read_bytes()), is_held(path)))
         except FileNotFoundError:
             continue  # The run has just ended and taken its file along.
         except ValidationError:
@@ -98,7 +117,10 @@ def _markers(settings: Settings) -> list[tuple[Path, Marker]]:
     return found
 
 
-def _alive(marker: Marker) -> bool:
-    if marker.host != socket.gethostname():
-        return True
-    return Child(pid=marker.pid, started=marker.pid_started).lives()
+def _alive(marker: Marker, held: bool) -> bool:
+    return held or (not marker.held and marker.process.lives())
+
+
+def _is_left_over(child: Child) -> bool:
+    process = child.process()
+    return process is not None and is_temporary_server(process)

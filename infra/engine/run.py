@@ -5,22 +5,23 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
-import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError, InputChanged
-from infra.files import disk_errors, path_digest, write_atomically
+from infra.files import disk_errors, path_digest
 from infra.machine.environment import open_home
+from infra.machine.held import held_file
 from infra.machine.processes import Child
+from infra.machine.temporary_servers import temporary_servers
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
 from infra.store.fingerprint import canonical
@@ -180,19 +181,11 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
         run.say(f"  {killed} earlier run(s) had been killed; they are marked as such")
     tags = {"prefect.flow_run_id": run.flow_run_id or ""}
     run.mlflow_run_id = run.tracker.start(run.name, config=canonical(config), tags=tags)
-    marker = run.settings.runs / f"{run.flow_run_id or os.getpid()}.json"
+    marker = run.settings.runs / f"{run.flow_run_id or uuid4()}.json"
+    held = ExitStack()
     with disk_errors(marker):
         marker.parent.mkdir(parents=True, exist_ok=True)
-        owner = Marker(
-            pid=os.getpid(),
-            pid_started=psutil.Process().create_time(),
-            host=socket.gethostname(),
-            flow=run.name,
-            flow_run_id=None if run.flow_run_id is None else UUID(run.flow_run_id),
-            mlflow_run_id=run.mlflow_run_id,
-            children=tuple(Child.of(child.pid) for child in psutil.Process().children()),
-        )
-        write_atomically(marker, owner.model_dump_json())
+        held.enter_context(held_file(marker, _marker(run).model_dump_json()))
     status = "FAILED"
     try:
         yield
@@ -203,8 +196,22 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     finally:
         run.tracker.flush()
         run.tracker.end(run.mlflow_run_id, status)
-        marker.unlink(missing_ok=True)
+        held.close()
         keep_bound(run.sharing)
+
+
+def _marker(run: FlowRun) -> Marker:
+    process = Child.of(os.getpid())
+    return Marker(
+        pid=process.pid,
+        pid_started=process.started,
+        host=socket.gethostname(),
+        held=True,
+        flow=run.name,
+        flow_run_id=None if run.flow_run_id is None else UUID(run.flow_run_id),
+        mlflow_run_id=run.mlflow_run_id,
+        children=temporary_servers(),
+    )
 
 
 def _prefect_flow_run_id() -> str | None:

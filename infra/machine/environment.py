@@ -3,35 +3,74 @@
 Whatever the user has set already stays as it is.
 """
 
-import json
 import os
 import tempfile
+from collections.abc import MutableMapping
 from contextlib import suppress
+from pathlib import Path
 
-import psutil
 from pydantic import BaseModel
 
 from infra.files import disk_errors, prove_locks
+from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
+PROFILES = "PREFECT_PROFILES_PATH"
 
 
 class Services(BaseModel):
-    """Addresses of the servers that `infra.cli up` runs, from `services.json`."""
+    """Addresses of the servers that `infra.cli up` runs, and which process of which host runs them for which home."""
 
     pid: int
+    started: float | None = None
+    host: str = ""
+    home: Path | None = None
     prefect_api_url: str
     mlflow_tracking_uri: str
 
+    @property
+    def up(self) -> Child:
+        """The process of `up`."""
+        return Child(pid=self.pid, started=self.started or 0.0)
+
+
+def recorded_services(settings: Settings) -> Services | None:
+    """What `services.json` says, whether or not it is so; None when there is no such file, or it cannot be read."""
+    file = settings.services_file
+    try:
+        services, written = Services.model_validate_json(file.read_bytes()), file.stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    if services.started is None:
+        return services.model_copy(update={"started": _started_before(services.pid, written)})
+    return services
+
 
 def running_services(settings: Settings) -> Services | None:
-    """Servers started by `infra.cli up`, None when there are none or their process is dead."""
+    """Servers that `infra.cli up` of this very home runs here; None when there are none, or its process is gone.
+
+    A home that was copied while `up` ran has a `services.json` too: the servers in it are the original's.
+    """
+    services = recorded_services(settings)
+    return services if services and is_of_home(services, settings) and services.up.lives() else None
+
+
+def is_of_home(services: Services, settings: Settings) -> bool:
+    """Whether a `services.json` was written for the home that it lies in. An older version did not say: then it was."""
     try:
-        services = Services(**json.loads(settings.services_file.read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
-        return None
-    return services if psutil.pid_exists(services.pid) else None
+        return services.home is None or services.home.samefile(settings.home)
+    except OSError:
+        return False  # It is not there any more, or out of reach: not this one.
+
+
+def _started_before(pid: int, written: float) -> float | None:
+    """When the process began that an older version named by its number alone: before it wrote that number.
+
+    None when there is none, or the number was given to another process since.
+    """
+    child = Child.if_alive(pid)
+    return child.started if child is not None and child.started <= written else None
 
 
 def prepare() -> None:
@@ -58,6 +97,8 @@ def prepare() -> None:
     }
     if services is not None:
         wanted["PREFECT_API_URL"] = services.prefect_api_url
+    if _users_profiles_count(wanted["PREFECT_HOME"], services):
+        wanted[PROFILES] = _users_profiles()
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
@@ -68,7 +109,31 @@ def prepare() -> None:
 def server_environment() -> dict[str, str]:
     """This process's environment for a server or a worker: a flow is quiet, what goes wrong in these is in their log."""
     level = os.environ.get(CONSOLE_LEVEL, QUIET)
-    return os.environ | {CONSOLE_LEVEL: HEARD if level == QUIET else level}
+    environment = os.environ | {CONSOLE_LEVEL: HEARD if level == QUIET else level}
+    leave_users_profile(environment)
+    return environment
+
+
+def leave_users_profile(environment: MutableMapping[str, str]) -> None:
+    """A server of ours is no client of the user's, and its database is the home's, whatever the user's profile names."""
+    if environment.get(PROFILES) == _users_profiles():
+        environment[PROFILES] = str(get_settings().home / "prefect" / "profiles.toml")
+        environment.pop("PREFECT_PROFILE", None)
+
+
+def _users_profiles_count(prefect_home: str, services: Services | None) -> bool:
+    """Whether Prefect should read the user's own profiles, which moving PREFECT_HOME alone would hide from it.
+
+    A home whose `up` runs uses that, unless a profile is asked for by name.
+    """
+    moved_by_us = os.environ.get("PREFECT_HOME", prefect_home) == prefect_home
+    asked = services is None or "PREFECT_PROFILE" in os.environ
+    return moved_by_us and asked and Path(_users_profiles()).is_file()
+
+
+def _users_profiles() -> str:
+    """Where `prefect cloud login` and `prefect profile` write. (Without a HOME it stays as it is, and is no file.)"""
+    return os.path.expanduser("~/.prefect/profiles.toml")  # noqa: PTH111  (Path's raises without a HOME)
 
 
 def open_home(settings: Settings) -> None:

@@ -3,7 +3,8 @@
 import re
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from infra.files import disk_errors
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0
+SAME_START_SECONDS = 1.0  # a start time is the boot's, known to the second, plus the clock's ticks since
 LOG_TAIL = 15
 BEFORE = ".before"  # ends the name of the log of the process that was started before
 _EXCEPTION = re.compile(r"\s*[\w.]*(Error|Exception)\b[^:]*: .+")
@@ -28,19 +30,31 @@ class Child(BaseModel):
 
     @classmethod
     def of(cls, pid: int) -> "Child":
-        """The process that has this number now."""
+        """The process that has this number now. Raises psutil.NoSuchProcess when there is none."""
         return cls(pid=pid, started=psutil.Process(pid).create_time())
+
+    @classmethod
+    def if_alive(cls, pid: int) -> "Child | None":
+        """The same; None when there is none, or it has ended and its parent has not looked yet."""
+        try:
+            child = cls.of(pid)
+        except psutil.NoSuchProcess:
+            return None
+        return child if child.lives() else None
+
+    def process(self) -> psutil.Process | None:
+        """This very process; None when it has ended, whoever has its number now."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < SAME_START_SECONDS
+            # A killed process whose parent has not looked yet is still listed.
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
 
     def lives(self) -> bool:
         """Whether this very process still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            # A killed process whose parent has not looked yet is still listed.
-            return (
-                abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+        return self.process() is not None
 
 
 def start_process(
@@ -69,20 +83,39 @@ def start_process(
             )
 
 
-def end_processes(pids: Iterable[int], patience: float = STOP_SECONDS) -> None:
-    """End processes with all their descendants: asked first, made to after `patience` seconds."""
+def still_running(processes: Iterable[subprocess.Popen[bytes]]) -> tuple[Child, ...]:
+    """Those that have not ended: the number of one that has, and was waited for, is anybody's by now."""
+    alive = (Child.if_alive(process.pid) for process in processes if process.poll() is None)
+    return tuple(child for child in alive if child is not None)
+
+
+def end_processes(children: Iterable[Child], patience: float = STOP_SECONDS) -> None:
+    """End processes with all their descendants: asked first, made to after `patience` seconds.
+
+    Raises ServiceError for one that belongs to another user.
+    """
     family: list[psutil.Process] = []
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            family += [process, *process.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            continue  # It ended by itself: that is what was wanted.
+    for child in children:
+        if (process := child.process()) is not None:
+            with suppress(psutil.NoSuchProcess):  # It ended by itself: that is what was wanted.
+                family += [process, *process.children(recursive=True)]
     for ask in (psutil.Process.terminate, psutil.Process.kill):
         for process in family:
-            if process.is_running():
-                ask(process)
+            send(process, ask)
         _, family = psutil.wait_procs(family, timeout=patience)
+
+
+def send(process: psutil.Process, ask: Callable[[psutil.Process], None]) -> None:
+    """Ask a process to end, if it has not. Raises ServiceError when it belongs to another user."""
+    try:
+        ask(process)  # psutil looks at the start time again before it sends.
+    except psutil.NoSuchProcess:
+        return
+    except psutil.AccessDenied:
+        raise ServiceError(
+            f"process {process.pid} cannot be ended: it belongs to {process.username()}, expected one of your own. "
+            "Run the same command as that user."
+        ) from None
 
 
 def ended(name: str, log: Path, process: subprocess.Popen[bytes]) -> ServiceError:

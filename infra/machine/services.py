@@ -1,8 +1,8 @@
 """Prefect's server and MLflow's UI on 127.0.0.1: children of `infra.cli up`, which watches and ends them."""
 
-import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +17,14 @@ import psutil
 
 from infra.errors import ServiceError
 from infra.files import disk_errors, file_lock, write_atomically
-from infra.machine.environment import Services, prepare, running_services, server_environment
+from infra.machine.environment import (
+    Services,
+    is_of_home,
+    leave_users_profile,
+    prepare,
+    running_services,
+    server_environment,
+)
 from infra.machine.processes import (
     LOOPBACK,
     STOP_SECONDS,
@@ -25,8 +32,11 @@ from infra.machine.processes import (
     end_processes,
     ended,
     port_is_free,
+    send,
     start_process,
+    still_running,
 )
+from infra.machine.up_lock import only_up, out_of_reach, up_is_elsewhere
 from infra.settings import Settings, without_credentials
 
 START_SECONDS = 120.0
@@ -85,10 +95,9 @@ def run_services(settings: Settings, ready: Callable[[Services], Processes]) -> 
     whichever way that is. Raises ServiceError when a port is taken, a server does not start, or a process
     ends by itself.
     """
-    _refuse_second(settings)
-    end_orphans(settings)
     processes: dict[str, subprocess.Popen[bytes]] = {}
-    with _stop_signals() as stop:
+    with only_up(settings), _stop_signals() as stop:
+        end_orphans(settings)
         try:
             _start(settings, processes, stop)
             if not stop.is_set():
@@ -96,7 +105,7 @@ def run_services(settings: Settings, ready: Callable[[Services], Processes]) -> 
                 _write_file(settings, processes.values())
             _watch(settings, processes, stop)
         finally:
-            end_processes(process.pid for process in processes.values())
+            end_processes(still_running(processes.values()))
             settings.services_file.unlink(missing_ok=True)
 
 
@@ -106,43 +115,44 @@ def log_file(settings: Settings, name: str) -> Path:
 
 
 def stop_services(settings: Settings) -> bool:
-    """End the `up` of this home, or what a killed one left; False when nothing was running."""
+    """End the `up` of this home, or what a killed one left; False when nothing was running.
+
+    Raises ServiceError when it runs out of reach, belongs to another user or does not end.
+    """
     services = running_services(settings)
-    if services is None:
+    up = services.up.process() if services else None
+    if up is None:
+        if up_is_elsewhere(settings):
+            raise ServiceError(f"{out_of_reach(settings)}. Run `python -m infra.cli down` there.")
         return end_orphans(settings) > 0
-    psutil.Process(services.pid).terminate()
+    send(up, psutil.Process.terminate)
     deadline = time.monotonic() + 3 * STOP_SECONDS
-    while settings.services_file.exists():  # `up` removes it last.
+    while settings.services_file.exists() and up.is_running():  # `up` removes it last.
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"process {services.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
-                f"{settings.home / 'logs'}, or end it with `kill -9 {services.pid}` and run `down` once more."
+                f"process {up.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
+                f"{settings.home / 'logs'}, or end it with `kill -9 {up.pid}` and run `down` once more."
             )
         time.sleep(0.1)
+    end_orphans(settings)  # None, unless it was killed in the meantime.
     return True
 
 
 def end_orphans(settings: Settings) -> int:
-    """End servers whose `up` was killed, and remove its stale file; returns how many there were."""
+    """End servers whose `up` was killed, and remove its stale file; returns how many there were.
+
+    Servers of the home that this one was copied from are let be.
+    """
     if running_services(settings) is not None:
         return 0
     try:
         left = ServicesFile.model_validate_json(settings.services_file.read_bytes())
     except (FileNotFoundError, ValueError):
         return 0
-    orphans = [child.pid for child in left.children if child.lives()]
+    orphans = [child for child in left.children if child.lives()] if is_of_home(left, settings) else []
     end_processes(orphans)
     settings.services_file.unlink(missing_ok=True)
     return len(orphans)
-
-
-def _refuse_second(settings: Settings) -> None:
-    if (services := running_services(settings)) is not None:
-        raise ServiceError(
-            f"the services of {settings.home} run already (process {services.pid}): Prefect at "
-            f"{services.prefect_api_url}, MLflow at {services.mlflow_tracking_uri}. Use them, or end them with "
-            "`python -m infra.cli down`."
-        )
 
 
 @contextmanager
@@ -161,6 +171,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> None:
     prepare()
     os.environ.pop("PREFECT_API_URL", None)  # A server must not take itself for a client of another one.
+    leave_users_profile(os.environ)
     os.environ["PREFECT_SERVER_UI_API_URL"] = prefect_api_url(
         settings
     )  # Its own default knows only port 4200.
@@ -211,15 +222,17 @@ def _answers(url: str) -> bool:
 
 def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]) -> Services:
     file = ServicesFile(
-        pid=os.getpid(),
+        **Child.of(os.getpid()).model_dump(),
+        host=socket.gethostname(),
+        home=settings.home,
         prefect_api_url=prefect_api_url(settings),
         # The file is for everybody who reads this home: who needs the password has it in the settings.
         mlflow_tracking_uri=without_credentials(settings.mlflow_uri or "")
         or f"http://{LOOPBACK}:{settings.mlflow_port}",
-        children=tuple(Child.of(process.pid) for process in processes),
+        children=still_running(processes),
     )
     with disk_errors(settings.services_file):
-        write_atomically(settings.services_file, json.dumps(file.model_dump(), indent=2) + "\n")
+        write_atomically(settings.services_file, file.model_dump_json(indent=2) + "\n")
     return file
 
 

@@ -18,9 +18,11 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from infra.engine.abandoned import dead_runs, end_dead_runs, live_runs
+from infra.errors import ServiceError
 from infra.machine.environment import running_services
 from infra.machine.processes import Child, end_processes, port_is_free
 from infra.machine.services import end_orphans, stop_services
+from infra.machine.up_lock import left_behind, only_up, up_is_elsewhere
 from infra.settings import Settings
 from infra.tracking.tracker import Tracker
 from tests.infra.ports import free_ports, taken_port
@@ -229,7 +231,7 @@ def test_a_process_that_ignores_the_request_is_made_to_end(tmp_path: Path) -> No
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        end_processes([process.pid, NO_PROCESS], patience=0.5)
+        end_processes([Child.of(process.pid), Child(pid=NO_PROCESS, started=0.0)], patience=0.5)
         assert process.poll() is not None
 
 
@@ -241,11 +243,17 @@ def test_a_marker_that_cannot_be_read_is_no_run(tmp_path: Path) -> None:
     assert not list(settings.runs.iterdir())
 
 
-def test_a_run_on_another_host_counts_as_alive(tmp_path: Path) -> None:
+def test_a_second_up_is_refused_while_the_first_has_written_no_file_yet(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    write_marker(settings, NO_PROCESS, str(uuid4()), None, host="elsewhere")
-    assert len(live_runs(settings)) == 1
-    assert dead_runs(settings) == []
+    refused = pytest.raises(ServiceError, match="about to start its servers")
+    with only_up(settings), refused, only_up(settings):
+        pass
+    with only_up(settings):  # The first is gone.
+        assert up_is_elsewhere(settings)
+        assert str(left_behind(settings)).startswith("`up` of")
+        with pytest.raises(ServiceError, match="out of reach from here"):
+            stop_services(settings)
+    assert left_behind(settings) is None
 
 
 def sleeper() -> subprocess.Popen[bytes]:
@@ -264,10 +272,9 @@ def write_marker(
     pid: int,
     flow_run_id: str,
     mlflow_run_id: str | None,
-    host: str = socket.gethostname(),
 ) -> None:
     started = psutil.Process(pid).create_time() if psutil.pid_exists(pid) else time.time()
-    marker = {"pid": pid, "pid_started": started, "host": host, "flow": "test", "flow_run_id": flow_run_id,
+    marker = {"pid": pid, "pid_started": started, "host": socket.gethostname(), "flow": "test", "flow_run_id": flow_run_id,
               "mlflow_run_id": mlflow_run_id}  # fmt: skip
     settings.runs.mkdir(exist_ok=True)
     (settings.runs / f"{flow_run_id}.json").write_text(json.dumps(marker))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from infra.machine.processes import end_processes, start_process
+from infra.machine.processes import end_processes, start_process, still_running
 from infra.machine.services import await_ready, servers
 from infra.settings import Settings
 from infra.tracking.client import ClientRuns
@@ -38,7 +38,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tracking_database: Path) ->
     told = {"pid": os.getpid(), "prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": uri}
     settings.services_file.write_text(json.dumps(told))
     yield settings
-    end_processes([process.pid])
+    end_processes(still_running([process]))
 
 
 @pytest.fixture
