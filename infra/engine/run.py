@@ -14,6 +14,7 @@ from uuid import UUID
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
+from rich.text import Text
 
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError
@@ -88,7 +89,7 @@ class FlowRun:
     def say(self, line: str) -> None:
         """A line for the person at the terminal, and for Prefect's log."""
         self.console.print(line, soft_wrap=True)
-        logger.info(line)
+        logger.info(Text.from_markup(line).plain)
 
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it."""
