@@ -30,7 +30,7 @@ from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.tracking.tracker import tracking_uri
+from infra.tracking.connection import tracking_uri
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
