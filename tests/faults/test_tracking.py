@@ -146,7 +146,7 @@ def test_a_name_that_mlflow_refuses_costs_no_other_value(
     tracker.end(run)
     assert len(served.points(run, "loss")) == len(served.points(run, "accuracy")) == 3
     assert served.status(run) == "FINISHED"
-    assert caplog.text.count("setfit+lr") == 1
+    assert caplog.text.count("MLflow refuses 'setfit+lr'") == 1
     assert "without tracking" not in caplog.text
 
 
