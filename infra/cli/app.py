@@ -30,7 +30,7 @@ from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.tracking.connection import tracking_uri
+from infra.tracking.connection import settle_home, tracking_uri
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
@@ -59,6 +59,7 @@ class Up(BaseModel):
         from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
 
+        settle_home(settings)
         ensure_work_pool()
         if ended := end_dead_runs(settings):
             console.print(f"{ended} killed run(s) marked as crashed")

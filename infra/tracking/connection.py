@@ -46,6 +46,12 @@ def connect_runs(settings: Settings, experiment: str) -> tuple[Runs, str]:
         return runs, runs.experiment(experiment, location)
 
 
+def settle_home(settings: Settings) -> None:
+    """Free a home that was copied or moved of its old place before anybody looks at its runs."""
+    with FileLock(settings.locks / "mlflow.lock"):
+        take_over(settings)
+
+
 def _open(settings: Settings, uri: str) -> Runs:
     if is_own_server(settings):
         return RestRuns(uri)
