@@ -5,9 +5,10 @@ The journal of the model's repository on the Hub, `promotions.jsonl`, has one JS
     {"time": ..., "action": "promote" | "rollback", "from": {...} | null, "to": {"revision": ..., "package": ...},
      "verdict": ..., "reason": ...}
 
-Its last line says who is champion; `main` on the Hub and the alias `champion` in MLflow's registry follow it. A
-line is there before `main` moves, or together with it: what a kill leaves undone in between is done by the next
-change. A line that a kill or a full disk cut short never counted, and the next line takes its place.
+Its last line says who is champion; `main` on the Hub and then the alias `champion` in MLflow's registry follow it, in
+this order. A line is there before `main` moves, or together with it: what a kill leaves undone in between is done by the
+next change, or by `python -m infra.cli promotions`. A line that a kill or a full disk cut short never counted, and the
+next line takes its place.
 """
 
 import json
@@ -150,6 +151,16 @@ class Promotions:
             "was changed. Look at `python -m infra.cli promotions`, then try again."
         )
 
+    def settle(self) -> Champion | None:
+        """Let `main` follow the last line, where a kill came between the two. Who is champion; None before the first."""
+        if (champion := self.champion()) is None or self._settled(champion):
+            return champion
+        with self.hub.locked("model", self.repo):
+            # Read again: who held the lock may have added a line.
+            if (champion := self.champion()) is not None:
+                self._settle(champion)
+        return champion
+
     def _text(self) -> bytes:
         return self.hub.journal("model", self.repo)
 
@@ -176,11 +187,6 @@ class Promotions:
     def _settle(self, champion: Champion) -> None:
         if not self._settled(champion):
             self.hub.set_main("model", self.repo, champion.revision)
-
-
-def registered_name(repo: str) -> str:
-    """A model's name in MLflow's registry, where a slash is not allowed."""
-    return repo.replace("/", "-")
 
 
 def champions(lines: tuple[Promotion, ...]) -> list[Champion]:

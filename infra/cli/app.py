@@ -32,7 +32,7 @@ from infra.machine.services import Processes, log_file, run_services, stop_servi
 from infra.machine.up_lock import left_behind
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.tracking.tracker import tracking_uri
+from infra.tracking.connection import settle_home, tracking_uri
 
 if TYPE_CHECKING:
     from infra.catalog.garbage import Garbage
@@ -64,6 +64,7 @@ class Up(BaseModel):
         from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
 
+        settle_home(settings)
         ensure_work_pool()
         if ended := end_dead_runs(settings):
             console.print(f"{ended} killed run(s) marked as crashed")

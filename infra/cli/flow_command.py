@@ -37,7 +37,6 @@ Config = TypeVar("Config", bound=BaseModel)
 Record = TypeVar("Record", bound=BaseModel)
 Result = TypeVar("Result", bound=BaseModel)
 USAGE_ERROR = 2
-OWN_LOGGERS = ("flows", "tasks", "infra")
 logger = logging.getLogger(__name__)
 
 
@@ -161,8 +160,10 @@ def _show_warnings() -> None:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    for name in OWN_LOGGERS:
-        logging.getLogger(name).handlers = [handler]
+    for name in environment.OWN_LOGGERS:
+        logger = logging.getLogger(name)
+        # Prefect's own handler stays: it brings the same lines to the server.
+        logger.handlers = [h for h in logger.handlers if not isinstance(h, logging.StreamHandler)] + [handler]
 
 
 def _arguments(config: type[BaseModel]) -> type[BaseSettings]:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
+from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
@@ -96,7 +97,7 @@ class FlowRun:
     def say(self, line: str) -> None:
         """A line for the person at the terminal, and for Prefect's log."""
         self.console.print(line, soft_wrap=True)
-        logger.info(line)
+        logger.info(Text.from_markup(line).plain)
 
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""

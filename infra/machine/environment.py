@@ -3,6 +3,7 @@
 Whatever the user has set already stays as it is.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import MutableMapping
@@ -15,6 +16,7 @@ from infra.files import disk_errors, prove_locks
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 
+OWN_LOGGERS = ("infra", "tasks", "flows", "stillhouse")
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
 PROFILES = "PREFECT_PROFILES_PATH"
 
@@ -84,13 +86,17 @@ def prepare() -> None:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
         CONSOLE_LEVEL: QUIET,
+        # In a scheduled run nobody sits at the terminal: Prefect's log has our lines too.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(OWN_LOGGERS),
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        # A hiccup is bridged in a few seconds; what lasts longer is the tracker's to wait out.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "1",
         "TOKENIZERS_PARALLELISM": "false",
@@ -101,6 +107,9 @@ def prepare() -> None:
         wanted[PROFILES] = _users_profiles()
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+    for name in OWN_LOGGERS:
+        if (logger := logging.getLogger(name)).level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
     with suppress(OSError):
         (settings.home / "prefect").mkdir(parents=True, exist_ok=True)

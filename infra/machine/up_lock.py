@@ -6,10 +6,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from infra.errors import ServiceError
-from infra.files import disk_errors
+from infra.files import disk_errors, file_lock
 from infra.machine.environment import Services, is_of_home, recorded_services, running_services
 from infra.machine.held import is_held
 from infra.settings import Settings
@@ -21,11 +21,11 @@ SECONDS = 2.0  # Not at once: whoever asks whether it is held has it for a momen
 @contextmanager
 def only_up(settings: Settings) -> Iterator[None]:
     """The `up` of this home, for the length of the block. Raises ServiceError naming the one that there is."""
-    lock = FileLock(settings.locks / UP_LOCK, timeout=SECONDS, fallback_to_soft=False)
+    lock = file_lock(settings.locks / UP_LOCK)
     with disk_errors(settings.home):
         settings.locks.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire()
+            lock.acquire(timeout=SECONDS)
         except Timeout:
             raise _second(settings) from None
     try:

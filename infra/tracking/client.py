@@ -7,15 +7,19 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import mlflow
 from mlflow.entities import Metric, Param, ViewType
+from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
-from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
+from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Refused, Version
+
+REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
+ACTIVE = "active"
 
 
 def connect(uri: str) -> MlflowClient:
@@ -23,6 +27,17 @@ def connect(uri: str) -> MlflowClient:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     return MlflowClient(uri)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Tell what the server refuses from a server that fails."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in REFUSALS:
+            raise Refused(str(error.message).split("\n", 1)[0]) from error
+        raise
 
 
 class ClientRuns:
@@ -41,26 +56,37 @@ class ClientRuns:
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """See `Runs.create`."""
-        return str(self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
+        with refusals():
+            return str(self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
 
     def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
         """See `Runs.log`."""
-        self._client.log_batch(
-            run, [Metric(m.name, m.value, m.time, m.step) for m in metrics], [Param(*p) for p in parameters]
-        )
+        values = [Metric(m.name, m.value, m.time, m.step) for m in metrics]
+        with refusals():
+            self._client.log_batch(run, values, [Param(*pair) for pair in parameters])
 
     def end(self, run: str, status: str) -> None:
         """See `Runs.end`."""
-        self._client.set_terminated(run, status)
+        with refusals():
+            self._client.set_terminated(run, status)
 
-    def open_children(self, experiment: str, parent: str) -> list[str]:
-        """See `Runs.open_children`."""
-        wanted = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'RUNNING'"
+    def takes(self, run: str) -> bool:
+        """See `Runs.takes`."""
+        try:
+            with refusals():
+                return bool(self._client.get_run(run).info.lifecycle_stage == ACTIVE)
+        except Refused:
+            return False
+
+    def still_open(self, experiment: str, tag: str, value: str) -> list[str]:
+        """See `Runs.still_open`."""
+        wanted = f"tags.`{tag}` = '{value}' and attributes.status = 'RUNNING'"
         return [str(run.info.run_id) for run in self._client.search_runs([experiment], wanted)]
 
     def keep(self, run: str, file: Path, folder: str | None) -> None:
         """See `Runs.keep`."""
-        self._client.log_artifact(run, str(file), folder)
+        with refusals():
+            self._client.log_artifact(run, str(file), folder)
 
     def versions(self, name: str) -> list[Version]:
         """See `Runs.versions`."""
@@ -75,9 +101,21 @@ class ClientRuns:
             for found in self._client.search_model_versions(f"name = '{name}'")
         ]
 
+    def files_of(self, name: str, version: str) -> str:
+        """See `Runs.files_of`."""
+        with refusals():
+            return str(self._client.get_model_version_download_uri(name, version))
 
-def log_release(uri: str, run_id: str | None, name: str, folder: Path, code: Path) -> str:
-    """Log a release folder as a pyfunc model, register it as `name`, and return the new version."""
+
+def fetch_files(uri: str, address: str, folder: Path) -> Path:
+    """The files at an address that is not on this machine, under `folder`."""
+    return Path(
+        mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=uri)
+    )
+
+
+def log_release(uri: str, run_id: str, name: str, folder: Path, code: Path) -> str:
+    """Log a release folder as a pyfunc model, register it as `name`, and return the new version. Ends the run."""
     mlflow.set_tracking_uri(uri)
     # MLflow prints what it does on the terminal; the flow's own lines say it.
     with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()), warnings.catch_warnings():

@@ -14,11 +14,22 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import httpx
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Version
+from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Refused, Version
 
 TIMEOUT_S = 10.0
 PAGE = 1000
+ATTEMPTS = 3
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})  # those that MLflow's own client tries again
+REFUSALS = frozenset({400, 404, 409, 413, 422})
+
+
+def _transient(error: BaseException) -> bool:
+    """Whether a request is worth sending again. Silence is not: it has cost the whole timeout."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in TRANSIENT
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
 
 
 class RestRuns:
@@ -29,12 +40,12 @@ class RestRuns:
 
     def experiment(self, name: str, location: str | None) -> str:
         """Id of the experiment, made when it is not there."""
-        found = self._http.get("experiments/get-by-name", params={"experiment_name": name})
-        if found.status_code == httpx.codes.NOT_FOUND:
+        found = self._get("experiments/get-by-name", {"experiment_name": name})
+        if found is None:
             asked: dict[str, Any] = {"artifact_location": location} if location else {}
             asked |= {"name": name, "tags": [{"key": k, "value": v} for k, v in EXPERIMENT_TAGS.items()]}
             return str(self._post("experiments/create", asked)["experiment_id"])
-        return str(found.raise_for_status().json()["experiment"]["experiment_id"])
+        return str(found["experiment"]["experiment_id"])
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Open a run and return its id."""
@@ -54,9 +65,14 @@ class RestRuns:
         """Close a run."""
         self._post("runs/update", {"run_id": run, "status": status, "end_time": _now()})
 
-    def open_children(self, experiment: str, parent: str) -> list[str]:
-        """Ids of a run's children that are not closed."""
-        wanted = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'RUNNING'"
+    def takes(self, run: str) -> bool:
+        """Whether a run can be logged to: it was not deleted."""
+        found = self._get("runs/get", {"run_id": run})
+        return found is not None and found["run"]["info"]["lifecycle_stage"] == "active"
+
+    def still_open(self, experiment: str, tag: str, value: str) -> list[str]:
+        """Ids of the runs with this tag that are not closed."""
+        wanted = f"tags.`{tag}` = '{value}' and attributes.status = 'RUNNING'"
         found = self._post(
             "runs/search", {"experiment_ids": [experiment], "filter": wanted, "max_results": PAGE}
         )
@@ -64,19 +80,21 @@ class RestRuns:
 
     def keep(self, run: str, file: Path, folder: str | None) -> None:
         """Keep a file as an artifact of a run."""
-        told = self._http.get("runs/get", params={"run_id": run}).raise_for_status().json()["run"]["info"]
-        target = Path(unquote(urlparse(told["artifact_uri"]).path)) / (folder or "")
+        told = self._get("runs/get", {"run_id": run})
+        if told is None:
+            raise Refused(f"there is no run {run}")
+        target = Path(unquote(urlparse(told["run"]["info"]["artifact_uri"]).path)) / (folder or "")
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / file.name)
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a registered model; none for a model that is not registered."""
-        answer = self._http.get("registered-models/get", params={"name": name})
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        model = self._get("registered-models/get", {"name": name})
+        if model is None:
             return []
-        aliases = answer.raise_for_status().json()["registered_model"].get("aliases", [])
+        aliases = model["registered_model"].get("aliases", [])
         wanted = {"filter": f"name = '{name}'", "max_results": str(PAGE)}
-        found = self._http.get("model-versions/search", params=wanted).raise_for_status().json()
+        found = self._get("model-versions/search", wanted) or {}
         return [
             Version(
                 version=str(told["version"]),
@@ -86,9 +104,52 @@ class RestRuns:
             for told in found.get("model_versions", [])
         ]
 
+    def files_of(self, name: str, version: str) -> str:
+        """Address of the files of a registered version."""
+        found = self._get("model-versions/get-download-uri", {"name": name, "version": version})
+        if found is None:
+            raise Refused(f"there is no version {version} of {name}")
+        return str(found["artifact_uri"])
+
+    def _get(self, endpoint: str, asked: Mapping[str, str]) -> dict[str, Any] | None:
+        """The answer; None for what is not there."""
+        try:
+            return self._send("GET", endpoint, params=asked)
+        except Refused as refused:
+            if isinstance(refused.__cause__, httpx.HTTPStatusError) and (
+                refused.__cause__.response.status_code == httpx.codes.NOT_FOUND
+            ):
+                return None
+            raise
+
     def _post(self, endpoint: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._http.post(endpoint, json=content).raise_for_status().json()
+        return self._send("POST", endpoint, json=content)
+
+    # What arrived though its answer was lost is sent again: MLflow drops a metric that it has, and a run that was made
+    # twice is closed by `Tracker.flush`.
+    @retry(
+        retry=retry_if_exception(_transient),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential_jitter(initial=0.25, max=2.0, jitter=0.25),
+        reraise=True,
+    )
+    def _send(self, method: str, endpoint: str, **content: Any) -> dict[str, Any]:
+        response = self._http.request(method, endpoint, **content)
+        try:
+            answer: dict[str, Any] = response.raise_for_status().json()
+        except httpx.HTTPStatusError as error:
+            if response.status_code in REFUSALS:
+                raise Refused(_said(response)) from error
+            raise
         return answer
+
+
+def _said(response: httpx.Response) -> str:
+    """What the server says of a refusal, in a line."""
+    try:
+        return str(response.json()["message"]).split("\n", 1)[0]
+    except (ValueError, KeyError, TypeError):
+        return f"status {response.status_code}"
 
 
 def _json_number(value: float) -> float | str:

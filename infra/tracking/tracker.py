@@ -1,34 +1,32 @@
 """MLflow: a parent run a flow, a child run a stage.
 
-Tracking never stops the work: a server that is down or refuses is said once, and the metrics stay beside the artifact
-(`record.json`, `metrics.jsonl`). Run ids are passed on explicitly; MLflow's own "active run" is thread-local.
+Tracking never stops the work: a server that is down is said once, tried again now and then, and told what it missed; a
+value that it refuses is dropped alone. The metrics stay beside the artifact (`record.json`, `metrics.jsonl`) in any
+case. Run ids are passed on explicitly; MLflow's own "active run" is thread-local.
 """
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
+from contextvars import copy_context
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlparse
+from uuid import uuid4
 
 from pydantic import JsonValue
 
-from infra.files import file_lock
-from infra.machine.environment import running_services
-from infra.machine.processes import LOOPBACK
 from infra.settings import Settings, without_credentials
 from infra.store.history import Point
 from infra.store.record import Record
-from infra.tracking.rest import RestRuns
-from infra.tracking.values import MetricPoint, Parameter, Runs
+from infra.tracking.batches import as_parameters, send, shown
+from infra.tracking.connection import connect_runs, tracking_uri
+from infra.tracking.left_open import LeftOpen
+from infra.tracking.outbox import Note, Outbox, Points
+from infra.tracking.values import MetricPoint, Parameter, Refused, Runs
 
 logger = logging.getLogger(__name__)
-BATCH_METRICS, BATCH_PARAMETERS = 500, 100
-PARAMETER_LENGTH = 500
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+PARENT, SESSION = "mlflow.parentRunId", "stillhouse.session"
 
 
 class Tracker:
@@ -38,10 +36,19 @@ class Tracker:
         self.settings = settings
         self.experiment = experiment
         self.uri = tracking_uri(settings)
+        self._session = uuid4().hex
+        self._left_open = LeftOpen(settings, self.uri)
+        self._open: set[str] = set()
+        self._refused: set[str] = set()
         self._runs: Runs | None = None
         self._experiment_id = ""
-        self._down = False
+        self._connecting = threading.Lock()
+        self._outbox = Outbox(self.uri, self._connect)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracking")
+
+    def tags(self, parent: str | None) -> dict[str, str]:
+        """What tells the runs of this flow from others, and whose child one is."""
+        return {SESSION: self._session} | ({PARENT: parent} if parent else {})
 
     def start(
         self,
@@ -51,29 +58,43 @@ class Tracker:
         tags: Mapping[str, str] | None = None,
     ) -> str | None:
         """Open a run and return its id; None when tracking is down."""
-
-        def open_run(runs: Runs) -> str:
-            own = {"mlflow.parentRunId": parent} if parent else {}
-            run = runs.create(self._experiment_id, name, {**own, **(tags or {})})
-            _send(runs, run, (), _parameters(config))
-            return run
-
-        return self._try(f"open the run {name}", open_run)
+        all_tags = {**self.tags(parent), **(tags or {})}
+        run = self._outbox.ask(
+            f"open the run {name}", lambda runs: runs.create(self._experiment_id, name, all_tags)
+        )
+        if run is not None:
+            self._open.add(run)
+            if parameters := as_parameters(config):
+                self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
+        return run
 
     def log(self, run_id: str | None, points: Iterable[Point]) -> None:
         """Log (name, value, step) points in as few calls as possible."""
         if run_id is not None:
-            self._try("log metrics", lambda runs: _send(runs, run_id, _timed(points), ()))
+            self._outbox.put(Points(run_id, self._send, _timed(points)))
 
     def log_file(self, run_id: str | None, path: Path, folder: str | None = None) -> None:
         """Keep a file as an artifact of a run."""
         if run_id is not None:
-            self._try(f"keep {path.name}", lambda runs: runs.keep(run_id, path, folder))
+            self._outbox.put(Note(f"keep {path.name}", lambda runs: runs.keep(run_id, path, folder)))
 
     def end(self, run_id: str | None, status: str = "FINISHED") -> None:
-        """Close a run as FINISHED, FAILED or KILLED."""
-        if run_id is not None:
-            self._try("close a run", lambda runs: runs.end(run_id, status))
+        """Close a run as FINISHED, FAILED or KILLED: now, when the server is back, or by the next run."""
+        if run_id is None:
+            return
+        self._open.discard(run_id)
+        arrived = threading.Event()
+
+        def close(runs: Runs) -> None:
+            runs.end(run_id, status)
+            arrived.set()
+            self._left_open.forget(run_id)
+
+        self._outbox.put(Note("close a run", close))
+        if not self._open:  # The last one: nothing comes after it.
+            self._outbox.deliver(at_last=True)
+        if not arrived.is_set():
+            self._left_open.note(run_id, status)
 
     def end_killed(self, run_id: str | None) -> None:
         """Close a run whose process is gone, and those of its stages that are still open, as KILLED."""
@@ -81,18 +102,21 @@ class Tracker:
             return
 
         def close(runs: Runs) -> None:
-            for killed in (*runs.open_children(self._experiment_id, run_id), run_id):
+            for killed in (*runs.still_open(self._experiment_id, PARENT, run_id), run_id):
                 runs.end(killed, "KILLED")
 
-        self._try("close a killed run", close)
+        self._outbox.put(Note("close a killed run", close))
 
     def page(self, run_id: str | None) -> str:
         """Where a server's UI shows a run."""
         return f"{without_credentials(self.uri)}/#/experiments/{self._experiment_id}/runs/{run_id}"
 
     def flush(self) -> None:
-        """Wait until everything that was replayed has arrived."""
+        """Wait until everything that was replayed has arrived, and close what an unlucky request left open."""
         self._background.submit(lambda: None).result()
+        if self._runs is not None:
+            self._outbox.put(Note("close runs that were made twice", self._close_unknown))
+            self._outbox.deliver(at_last=True)
 
     def replay(self, record: Record, parent: str | None, points: Sequence[Point]) -> None:
         """Show a cached stage as a child run with the original's metrics and where they came from.
@@ -103,124 +127,50 @@ class Tracker:
             "cache.hit": "true",
             "cache.source_run_id": record.mlflow_run_id or "",
             "digest": record.digest,
-        } | ({"mlflow.parentRunId": parent} if parent else {})
+        }
+        last = [(name, value, 0) for name, value in record.metrics.items()]
+        history = _timed([*points, *last])
+        made: list[str] = []
 
         def show(runs: Runs) -> None:
-            run = runs.create(self._experiment_id, record.stage, tags)
-            last = [(name, value, 0) for name, value in record.metrics.items()]
-            _send(runs, run, _timed([*points, *last]), _parameters(record.config))
-            runs.end(run, "FINISHED")
+            if not made:
+                made.append(runs.create(self._experiment_id, record.stage, self.tags(parent) | tags))
+            self._send(runs, made[0], history, as_parameters(record.config))
+            runs.end(made[0], "FINISHED")
 
-        self._background.submit(self._try, f"show the cached {record.stage}", show)
+        # In the context of the flow: what has to be said is said in its log.
+        note = Note(f"show the cached {record.stage}", show)
+        self._background.submit(copy_context().run, self._outbox.put, note)
 
-    def register_model(
-        self,
-        name: str,
-        folder: Path,
-        code: Path,
-        aliases: tuple[str, ...],
-        tags: Mapping[str, str],
-        parent: str | None = None,
-    ) -> str | None:
-        """Register a release folder as a pyfunc model and point `aliases` at it; returns the version.
+    def _send(
+        self, runs: Runs, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter] = ()
+    ) -> None:
+        """Log what the server is known to take."""
+        wanted = [metric for metric in metrics if shown(metric) not in self._refused]
+        send(runs, run, wanted, parameters, self._drop)
 
-        Idempotent by the tag `digest`: bytes that are registered already keep their version. `code` is a
-        models-from-code file that finds the folder under the artifact name `release`.
-        """
-
-        def register(runs: Runs) -> str:
-            # Two runs that release the same bytes at once make one version of them.
-            with file_lock(self.settings.locks / "registry.lock"):
-                return self._register(runs, name, folder, code, aliases, tags, parent)
-
-        return self._try(f"register the model {name}", register)
-
-    def point_alias(self, name: str, alias: str, tags: Mapping[str, str]) -> str | None:
-        """Point an alias at the newest version of a registered model that has `tags`; returns that version.
-
-        None when no version has them, or tracking is down.
-        """
-
-        def point(runs: Runs) -> str | None:
-            fitting = [v for v in runs.versions(name) if tags.items() <= dict(v.tags).items()]
-            if not fitting:
-                return None
-            newest = max(fitting, key=lambda v: int(v.version))
-            if alias not in newest.aliases:
-                from infra.tracking.client import connect
-
-                connect(self.uri).set_registered_model_alias(name, alias, newest.version)
-            return newest.version
-
-        return self._try(f"point {alias} at a version of {name}", point)
-
-    def _register(
-        self,
-        runs: Runs,
-        name: str,
-        folder: Path,
-        code: Path,
-        aliases: tuple[str, ...],
-        tags: Mapping[str, str],
-        parent: str | None,
-    ) -> str:
-        found = next((v for v in runs.versions(name) if v.tags.get("digest") == tags["digest"]), None)
-        if found and found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
-            return found.version
-        from infra.tracking.client import connect, log_release
-
-        if found is None:
-            run_id = self.start("register", parent, tags={"digest": tags["digest"]})
-        version = found.version if found else log_release(self.uri, run_id, name, folder, code)
-        client = connect(self.uri)
-        for tag, value in tags.items():
-            client.set_model_version_tag(name, version, tag, value)
-        for alias in aliases:
-            client.set_registered_model_alias(name, alias, version)
-        return version
-
-    def _try(self, what: str, call: Callable[[Runs], Result]) -> Result | None:
-        if self._down:
-            return None
-        try:
-            return call(self._connect())
-        except Exception as error:  # Any fault of the tracking server, of whatever type: the work goes on.
-            self._down = True
-            said = without_credentials(str(error), self.uri).split("\n", 1)[0][:300]
+    def _drop(self, name: str, refused: Refused) -> None:
+        """Say once that a value is not shown in MLflow."""
+        if name not in self._refused:
+            self._refused.add(name)
             logger.warning(
-                "MLflow at %s could not %s (%s: %s). The run goes on without tracking; every metric is kept beside its "
-                "artifact. Start it with `python -m infra.cli up`, or correct STILLHOUSE_MLFLOW_URI.",
-                without_credentials(self.uri), what, type(error).__name__, said,
+                "MLflow refuses %r (%s): it is not shown there. It is kept beside its artifact.",
+                name, without_credentials(str(refused), self.uri)[:300],
             )  # fmt: skip
-            return None
+
+    def _close_unknown(self, runs: Runs) -> None:
+        """Close this flow's runs that nobody has the id of: their making was asked for again, or their maker failed."""
+        for run in runs.still_open(self._experiment_id, SESSION, self._session):
+            if run not in self._open:
+                runs.end(run, "KILLED")
 
     def _connect(self) -> Runs:
-        if self._runs is None:
-            if self.uri.startswith("sqlite"):
-                self.settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-            self.settings.locks.mkdir(parents=True, exist_ok=True)
-            location = self.settings.mlflow_artifacts.as_uri() if self.uri.startswith("sqlite") else None
-            # The first use of a new SQLite file by two processes at once breaks it for good.
-            with file_lock(self.settings.locks / "mlflow.lock"):
-                runs = self._open()
-                self._experiment_id = runs.experiment(self.experiment, location)
-            self._runs = runs
-        return self._runs
-
-    def _open(self) -> Runs:
-        if is_own_server(self.settings):
-            return RestRuns(self.uri)
-        from infra.tracking.client import ClientRuns
-
-        return ClientRuns(self.uri)
-
-
-def tracking_uri(settings: Settings) -> str:
-    """The server that is set, else `infra.cli up`'s if it runs, else SQLite under home."""
-    services = running_services(settings)
-    return settings.mlflow_uri or (
-        services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}"
-    )
+        with self._connecting:
+            if self._runs is None:
+                runs, self._experiment_id = connect_runs(self.settings, self.experiment)
+                self._left_open.close_all(runs)
+                self._runs = runs
+            return self._runs
 
 
 def prepare_tracking() -> None:
@@ -228,40 +178,6 @@ def prepare_tracking() -> None:
     import infra.tracking.client  # noqa: F401
 
 
-def is_own_server(settings: Settings) -> bool:
-    """Whether the tracking server is the one that `infra.cli up` runs on this machine."""
-    services = running_services(settings)
-    return (
-        services is not None
-        and settings.mlflow_uri is None
-        and urlparse(services.mlflow_tracking_uri).hostname == LOOPBACK
-    )
-
-
-def _send(runs: Runs, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
-    """Log in as few batches as the server takes."""
-    several, named = _batches(metrics, BATCH_METRICS), _batches(parameters, BATCH_PARAMETERS)
-    for some, others in zip_longest(several, named, fillvalue=()):
-        runs.log(run, some, others)
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def _timed(points: Iterable[Point]) -> list[MetricPoint]:
     now = int(time.time() * 1000)
     return [MetricPoint(name, value, now, step) for name, value, step in points]
-
-
-def _parameters(config: JsonValue) -> list[Parameter]:
-    return [(field, value[:PARAMETER_LENGTH]) for field, value in flatten(config)]
-
-
-def flatten(value: JsonValue, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested JSON as (dotted name, text) pairs, the way MLflow shows parameters."""
-    if isinstance(value, dict):
-        return [
-            pair for name in value for pair in flatten(value[name], f"{prefix}.{name}" if prefix else name)
-        ]
-    return [(prefix, "" if value is None else str(value))] if prefix else []

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from infra.errors import TrackingError
+
 Parameter = tuple[str, str]
 # Without it MLflow's UI opens an experiment as one about prompts and traces, its runs out of sight.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -26,8 +28,12 @@ class Version(NamedTuple):
     aliases: frozenset[str]
 
 
+class Refused(TrackingError):
+    """The server answers and refuses what it was sent: the same again is refused again."""
+
+
 class Runs(Protocol):
-    """A tracking server. Every method raises what its client raises; `Tracker` says it once and goes on without."""
+    """A tracking server. Every method raises Refused, or what its client raises when the server fails after retries."""
 
     def experiment(self, name: str, location: str | None) -> str:
         """Id of the experiment, made when it is not there; its artifacts lie at `location`."""
@@ -45,8 +51,12 @@ class Runs(Protocol):
         """Close a run as FINISHED, FAILED or KILLED."""
         ...
 
-    def open_children(self, experiment: str, parent: str) -> list[str]:
-        """Ids of a run's children that are not closed."""
+    def takes(self, run: str) -> bool:
+        """Whether a run can be logged to: it was not deleted."""
+        ...
+
+    def still_open(self, experiment: str, tag: str, value: str) -> list[str]:
+        """Ids of the runs with this tag that are not closed."""
         ...
 
     def keep(self, run: str, file: Path, folder: str | None) -> None:
@@ -55,4 +65,8 @@ class Runs(Protocol):
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a registered model; none for a model that is not registered."""
+        ...
+
+    def files_of(self, name: str, version: str) -> str:
+        """Address of the files of a registered version."""
         ...

@@ -1,5 +1,6 @@
 """Deploy: judge the candidate, package it, release it. (Domain imports are inside: a hit pays for none.)"""
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions, registered_name
+from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions
+from infra.champions.registry import Model, Registry, registered_name
 from infra.engine.action import ActionRun, action
 from infra.engine.stage import Metrics, StageRun, stage
-from infra.errors import ConfigError
+from infra.errors import ConfigError, TrackingError
 from infra.files import folder_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import Hub, Revision
@@ -35,6 +37,7 @@ from tasks.results.values import (
     write_report,
 )
 
+logger = logging.getLogger(__name__)
 PYFUNC = "tasks.serving.release.pyfunc"
 
 
@@ -112,7 +115,8 @@ def release(
     A candidate that did not pass is kept in the registry, where it can be compared, and goes nowhere else. One
     that a rollback took down stays down unless the config asks for it again. A gate promotes and never demotes:
     a champion that fails a later gate stays champion, and that is said.
-    Idempotent: the same package, evidence and config give the same revision and the same registered version.
+    Idempotent: the same package, evidence and config give the same revision and the same registered version. What
+    MLflow's registry could not be told is said in the record and done by the next run.
     """
     from tasks.deploy.package import read_package
 
@@ -138,20 +142,12 @@ def release(
         tags = {"digest": package.digest, "model_sha256": model.sha256, "verdict": judged.verdict,
                 "dataset_revision": published.revision, **({"hub_revision": pushed.revision} if pushed else {})}  # fmt: skip
         aliases = ("challenger", CHAMPION) if pushed else ("challenger",)
-        version = run.tracker.register_model(
-            registered_name(config.name),
+        folder = (
             hub.resolve("model", config.name, pushed.revision)
             if pushed
-            else _assemble(run, candidate, Path(scratch)),
-            _source(PYFUNC),
-            aliases,
-            tags,
-            run.flow.mlflow_run_id,
+            else _assemble(run, candidate, Path(scratch))
         )
-    current = promotions.champion()
-    if current is not None and current.package != package.digest:
-        # The alias follows the history, whoever moved it last: a rollback while the server was down, another run.
-        run.tracker.point_alias(registered_name(config.name), CHAMPION, current.tags)
+        version, unregistered = _register(run, config.name, folder, aliases, tags, promotions)
     return ReleaseRecord(
         name=config.name,
         verdict=judged.verdict,
@@ -162,8 +158,38 @@ def release(
         aliases=aliases if version else (),
         package_digest=package.digest,
         model_sha256=model.sha256,
+        unregistered=unregistered,
         note=None if pushed else _note(promotions, config.name, package.digest, judged.verdict),
     )
+
+
+def _register(
+    run: ActionRun,
+    name: str,
+    folder: Path,
+    aliases: tuple[str, ...],
+    tags: Mapping[str, str],
+    promotions: Promotions,
+) -> tuple[str | None, str | None]:
+    """The version in MLflow's registry, and why the registry does not know everything it should."""
+    from tasks.deploy.package import FILES
+
+    registry, version = Registry(run.settings, run.tracker.experiment), None
+    try:
+        model = Model(folder, _source(PYFUNC), tuple(FILES.values()))
+        run_tags = run.tracker.tags(run.flow.mlflow_run_id)
+        version = registry.register(registered_name(name), model, aliases, tags, run_tags)
+        current = promotions.champion()
+        if current is not None and current.package != tags["digest"]:
+            # The alias follows the history, whoever moved it last: a rollback while the server was down, another run.
+            registry.point_alias(registered_name(name), CHAMPION, current.tags)
+    except TrackingError as error:
+        missed = (
+            f"{error}. The next run of this flow does it; start the server, or correct STILLHOUSE_MLFLOW_URI."
+        )
+        logger.warning("%s", missed)
+        return version, missed
+    return version, None
 
 
 def _source(module: str) -> Path:

@@ -56,6 +56,8 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
         console.print(Text(f"  {reason}"))
     if summary.record and summary.record.note:
         console.print(Text(f"  {summary.record.note}", style="bold yellow"))
+    if summary.record and summary.record.unregistered:
+        console.print(Text(f"  {summary.record.unregistered}", style="bold red"))
     console.print()
     cached = sum(stage.state == "cached" for stage in summary.stages)
     took = f"{summary.seconds:.0f} s, {cached} of {len(summary.stages)} stages cached"

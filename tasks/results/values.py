@@ -212,7 +212,11 @@ class ReleaseRecord(Value):
     )
     registered_name: str = Field(description="the model's name in MLflow's registry")
     registered_version: str | None = Field(
-        description="version in MLflow's registry; null when tracking was down"
+        description="version in MLflow's registry; null when it could not be registered"
+    )
+    unregistered: str | None = Field(
+        None,
+        description="what MLflow's registry could not be told, and why: the next run does it; null when it knows all",
     )
     aliases: tuple[str, ...] = Field(
         description="aliases set on that version: challenger, and champion on pass"

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from infra.champions.registry import Registry
 from infra.machine.processes import end_processes, start_process, still_running
 from infra.machine.services import await_ready, servers
 from infra.settings import Settings
 from infra.tracking.client import ClientRuns
+from infra.tracking.connection import is_own_server
 from infra.tracking.rest import RestRuns
-from infra.tracking.tracker import Tracker, is_own_server
+from infra.tracking.tracker import Tracker
 from infra.tracking.values import MetricPoint, Runs
 from tests.infra.ports import free_ports
 from tests.unmeasured import unmeasured
@@ -107,7 +109,7 @@ def test_only_the_open_children_of_a_run_are_found(kind: type[RestRuns | ClientR
     done, still_open = (runs.create(experiment, "stage", {"mlflow.parentRunId": parent}) for _ in range(2))
     runs.create(experiment, "stage", {"mlflow.parentRunId": other})
     runs.end(done, "FINISHED")
-    assert runs.open_children(experiment, parent) == [still_open]
+    assert runs.still_open(experiment, "mlflow.parentRunId", parent) == [still_open]
 
 
 @BOTH
@@ -136,11 +138,11 @@ def test_an_alias_goes_to_the_newest_version_that_has_the_tags(
     first, _, third = (
         client.create_model_version("aliased", "s3://nowhere/model", tags={"digest": d}) for d in "aba"
     )
-    tracker = Tracker(served, "stillhouse/aliases")
-    assert tracker.point_alias("aliased", "champion", {"digest": "a"}) == str(third.version)
+    registry = Registry(served, "stillhouse/aliases")
+    assert registry.point_alias("aliased", "champion", {"digest": "a"}) == str(third.version)
     assert client.get_model_version_by_alias("aliased", "champion").version == str(third.version)
-    assert tracker.point_alias("aliased", "champion", {"digest": "nobody's"}) is None
-    assert tracker.point_alias("unregistered", "champion", {"digest": "a"}) is None
+    assert registry.point_alias("aliased", "champion", {"digest": "nobody's"}) is None
+    assert registry.point_alias("unregistered", "champion", {"digest": "a"}) is None
     assert str(first.version) != str(third.version)
 
 

@@ -1,0 +1,220 @@
+"""MLflow's registry of models: which versions there are, whose bytes they have, and which of them is champion.
+
+It is no telemetry: what it cannot do is a TrackingError, and its caller says what that means. It decides nothing either:
+who is champion stands in the journal (`promotions.py`), and the alias follows it.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from infra.errors import TrackingError
+from infra.files import file_digest, file_lock, folder_digest
+from infra.settings import Settings, without_credentials
+from infra.tracking.connection import connect_runs, tracking_uri
+from infra.tracking.values import Runs, Version
+
+logger = logging.getLogger(__name__)
+# Tags of a version. DIGEST is its identity: the same package keeps its version. FILES is of everything that was
+# registered, so that a byte that changed is found; CODE is of the file that MLflow runs.
+DIGEST, FILES, CODE, DAMAGED = "digest", "files_digest", "code_sha256", "damaged"
+WRITTEN_BY_READERS = "registered_model_meta"  # MLflow leaves it in the folder of a version that it loads
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is registered: a folder, a models-from-code file that finds it as the artifact `release`, and which of the
+    folder's files the package's digest is of."""
+
+    folder: Path
+    code: Path
+    package: tuple[str, ...]
+
+
+class Registry:
+    """The registry of the tracking server that a home speaks to. Every method raises TrackingError."""
+
+    def __init__(self, settings: Settings, experiment: str) -> None:
+        self.settings, self.experiment = settings, experiment
+        self.uri = tracking_uri(settings)
+        self._connection: tuple[Runs, str] | None = None
+
+    def register(
+        self,
+        name: str,
+        model: Model,
+        aliases: tuple[str, ...],
+        tags: Mapping[str, str],
+        run_tags: Mapping[str, str],
+    ) -> str:
+        """Register a model and point `aliases` at it; returns the version.
+
+        Idempotent by the tag `digest`: bytes that are registered already keep their version. One whose bytes were
+        damaged since is said and registered anew.
+        """
+        # Two runs that release the same bytes at once make one version of them.
+        with self._failures(f"register the model {name}"), file_lock(self.settings.locks / "registry.lock"):
+            found = _newest(self._runs().versions(name), {DIGEST: tags[DIGEST]})
+            if found is not None and (damage := self._damage(name, found, model.package)):
+                return self._replace(name, found, damage, model, aliases, tags, run_tags)
+            if found and found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
+                return found.version
+            version = found.version if found else self._log(name, model, tags, run_tags)
+            self._mark(name, version, aliases, tags)
+            return version
+
+    def point_alias(self, name: str, alias: str, tags: Mapping[str, str]) -> str | None:
+        """Point an alias at the newest version of a model that has `tags`; that version, None when none has them."""
+        with self._failures(f"point {alias} at a version of {name}"):
+            newest = _newest(self._runs().versions(name), tags)
+            if newest is None:
+                return None
+            if alias not in newest.aliases:
+                self._mark(name, newest.version, (alias,), {})
+            return newest.version
+
+    def holder(self, name: str, alias: str) -> Version | None:
+        """The version that an alias points at."""
+        with self._failures(f"say which version of {name} is {alias}"):
+            return next((v for v in self._runs().versions(name) if alias in v.aliases), None)
+
+    def mend(self, name: str, version: Version, folder: Path) -> str | None:
+        """What stands in the way of a version whose files are damaged; None when they are whole, or are so again.
+
+        `folder` has the bytes that were released. The version's own code is used again where it is whole.
+        """
+        with self._failures(f"check version {version.version} of {name}"):
+            if (damage := self._damage(name, version, ())) is None:
+                return None
+            with self._files(name, version) as there:
+                codes = [path for path in there.glob("*.py") if file_digest(path) == version.tags.get(CODE)]
+                if not codes:
+                    return f"version {version.version} of {name} is damaged in MLflow's registry: {damage}"
+                model = Model(folder, codes[0], ())
+                tags = {
+                    tag: value for tag, value in version.tags.items() if tag not in (FILES, CODE, DAMAGED)
+                }
+                with file_lock(self.settings.locks / "registry.lock"):
+                    self._replace(name, version, damage, model, (), tags, {})
+            return None
+
+    def _replace(
+        self,
+        name: str,
+        damaged: Version,
+        damage: str,
+        model: Model,
+        aliases: tuple[str, ...],
+        tags: Mapping[str, str],
+        run_tags: Mapping[str, str],
+    ) -> str:
+        """Register the bytes anew, move every alias of the damaged version, and let it be found by its digest no more."""
+        from infra.tracking.client import connect
+
+        version = self._log(name, model, tags, run_tags)
+        self._mark(name, version, (*aliases, *sorted(damaged.aliases - set(aliases))), tags)
+        client = connect(self.uri)
+        client.set_model_version_tag(
+            name, damaged.version, DAMAGED, datetime.now(UTC).isoformat("T", "seconds")
+        )
+        client.delete_model_version_tag(name, damaged.version, DIGEST)
+        logger.warning(
+            "Version %s of %s was damaged in MLflow's registry (%s): the same release is version %s now.",
+            damaged.version, name, damage, version,
+        )  # fmt: skip
+        return version
+
+    def _log(self, name: str, model: Model, tags: Mapping[str, str], run_tags: Mapping[str, str]) -> str:
+        from infra.tracking.client import connect, log_release
+
+        runs = self._runs()
+        run = runs.create(self._experiment_id(), "register", {**run_tags, DIGEST: tags[DIGEST]})
+        version = log_release(self.uri, run, name, model.folder, model.code)
+        with self._files(name, Version(version, {}, frozenset())) as there:
+            whole = _digest(there)
+        client = connect(self.uri)
+        client.set_model_version_tag(name, version, FILES, whole)
+        client.set_model_version_tag(name, version, CODE, file_digest(model.code))
+        return version
+
+    def _mark(self, name: str, version: str, aliases: tuple[str, ...], tags: Mapping[str, str]) -> None:
+        from infra.tracking.client import connect
+
+        client = connect(self.uri)
+        for tag, value in tags.items():
+            client.set_model_version_tag(name, version, tag, value)
+        for alias in aliases:
+            client.set_registered_model_alias(name, alias, version)
+
+    def _damage(self, name: str, version: Version, package: tuple[str, ...]) -> str | None:
+        """What is wrong with the files of a version; None when nothing is, or nothing is known to hold them against.
+
+        One from before the digest of its files was kept is held against that of its package, where its files are named.
+        """
+        with self._files(name, version) as there:
+            if (whole := version.tags.get(FILES)) is not None:
+                found = _digest(there)
+                return None if found == whole else f"its files are {found[:12]}, not {whole[:12]}"
+            if not package:
+                return None
+            folder = next(iter(sorted(there.glob("artifacts/*"))), there)
+            files = [folder / name for name in package if (folder / name).is_file()]
+            found, wanted = folder_digest(folder, files), version.tags[DIGEST]
+            return None if found == wanted else f"its package is {found[:12]}, not {wanted[:12]}"
+
+    @contextmanager
+    def _files(self, name: str, version: Version) -> Iterator[Path]:
+        """The folder of a version's files, fetched when it is elsewhere; an empty one when they are gone."""
+        address = self._runs().files_of(name, version.version)
+        if address.startswith(("file:", "/")):
+            yield Path(unquote(urlparse(address).path) if address.startswith("file:") else address)
+            return
+        from infra.tracking.client import fetch_files
+
+        with tempfile.TemporaryDirectory(prefix="stillhouse-version-") as scratch:
+            yield fetch_files(self.uri, address, Path(scratch))
+
+    def _runs(self) -> Runs:
+        if self._connection is None:
+            self._connection = connect_runs(self.settings, self.experiment)
+        return self._connection[0]
+
+    def _experiment_id(self) -> str:
+        self._runs()
+        return self._connection[1] if self._connection else ""
+
+    @contextmanager
+    def _failures(self, what: str) -> Iterator[None]:
+        """Any fault of the server, of whatever type, as a TrackingError that says what was not done."""
+        try:
+            yield
+        except Exception as error:
+            said = without_credentials(str(error), self.uri).split("\n", 1)[0][:300]
+            raise TrackingError(
+                f"MLflow at {without_credentials(self.uri)} could not {what} ({type(error).__name__}: {said})"
+            ) from error
+
+
+def registered_name(repo: str) -> str:
+    """A model's name in MLflow's registry, where a slash is not allowed."""
+    return repo.replace("/", "-")
+
+
+def _newest(versions: list[Version], tags: Mapping[str, str]) -> Version | None:
+    fitting = [v for v in versions if tags.items() <= dict(v.tags).items() and DAMAGED not in v.tags]
+    return max(fitting, key=lambda v: int(v.version), default=None)
+
+
+def _digest(folder: Path) -> str:
+    """Digest of what was registered, and not of what reading it leaves behind."""
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != WRITTEN_BY_READERS and "__pycache__" not in path.parts
+    ]
+    return folder_digest(folder, files)
