@@ -14,6 +14,7 @@ from uuid import UUID
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
+from rich.text import Text
 
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.errors import ConfigError
@@ -85,16 +86,18 @@ class FlowRun:
         """Seconds since the run was opened."""
         return time.monotonic() - self.started
 
-    def say(self, line: str) -> None:
-        """A line for the person at the terminal, and for Prefect's log."""
-        self.console.print(line, soft_wrap=True)
-        logger.info(line)
+    def say(self, line: str | Text) -> None:
+        """A line for the person at the terminal, and for Prefect's log. Brackets in it are brackets, not markup."""
+        shown = Text(line) if isinstance(line, str) else line
+        self.console.print(shown, soft_wrap=True)
+        logger.info(shown.plain)
 
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it."""
         self.outcomes.append(outcome)
-        mark = "[green]cached  [/green]" if outcome.state == "cached" else "[bold]computed[/bold]"
-        self.say(f"  {mark} {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}")
+        mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
+        told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        self.say(Text.assemble("  ", mark, told))
 
     def planned(self, line: PlanLine) -> None:
         """Note what a dry run found."""

@@ -11,7 +11,9 @@ from contextlib import suppress
 import psutil
 from pydantic import BaseModel
 
+from infra.errors import StoreError
 from infra.files import disk_errors
+from infra.machine import surroundings
 from infra.settings import Settings, get_settings
 
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
@@ -37,6 +39,7 @@ def running_services(settings: Settings) -> Services | None:
 def prepare() -> None:
     """Point Prefect, MLflow and the Hub's clients at `STILLHOUSE_HOME`, quietly and without telemetry."""
     settings = get_settings()
+    surroundings.set_right(settings.home)
     services = running_services(settings)
     wanted = {
         "PREFECT_HOME": str(settings.home / "prefect"),
@@ -73,7 +76,19 @@ def server_environment() -> dict[str, str]:
 
 def open_home(settings: Settings) -> None:
     """Make `STILLHOUSE_HOME` and prove that it can be written; raises StoreError with the remedy otherwise."""
+    require_folder(settings)
     with disk_errors(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.home) as probe:
             probe.write(b"1")
+
+
+def require_folder(settings: Settings) -> None:
+    """Raises StoreError when something that is no folder stands where `STILLHOUSE_HOME` is, or is to be made."""
+    with disk_errors(settings.home):
+        standing = next(place for place in (settings.home, *settings.home.parents) if place.exists())
+        if not standing.is_dir():
+            raise StoreError(
+                f"STILLHOUSE_HOME is {settings.home}, and {standing} is a file: expected a folder. Set STILLHOUSE_HOME "
+                "to a folder, or move the file away."
+            )

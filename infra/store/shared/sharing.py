@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from infra.errors import StoreError, StoreUnreachable
 from infra.settings import Settings
 from infra.store.artifacts import Lookup, Store
@@ -36,7 +38,7 @@ def open_remote(settings: Settings, store: Store) -> "RemoteStore":
 class Sharing:
     """The store of a run, with the shared one behind it."""
 
-    def __init__(self, settings: Settings, store: Store, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, store: Store, say: Callable[[str | Text], None]) -> None:
         self.settings, self.store, self.say = settings, store, say
         self._remote: RemoteStore | None = None
         self._off = settings.store is None
@@ -54,9 +56,7 @@ class Sharing:
         if found.record is None:
             return Lookup(None, found.problem or here.problem)
         size = sum(file.size for file in found.record.files.values()) / 1e6
-        self.say(
-            f"  [dim]fetched [/dim] {stage}: {len(found.record.files)} files, {size:.1f} MB from the store"
-        )
+        self.say(_done("fetched", f"{stage}: {len(found.record.files)} files, {size:.1f} MB from the store"))
         return Lookup(found.record)
 
     def look(self, stage: str, key: str, full: bool = False) -> Lookup:
@@ -84,14 +84,12 @@ class Sharing:
         except StoreUnreachable as error:
             self._go_on_alone(error)
         except StoreError as error:
-            self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
+            self.say(_odd(f"{record.stage} is not in the shared store: {error} Then {AGAIN}."))
         else:
             again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
-            self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+            self.say(_done("shared", f"{record.stage}: {sent.sent / 1e6:.1f} MB sent{again}"))
             if sent.other is not None:
-                self.say(
-                    f"  [yellow]another machine has put {sent.other[:12]} there: same key, other bytes[/yellow]"
-                )
+                self.say(_odd(f"another machine has put {sent.other[:12]} there: same key, other bytes"))
 
     def trim(self, used: Collection[str]) -> None:
         """Bring the home back to its bound; what this run used (keys) stays."""
@@ -103,11 +101,11 @@ class Sharing:
         try:
             gone = evict(self.settings, self.store, self._open(), bound * 1e9, used)
         except StoreError as error:
-            self.say(f"  [yellow]nothing more was evicted: {error}[/yellow]")
+            self.say(_odd(f"nothing more was evicted: {error}"))
             return
         if gone:
             size = sum(item.size for item in gone) / 1e6
-            self.say(f"  [dim]evicted [/dim] {size:.1f} MB in {len(gone)} folders; the store has them")
+            self.say(_done("evicted", f"{size:.1f} MB in {len(gone)} folders; the store has them"))
 
     def _open(self) -> "RemoteStore":
         if self._remote is None:
@@ -120,6 +118,12 @@ class Sharing:
 
     def _go_on_alone(self, error: StoreError) -> None:
         self._off = True
-        self.say(
-            f"  [yellow]{error} The run goes on with its home alone; what it computes: {AGAIN}.[/yellow]"
-        )
+        self.say(_odd(f"{error} The run goes on with its home alone; what it computes: {AGAIN}."))
+
+
+def _done(what: str, about: str) -> Text:
+    return Text.assemble("  ", (f"{what:<8}", "dim"), f" {about}")
+
+
+def _odd(about: str) -> Text:
+    return Text(f"  {about}", "yellow")
