@@ -24,9 +24,11 @@ from rich.text import Text
 from infra.cli import messages
 from infra.machine import environment, surroundings
 
-# A setting that is wrong is found out here, while the flow's file is imported.
+# What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
+# clients of the network as soon as it is.
 messages.show_uncaught()
 environment.prepare()
+surroundings.refuse_obstacles()
 
 from prefect import Flow  # noqa: E402
 
@@ -91,7 +93,6 @@ class FlowCommand(Generic[Config, Record, Result]):
         for warning in mistyped.warnings(self.config.model_fields):
             messages.warn(warning)
         config = build(self.config, self._layers(options, rest))
-        surroundings.refuse_obstacles()
         environment.require_folder(get_settings())
         if options.dry_run:
             asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
