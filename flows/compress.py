@@ -5,7 +5,12 @@ python -m flows.compress --budget.latency-ms 1 --budget.size-mb 8 --budget.max-a
 python -m flows.compress --preset clinc150                      CLINC150 `plus`, from ../shared/data
 """
 
+import sys
 from functools import partial
+from pathlib import Path
+
+if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run

@@ -5,6 +5,12 @@ python -m flows.data --extract.table tickets.csv                     your own ro
 python -m flows.data --config flows/recipes/github_python.yaml       Python files, by the extraction of CodeParrot
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow

@@ -5,6 +5,12 @@ python -m flows.end_to_end --extract.table tickets.csv         your own rows
 python -m flows.end_to_end --dry-run                           what would be computed, and why
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow

@@ -66,3 +66,13 @@ class BudgetError(StillhouseError):
 
 class ServiceError(StillhouseError):
     """A local service (Prefect, MLflow) did not start, is not running or does not answer."""
+
+
+def without_frames(error: BaseException) -> BaseException | None:
+    """What an error came from, as text alone: neither it nor the causes before it hold a frame. None without a cause."""
+    cause = error.__cause__
+    error.__context__ = None
+    if cause is None:
+        return None
+    cause.__cause__ = without_frames(cause)
+    return cause.with_traceback(None)

@@ -32,16 +32,54 @@ DISK_ERRORS = {
     errno.ENOLCK: NO_LOCKS,
 }
 
+_NO_PERMISSION = (errno.EACCES, errno.EPERM)
+_NO_ROOM, _NO_RIGHT = (
+    "Free space there, or name another place.",
+    "Give yourself the permission, or name another file.",
+)
+ELSEWHERE = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EROFS: "Name another place, one that can be written.",
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+}
+
 
 @contextmanager
 def disk_errors(place: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write into a StoreError with the remedy."""
+    """Turn the operating system's refusals to write below `place` into a StoreError with the remedy.
+
+    A file elsewhere that is refused, such as an input that may not be read, is named instead.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in DISK_ERRORS:
-            raise StoreError(f"{place} cannot be written: {DISK_ERRORS[error.errno]}.") from error
-        raise
+        if error.errno not in DISK_ERRORS:
+            raise
+        refused = _refused_file(error)
+        if refused is None and error.errno in _NO_PERMISSION and error.strerror != os.strerror(error.errno):
+            # A library's own words, which name the file (Arrow): it is not said to be ours.
+            raise StoreError(f"{error.strerror}. {ELSEWHERE[error.errno]}") from error
+        if refused is None or _belongs(refused, place):
+            found = f"{place} cannot be written: {DISK_ERRORS[error.errno]}."
+            raise StoreError(found + (f" Refused was {refused}." if refused else "")) from error
+        raise StoreError(
+            f"{refused} cannot be read or written ({error.strerror}): it is needed here, and lies outside of {place}. "
+            f"{ELSEWHERE[error.errno]}"
+        ) from error
+
+
+def _belongs(refused: Path, place: Path) -> bool:
+    """Below `place`, a folder on the way to it, or what is written beside a file before it is renamed."""
+    beside = refused.parent == place.parent and not place.is_dir()
+    return refused.is_relative_to(place) or place.is_relative_to(refused) or beside
+
+
+def _refused_file(error: OSError) -> Path | None:
+    """Which file the operating system named; it names none where a write to an open one fails."""
+    name = error.filename2 or error.filename
+    return Path(os.fsdecode(name)).absolute() if isinstance(name, str | bytes | os.PathLike) else None
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from infra.errors import ConfigError
 
 _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
+_SECRET_IN_URI = re.compile(
+    r"[\w.+-]+://([^/?#\s]*:[^/?#\s]+@|\S*[?&](password|passwd|token|secret|key)=[^&\s])", re.I
+)
 SECRETS = ("hub_token",)  # never shown, not even when they are wrong
 
 
@@ -84,7 +87,12 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+        try:
+            return home.expanduser().resolve()
+        except RuntimeError:
+            raise ValueError(
+                "this user has no home that ~ could stand for: expected an absolute path"
+            ) from None
 
     @field_validator("hub_token")
     @classmethod
@@ -168,6 +176,22 @@ def get_settings() -> Settings:
             for name in [str(e["loc"][0])]
         )
         raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{Path('.env').resolve()} is not UTF-8: byte {error.object[error.start]:#04x} in line {line} was found. "
+            "Save the file as UTF-8."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{Path('.env').resolve()} cannot be read ({error.strerror}): expected STILLHOUSE_* settings. "
+            "Make it readable, or move it away."
+        ) from None
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether a URI with a password, a token or a key stands in a text."""
+    return _SECRET_IN_URI.search(text) is not None
 
 
 def without_credentials(text: str, uri: str | None = None) -> str:

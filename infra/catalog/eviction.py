@@ -10,7 +10,7 @@ from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.locks import freeing, keys_in_use
 from infra.store.record import Record
-from infra.store.shared.sharing import Sharing
+from infra.store.shared.sharing import Sharing, done, odd
 
 if TYPE_CHECKING:
     from infra.store.shared.remote_store import RemoteStore
@@ -25,11 +25,11 @@ def keep_bound(sharing: Sharing) -> None:
         remote = sharing.remote()
         gone = evict(sharing.settings, sharing.store, remote, bound * 1e9) if remote is not None else []
     except StoreError as error:
-        sharing.say(f"  [yellow]nothing more was evicted: {error}[/yellow]")
+        sharing.say(odd(f"nothing more was evicted: {error}"))
         return
     if gone:
         size = sum(item.size for item in gone) / 1e6
-        sharing.say(f"  [dim]evicted [/dim] {size:.1f} MB in {len(gone)} folders; the store has them")
+        sharing.say(done("evicted", f"{size:.1f} MB in {len(gone)} folders; the store has them"))
 
 
 def evict(settings: Settings, store: Store, remote: "RemoteStore", bound: float) -> list[Garbage]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rich.text import Text
 from rich.tree import Tree
 
 from infra.errors import ArtifactError
@@ -61,26 +62,28 @@ def _grow(tree: Tree, record: Record, by_ref: dict[str, Record], drawn: set[str]
     for name, given in sorted(record.inputs.items()):
         maker = by_ref.get(given.uri)
         if maker is None:
-            tree.add(f"{name}: {_source(given)}")
+            tree.add(Text(f"{name}: ").append(_source(given)))
         elif maker.key in drawn:
-            tree.add(f"{name}: [bold]{maker.stage}[/bold] {maker.digest[:SHOWN]} [dim](drawn above)[/dim]")
+            above = (" (drawn above)", "dim")
+            tree.add(Text.assemble(f"{name}: ", (maker.stage, "bold"), f" {maker.digest[:SHOWN]}", above))
         else:
             drawn.add(maker.key)
-            _grow(tree.add(f"{name}: {_line(maker)}"), maker, by_ref, drawn)
+            _grow(tree.add(Text(f"{name}: ").append(_line(maker))), maker, by_ref, drawn)
 
 
-def _line(record: Record) -> str:
+def _line(record: Record) -> Text:
     run = f"MLflow {record.mlflow_run_id}" if record.mlflow_run_id else "not tracked"
     code = (record.code_revision or "unknown")[:SHOWN]
-    return (
-        f"[bold]{record.stage}[/bold] digest {record.digest[:SHOWN]} key {record.key[:SHOWN]} "
-        f"[dim]{record.finished[:19]}Z, {record.seconds:.1f} s, code {code}, {run}[/dim]"
+    return Text.assemble(
+        (record.stage, "bold"),
+        f" digest {record.digest[:SHOWN]} key {record.key[:SHOWN]} ",
+        (f"{record.finished[:19]}Z, {record.seconds:.1f} s, code {code}, {run}", "dim"),
     )
 
 
-def _source(given: InputRecord) -> str:
-    gone = " [yellow](no longer in the store)[/yellow]" if given.uri.startswith(STORE_SCHEME) else ""
-    return f"{given.kind} digest {given.digest[:SHOWN]} [dim]{given.uri}[/dim]{gone}"
+def _source(given: InputRecord) -> Text:
+    gone = " (no longer in the store)" if given.uri.startswith(STORE_SCHEME) else ""
+    return Text.assemble(f"{given.kind} digest {given.digest[:SHOWN]} ", (given.uri, "dim"), (gone, "yellow"))
 
 
 def _name(record: Record) -> str:

@@ -20,17 +20,19 @@ from pydantic_settings import (
     SettingsError,
 )
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from infra.cli import messages, mistyped
 from infra.cli.promotion_commands import Rollback, ShowPromotions
 from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
-from infra.machine.environment import Services, prepare, running_services
+from infra.machine import surroundings
+from infra.machine.environment import Services, prepare, require_folder, running_services
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.machine.up_lock import left_behind
-from infra.settings import get_settings
+from infra.settings import get_settings, holds_credentials
 from infra.store.artifacts import Store
 from infra.tracking.connection import settle_home, tracking_uri
 
@@ -41,9 +43,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
 SECRET_ENVIRONMENT = ("_KEY", "_TOKEN", "_PASSWORD", "_AUTH_STRING")  # who runs this has them already
 PIPED_WIDTH = 250
-MARKS = {"ok": "[green]ok   [/green]", "note": "[yellow]note [/yellow]", "fault": "[red]fault[/red]"}
+COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
+MODULE = "python -m infra.cli"
 
-console = Console(soft_wrap=True, highlight=False)
+# Nothing that comes from data, paths or errors is taken for markup.
+console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 class Up(BaseModel):
@@ -96,7 +100,7 @@ class Status(BaseModel):
         if services is None:
             console.print("Not running. Start them with `make up`.")
             if said := left_behind(get_settings()):
-                console.print(f"services.json: {escape(said)}.")
+                console.print(f"services.json: {said}.")
         else:
             _show(services)
 
@@ -172,9 +176,10 @@ class Doctor(BaseModel):
         faults = 0
         for check in examine(get_settings()):
             faults += check.state == "fault"
-            console.print(f"{MARKS[check.state]} {check.name:<17} {escape(check.found)}")
+            mark = (f"{check.state:<5}", COLOURS[check.state])
+            console.print(Text.assemble(mark, f" {check.name:<17} {check.found}"))
             if check.remedy:
-                console.print(f"{'':>25}{escape(check.remedy)}")
+                console.print(f"{'':>25}{check.remedy}")
         if faults:
             raise SystemExit(1)
 
@@ -192,7 +197,16 @@ class Env(BaseModel):
         }
         shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
         for name, value in sorted(shown.items()):
-            print(f"export {name}={shlex.quote(value)}")
+            if not holds_credentials(value):
+                print(f"export {name}={shlex.quote(value)}")
+            elif os.environ.get(name) == value:
+                messages.say_aside(
+                    f"# {name} holds a password and is not printed: this shell has it already."
+                )
+            elif os.environ.get("STILLHOUSE_MLFLOW_URI") == value:
+                print(f'export {name}="$STILLHOUSE_MLFLOW_URI"')
+            else:
+                messages.say_aside(f"# {name} holds a password and is not printed: set it to what .env says.")
 
 
 class Cli(BaseSettings):
@@ -200,7 +214,7 @@ class Cli(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="STILLHOUSE_CLI_",
-        cli_prog_name="python -m infra.cli",
+        cli_prog_name=MODULE,
         cli_kebab_case=True,
         cli_implicit_flags=True,
     )
@@ -221,28 +235,41 @@ class Cli(BaseSettings):
     )
 
     def cli_cmd(self) -> None:
-        """Run the command that was named."""
+        """Run the command that was named, where the environment lets it."""
+        settings = get_settings()
+        for warning in mistyped.warnings():
+            messages.warn(warning)
+        if self.doctor is None and self.env is None:  # `doctor` lists what is in the way, `env` needs nothing
+            surroundings.set_right(settings.home)
+            surroundings.refuse_obstacles()
+            require_folder(settings)
         CliApp.run_subcommand(self)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+class Stillhouse(Cli):
+    """`stillhouse run FLOW ...` runs a flow. The rest: servers, champions, lineage, clean-up and health."""
+
+    model_config = SettingsConfigDict(cli_prog_name="stillhouse")
+
+
+def main(arguments: Sequence[str] | None = None, program: str = MODULE) -> int:
     """Run one command; returns its exit code (2: not understood). A user's mistake is one message."""
+    messages.print_anything()
     try:
-        CliApp.run(Cli, cli_args=list(sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        CliApp.run(
+            Cli if program == MODULE else Stillhouse,
+            cli_args=list(sys.argv[1:] if arguments is None else arguments) or ["--help"],
+        )
     except ValidationError as error:
         for wrong in error.errors():
             command, *option = (str(part).replace("_", "-") for part in wrong["loc"])
             found = f"{command} --{'.'.join(option)} is {wrong['input']!r}"
-            _complain(f"{found}: {wrong['msg']}. See `{command} --help`.")
+            messages.complain(f"{found}: {wrong['msg']}. See `{command} --help`.")
         return 2
     except (StillhouseError, SettingsError) as error:
-        _complain(str(error))
+        messages.complain(str(error))
         return 1
     return 0
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {escape(message)}")
 
 
 def _show_schedule(one: Scheduled, error: str | None) -> None:
@@ -250,9 +277,8 @@ def _show_schedule(one: Scheduled, error: str | None) -> None:
         console.print(f"{one.deployment}: next run {one.next_run:%Y-%m-%d %H:%M} UTC")
         return
     said = f" The log's last error: {error}" if error else ""
-    console.print(
-        f"[red]fault[/red] {one.deployment} is scheduled and has no next run. {REMEDY}{escape(said)}"
-    )
+    fault = f" {one.deployment} is scheduled and has no next run. {REMEDY}{said}"
+    console.print(Text.assemble(("fault", "red"), fault))
 
 
 def _show(services: Services) -> None:

@@ -25,6 +25,7 @@ from infra.machine.environment import running_services
 from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
 from infra.machine.services import log_file
+from infra.machine.surroundings import PREFECT_API, api_obstacle, obstacles
 from infra.machine.up_lock import left_behind, up_is_elsewhere
 from infra.settings import Settings
 from infra.store.artifacts import Store
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from check_libraries()
     yield from check_cpu(cpuinfo.get_cpu_info().get("flags", []))
     yield check_memory(psutil.virtual_memory().total)
+    yield from check_environment()
     yield check_home(settings.home)
     yield check_disk(settings.home)
     yield check_store(settings)
@@ -135,6 +137,17 @@ def check_memory(total: int) -> Check:
         found,
         f"Use a machine with {LEAST_MEMORY // GIB} GiB, or a smaller --train.batch-size.",
     )
+
+
+def check_environment() -> Iterator[Check]:
+    """Variables that would stop a run, and those that look like settings and are none."""
+    found = [*obstacles()]
+    if (url := os.environ.get(PREFECT_API)) and (silent := api_obstacle(url)) is not None:
+        found.append(silent)
+    for obstacle in found:
+        yield Check("environment", "fault", f"{obstacle.variable} {obstacle.found}", obstacle.remedy)
+    if not found:
+        yield Check("environment", "ok", "no variable is in the way")
 
 
 def check_home(home: Path) -> Check:

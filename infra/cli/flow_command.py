@@ -19,14 +19,22 @@ from pydantic_settings import (
     SettingsError,
 )
 from rich.console import Console
+from rich.text import Text
 
-from infra.machine import environment
+from infra.cli import messages
+from infra.machine import environment, surroundings
 
+# What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
+# clients of the network as soon as it is.
+messages.show_uncaught()
 environment.prepare()
+surroundings.refuse_obstacles()
 
 from prefect import Flow  # noqa: E402
 
+from infra.cli import mistyped  # noqa: E402
 from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
+from infra.cli.report_file import claim, write  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.errors import ConfigError, StillhouseError  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
@@ -55,28 +63,36 @@ class FlowCommand(Generic[Config, Record, Result]):
     exit_code: Callable[[Result], int]
     presets: Path
     exit_codes: str = "0 pass, 2 wrong input, 3 fail, 4 needs more rows"
+    called: str = ""
+
+    @property
+    def program(self) -> str:
+        """What was typed to run it."""
+        return self.called or f"python -m flows.{self.name}"
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the flow as asked; returns the exit code. A user's mistake is one message, never a stack trace."""
         _show_warnings()
-        console = Console(stderr=True, highlight=False)
+        messages.print_anything()
         try:
-            return self._main(list(sys.argv[1:] if argv is None else argv), console)
+            return self._main(list(sys.argv[1:] if argv is None else argv))
         except StillhouseError as error:
-            console.print(
-                f"[bold red]{type(error).__name__}[/bold red]: {error}", markup=True, soft_wrap=True
-            )
-            return error.exit_code
+            return messages.show(error)
         except KeyboardInterrupt:
-            console.print("interrupted: what was finished is kept; run the same command again to go on.")
+            Console(stderr=True, highlight=False).print(
+                "interrupted: what was finished is kept; run the same command again to go on."
+            )
             return 130
 
-    def _main(self, argv: list[str], console: Console) -> int:
+    def _main(self, argv: list[str]) -> int:
         options, rest = self._own_parser().parse_known_args(_dashed(_entries(argv, _mappings(self.config))))
         if options.help:
             self._fields(["--help"])
             return 0
+        for warning in mistyped.warnings(self.config.model_fields):
+            messages.warn(warning)
         config = build(self.config, self._layers(options, rest))
+        environment.require_folder(get_settings())
         if options.dry_run:
             asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
             with run_options(asked):
@@ -84,16 +100,17 @@ class FlowCommand(Generic[Config, Record, Result]):
             _print_plan(asked.plan, Console(highlight=False))
             return 0
         environment.open_home(get_settings())
+        if options.report is not None:
+            claim(options.report)
         asked = RunOptions(full_verify=options.verify == "full")
         with temporary_server(get_settings(), meanwhile=prepare_tracking), run_options(asked):
             result = self.summary(self.flow(config))
         if options.report is not None:
-            options.report.parent.mkdir(parents=True, exist_ok=True)
-            options.report.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write(options.report, result.model_dump_json(indent=2) + "\n")
         return self.exit_code(result)
 
     def _own_parser(self) -> argparse.ArgumentParser:
-        parser = _Parser(prog=f"python -m flows.{self.name}", add_help=False, allow_abbrev=False)
+        parser = _Parser(prog=self.program, add_help=False, allow_abbrev=False)
         presets = sorted(path.stem for path in self.presets.glob("*.yaml"))
         parser.add_argument("-h", "--help", action="store_true")
         parser.add_argument("--preset", choices=presets)
@@ -117,8 +134,8 @@ class FlowCommand(Generic[Config, Record, Result]):
     def _fields(self, argv: list[str]) -> Layer:
         names = ", ".join(sorted(path.stem for path in self.presets.glob("*.yaml")))
         parser = _Parser(
-            prog=f"python -m flows.{self.name}",
-            usage=f"python -m flows.{self.name} [--section.field VALUE ...] [--config FILE.yaml] [--preset NAME] "
+            prog=self.program,
+            usage=f"{self.program} [--section.field VALUE ...] [--config FILE.yaml] [--preset NAME] "
             "[--dry-run] [--report FILE.json] [--verify full]",
             description=f"{self.description} Strength, the strongest first: a field on the command line, --config, "
             "the environment (STILLHOUSE_SECTION__FIELD), --preset.",
@@ -216,4 +233,5 @@ def _dashed(argv: list[str]) -> list[str]:
 def _print_plan(plan: list[PlanLine], console: Console) -> None:
     for line in plan:
         colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]
-        console.print(f"[{colour}]{line.state:<7}[/{colour}] {line.name:<18} {line.why}", soft_wrap=True)
+        shown = Text.assemble((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}")
+        console.print(shown, soft_wrap=True)

@@ -94,10 +94,11 @@ class FlowRun:
         """Seconds since the run was opened."""
         return time.monotonic() - self.started
 
-    def say(self, line: str) -> None:
-        """A line for the person at the terminal, and for Prefect's log."""
-        self.console.print(line, soft_wrap=True)
-        logger.info(Text.from_markup(line).plain)
+    def say(self, line: str | Text) -> None:
+        """A line for the person at the terminal, and for Prefect's log. Brackets in it are brackets, not markup."""
+        shown = Text(line) if isinstance(line, str) else line
+        self.console.print(shown, soft_wrap=True)
+        logger.info(shown.plain)
 
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
@@ -106,8 +107,9 @@ class FlowRun:
             self.outcomes[again] = outcome
         else:
             self.outcomes.append(outcome)
-        mark = "[green]cached  [/green]" if outcome.state == "cached" else "[bold]computed[/bold]"
-        self.say(f"  {mark} {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}")
+        mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
+        told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        self.say(Text.assemble("  ", mark, told))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
         """Note how the digest of an input outside the store is taken again, once a stage has read it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
+from rich.text import Text
 
 from infra.machine import environment
 
@@ -26,7 +27,7 @@ from prefect.states import Completed, State  # noqa: E402
 from infra.engine.explain import explain_hit, explain_miss  # noqa: E402
 from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
-from infra.errors import ConfigError, StageStopped, StillhouseError  # noqa: E402
+from infra.errors import ConfigError, StageStopped, StillhouseError, without_frames  # noqa: E402
 from infra.machine.cpu import machine_facts  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Lookup, Store  # noqa: E402
 from infra.store.contents import content_digest, measure_files  # noqa: E402
@@ -163,15 +164,15 @@ class Stage(Generic[Inputs, Output]):
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
             lookup = self._found(flow.sharing.find, config, inputs)
             if lookup.problem:
-                flow.say(f"  [yellow]{lookup.problem}: {self.name} is computed again[/yellow]")
+                flow.say(Text(f"  {lookup.problem}: {self.name} is computed again", "yellow"))
             found = lookup.record
             try:
                 record = found or self._compute(flow, key, config, inputs)
             except StillhouseError as error:
                 # Prefect keeps the exception to the end of the process: without its frames, no model or
-                # connection stays with it. The message says all that a user needs.
-                error.__context__ = error.__cause__ = None
-                raise error.with_traceback(None) from None
+                # connection stays with it.
+                cause = without_frames(error)
+                raise error.with_traceback(None) from cause
         if found is not None:
             self._serve(flow, record, started)
             return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))
@@ -182,7 +183,7 @@ class Stage(Generic[Inputs, Output]):
         self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
     ) -> Record:
         asked, began, clock = canonical(config), datetime.now(UTC), time.monotonic()
-        flow.say(f"  [dim]running [/dim] {self.name}")
+        flow.say(Text.assemble("  ", ("running ", "dim"), f" {self.name}"))
         run_id = flow.tracker.start(self.name, flow.mlflow_run_id, asked)
         status = "FAILED"
         try:

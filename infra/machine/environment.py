@@ -12,7 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from infra.errors import StoreError
 from infra.files import disk_errors, prove_locks
+from infra.machine import surroundings
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
 
@@ -78,6 +80,7 @@ def _started_before(pid: int, written: float) -> float | None:
 def prepare() -> None:
     """Point Prefect, MLflow and the Hub's clients at `STILLHOUSE_HOME`, quietly and without telemetry."""
     settings = get_settings()
+    surroundings.set_right(settings.home)
     services = running_services(settings)
     wanted = {
         "PREFECT_HOME": str(settings.home / "prefect"),
@@ -147,8 +150,20 @@ def _users_profiles() -> str:
 
 def open_home(settings: Settings) -> None:
     """Make `STILLHOUSE_HOME`, prove that it can be written and locked; raises StoreError with the remedy otherwise."""
+    require_folder(settings)
     with disk_errors(settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.home) as probe:
             probe.write(b"1")
             prove_locks(probe.fileno())
+
+
+def require_folder(settings: Settings) -> None:
+    """Raises StoreError when something that is no folder stands where `STILLHOUSE_HOME` is, or is to be made."""
+    with disk_errors(settings.home):
+        standing = next(place for place in (settings.home, *settings.home.parents) if place.exists())
+        if not standing.is_dir():
+            raise StoreError(
+                f"STILLHOUSE_HOME is {settings.home}, and {standing} is a file: expected a folder. Set STILLHOUSE_HOME "
+                "to a folder, or move the file away."
+            )

@@ -5,16 +5,15 @@ waits for it. This one boots while MLflow is imported.
 """
 
 import atexit
+import hashlib
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
 import prefect
 from prefect.context import get_settings_context
 from prefect.settings import (
@@ -25,16 +24,17 @@ from prefect.settings import (
 )
 
 from infra.errors import ServiceError
+from infra.files import disk_errors, file_lock, write_atomically
 from infra.machine import ends_with_parent
 from infra.machine.environment import running_services, server_environment
 from infra.machine.processes import LOOPBACK, end_processes, last_error, start_process, still_running
-from infra.machine.services import Server, await_ready, log_file
+from infra.machine.services import PREFECT_LOCK, Server, await_ready, log_file
+from infra.machine.surroundings import PREFECT_API, api_obstacle
 from infra.machine.temporary_servers import APPLICATION, MARK
-from infra.settings import Settings, without_credentials
+from infra.settings import Settings
 
-ANSWER_SECONDS = 10.0
-LOOPBACKS = (LOOPBACK, "localhost", "::1")
 # What Prefect gives its own temporary server: no UI, and settings that do not change under it.
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", MARK: "1", "PREFECT__SERVER_FINAL": "1"}
 
 
@@ -52,39 +52,57 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
     server = _server(_free_port())
     log = log_file(settings, server.name)
     bound = (sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *server.command)
-    process = start_process(log, bound, environment=server_environment() | ENVIRONMENT)
-    # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
-    atexit.register(_stop, process, log)
-    meanwhile()
-    await_ready(server, log, process)
+    with _database_made(settings):
+        process = start_process(log, bound, environment=server_environment() | ENVIRONMENT)
+        # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
+        atexit.register(_stop, process, log)
+        meanwhile()
+        await_ready(server, log, process)
     with temporary_settings({PREFECT_API_URL: server.health.removesuffix("/health")}):
         yield
 
 
+@contextmanager
+def _database_made(settings: Settings) -> Iterator[None]:
+    """The first server of a home, and of a new version of Prefect, starts alone; the later ones do not wait."""
+    made = settings.home / "prefect" / "tables-made-by"
+    # Which database it was, without its password.
+    database = hashlib.sha256(os.environ.get(DATABASE, "").encode()).hexdigest()
+    wanted = f"{prefect.__version__} {database}"
+    with ExitStack() as stack:
+        if not _says(made, wanted):
+            with disk_errors(settings.locks):
+                settings.locks.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(file_lock(settings.locks / PREFECT_LOCK))
+        yield
+        if not _says(made, wanted):
+            with disk_errors(made):
+                write_atomically(made, wanted)
+
+
+def _says(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == text
+
+
 def _refuse_silent(settings: Settings, url: str) -> None:
-    """Raises ServiceError for the server of `up`, or of the user's Prefect settings, that does not answer."""
+    """Raises ServiceError for a server that does not answer: that of `up`, of the environment, or of the user's profile."""
+    obstacle = api_obstacle(url)
+    if obstacle is None:
+        return
     services = running_services(settings)
     if services is not None and services.prefect_api_url == url:
-        named = f"for services.json says that process {services.pid} (`infra.cli up`) runs it"
-        remedy = f"`python -m infra.cli down`, then `up` again; its log is {log_file(settings, 'prefect')}."
-    elif "PREFECT_API_URL" in os.environ:
-        return
-    else:
-        profile = get_settings_context().profile.name
-        named = (
-            f"for your Prefect settings name it (profile {profile} of {get_current_settings().profiles_path})"
-        )
-        remedy = (
-            "Start it, or choose another profile: `prefect profile use ephemeral`, or PREFECT_PROFILE=ephemeral for this "
-            "command alone, which brings its own server."
-        )
-    try:
-        httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=urlsplit(url).hostname not in LOOPBACKS)
-    except httpx.TransportError as error:
         raise ServiceError(
-            f"Prefect's server at {without_credentials(url)} does not answer ({type(error).__name__}): expected it to, "
-            f"{named}. {remedy}"
-        ) from None
+            f"{obstacle} It is the server of `infra.cli up`, for services.json says that process {services.pid} runs it: "
+            f"`python -m infra.cli down`, then `up` again; its log is {log_file(settings, 'prefect')}."
+        )
+    if PREFECT_API in os.environ:
+        raise ServiceError(str(obstacle))
+    profile = get_settings_context().profile.name
+    raise ServiceError(
+        f"{obstacle} Your Prefect settings name it (profile {profile} of {get_current_settings().profiles_path}): start it, "
+        "or choose another profile: `prefect profile use ephemeral`, or PREFECT_PROFILE=ephemeral for this command alone, "
+        "which brings its own server."
+    )
 
 
 def _stop(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -40,6 +40,7 @@ from infra.machine.up_lock import only_up, out_of_reach, up_is_elsewhere
 from infra.settings import Settings, without_credentials
 
 START_SECONDS = 120.0
+PREFECT_LOCK = "prefect.lock"  # held while a server makes the tables of Prefect's database
 Processes = Mapping[str, subprocess.Popen[bytes]]
 
 
@@ -186,8 +187,8 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
     with disk_errors(settings.home):
         for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
             folder.mkdir(parents=True, exist_ok=True)
-    # A flow that makes the tracking database in the same moment would break the file for good.
-    with file_lock(settings.locks / "mlflow.lock"):
+    # A flow that makes the tracking database or Prefect's in the same moment would break the file for good.
+    with file_lock(settings.locks / "mlflow.lock"), file_lock(settings.locks / PREFECT_LOCK):
         for server in wanted:
             processes[server.name] = start_process(
                 log_file(settings, server.name), server.command, environment=server_environment()

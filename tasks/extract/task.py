@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rich.markup import escape
-
 from infra.engine.action import ActionRun, action
 from infra.engine.run import current_run
 from infra.engine.stage import Metrics, StageRun, stage
@@ -125,7 +123,7 @@ def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics
             result = QueryResult(batches, plan.rows, tuple(name for name, _ in tables), provenance)
             metrics = extract_query(config, asked.text, result, run.output_dir)
     for note in Provenance.model_validate_json((run.output_dir / PROVENANCE_FILE).read_bytes()).notes:
-        current_run().say(f"  extract: {escape(note)}")
+        current_run().say(f"  extract: {note}")
     return metrics
 
 

@@ -50,7 +50,7 @@ class Trial:
     def __enter__(self) -> "Trial":
         run, number = self._run, self.proposal.number
         self._child = run.tracker.start(f"trial {number}", self._parent, canonical(self.choice))
-        run.say(f"  [bold]trial {number}[/bold] {self.choice.model_dump_json()}")
+        run.say(f"  trial {number} {self.choice.model_dump_json()}")
         run.mlflow_run_id, run.watcher = self._child, self._watch
         return self
 

@@ -9,6 +9,8 @@ before anything is computed.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from infra.errors import ArtifactError, StoreError, StoreUnreachable
 from infra.settings import Settings
 from infra.store.artifacts import Lookup, Store
@@ -36,7 +38,7 @@ def open_remote(settings: Settings, store: Store) -> "RemoteStore":
 class Sharing:
     """The store of a run, with the shared one behind it. `makers` compute a key of this run again, if it comes to that."""
 
-    def __init__(self, settings: Settings, store: Store, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, store: Store, say: Callable[[str | Text], None]) -> None:
         self.settings, self.store, self.say = settings, store, say
         self.makers: dict[str, Callable[[], Record]] = {}
         self._remote: RemoteStore | None = None
@@ -58,9 +60,7 @@ class Sharing:
                 return self._unpublished(stage, key, Lookup(None, found.problem or here.problem))
             folder, record = self.store.folder(stage, key), found.record
             if not full and not any((folder / name).is_file() for name in record.files):
-                self.say(
-                    f"  [dim]found   [/dim] {stage}: {_amount(record)} stay in the store until they are read"
-                )
+                self.say(done("found", f"{stage}: {_amount(record)} stay in the store until they are read"))
                 return Lookup(record, remote=True)
             found = remote.bring(record)
         except StoreUnreachable as error:
@@ -139,8 +139,10 @@ class Sharing:
         self._say_shared(record, sent)
         if published is not record:
             self.say(
-                f"  [yellow]{record.stage}: another machine was first, with other bytes; its {published.digest[:12]} "
-                f"is taken, not {record.digest[:12]}[/yellow]"
+                odd(
+                    f"{record.stage}: another machine was first, with other bytes; its {published.digest[:12]} is taken, "
+                    f"not {record.digest[:12]}"
+                )
             )
         elif sent.other is not None:
             self._say_other(sent.other)
@@ -183,9 +185,7 @@ class Sharing:
         maker = self.makers.get(record.key)
         if maker is None:
             raise problem
-        self.say(
-            f"  [yellow]{problem.args[0].partition(' Run the flow again')[0]} It is computed again.[/yellow]"
-        )
+        self.say(odd(f"{problem.args[0].partition(' Run the flow again')[0]} It is computed again."))
         made = maker()
         if made.digest != record.digest:
             raise ArtifactError(
@@ -199,17 +199,17 @@ class Sharing:
         return self._remote
 
     def _say_fetched(self, record: Record) -> None:
-        self.say(f"  [dim]fetched [/dim] {record.stage}: {_amount(record)} from the store")
+        self.say(done("fetched", f"{record.stage}: {_amount(record)} from the store"))
 
     def _say_shared(self, record: Record, sent: "Transfer") -> None:
         again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
-        self.say(f"  [dim]shared  [/dim] {record.stage}: {sent.sent / 1e6:.1f} MB sent{again}")
+        self.say(done("shared", f"{record.stage}: {sent.sent / 1e6:.1f} MB sent{again}"))
 
     def _say_other(self, other: str) -> None:
-        self.say(f"  [yellow]another machine has put {other[:12]} there: same key, other bytes[/yellow]")
+        self.say(odd(f"another machine has put {other[:12]} there: same key, other bytes"))
 
     def _say_not_shared(self, record: Record, error: StoreError) -> None:
-        self.say(f"  [yellow]{record.stage} is not in the shared store: {error} Then {AGAIN}.[/yellow]")
+        self.say(odd(f"{record.stage} is not in the shared store: {error} Then {AGAIN}."))
 
     def _known(self, record: Record) -> bool:
         url = self.settings.store
@@ -217,9 +217,17 @@ class Sharing:
 
     def _go_on_alone(self, error: StoreError) -> None:
         self._off = True
-        self.say(
-            f"  [yellow]{error} The run goes on with its home alone; what it computes: {AGAIN}.[/yellow]"
-        )
+        self.say(odd(f"{error} The run goes on with its home alone; what it computes: {AGAIN}."))
+
+
+def done(what: str, about: str) -> Text:
+    """A line that says what was done."""
+    return Text.assemble("  ", (f"{what:<8}", "dim"), f" {about}")
+
+
+def odd(about: str) -> Text:
+    """A line that a person should notice."""
+    return Text(f"  {about}", "yellow")
 
 
 def _amount(record: Record) -> str:
