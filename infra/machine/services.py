@@ -121,14 +121,15 @@ def stop_services(settings: Settings) -> bool:
     Raises ServiceError when it runs out of reach, belongs to another user or does not end.
     """
     services = running_services(settings)
-    up = services.up.process() if services else None
-    if up is None:
+    up = services.up if services else None
+    process = up.process() if up else None
+    if up is None or process is None:
         if up_is_elsewhere(settings):
             raise ServiceError(f"{out_of_reach(settings)}. Run `python -m infra.cli down` there.")
         return end_orphans(settings) > 0
-    send(up, psutil.Process.terminate)
+    send(process, psutil.Process.terminate)
     deadline = time.monotonic() + 3 * STOP_SECONDS
-    while settings.services_file.exists() and up.is_running():  # `up` removes it last.
+    while settings.services_file.exists() and up.lives():  # `up` removes it last.
         if time.monotonic() > deadline:
             raise ServiceError(
                 f"process {up.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
