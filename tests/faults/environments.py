@@ -94,12 +94,6 @@ ENVIRONMENTS = (
     ),
     Environment("tasks.py", {}, files={"tasks.py": b"import invoke_is_not_here"}, module="flows.data"),
     Environment(
-        "infra/",
-        {},
-        files={"infra/__init__.py": b"", "tasks/__init__.py": b"", "tasks.py": b"import invoke_is_not_here"},
-        module="flows.data",
-    ),
-    Environment(
         "STILLHOUSE_HOME is a file",
         {"STILLHOUSE_HOME": FILE},
         ("STILLHOUSE_HOME", "is a file", "move the file away"),
