@@ -68,6 +68,14 @@ def process(command: list[str] | None = None, home: Path | None = None) -> Itera
                 one.kill()
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server with all that it has started."""
+    leader = psutil.Process(process.pid)
+    for one in (*leader.children(recursive=True), leader):
+        one.terminate()
+    process.wait(timeout=60)
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; one that was killed and is still listed does not."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

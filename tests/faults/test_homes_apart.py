@@ -16,7 +16,7 @@ from infra.machine.environment import running_services
 from infra.machine.processes import Child
 from infra.machine.services import end_orphans
 from infra.settings import Settings
-from infra.tracking.tracker import tracking_uri
+from infra.tracking.tracker import Tracker
 from tests.faults.processes import PROGRAM, alive, cli, process, write_marker, write_services
 
 CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -34,7 +34,7 @@ def copied(tmp_path: Path) -> Iterator[Settings]:
 
 def test_flows_of_a_copied_home_do_not_record_into_the_original(copied: Settings) -> None:
     assert running_services(copied) is None
-    assert tracking_uri(copied) == f"sqlite:///{copied.mlflow_database}"
+    assert Tracker(copied, "stillhouse/test").uri == f"sqlite:///{copied.mlflow_database}"
 
 
 def test_down_in_a_copied_home_ends_nothing_of_the_original(copied: Settings) -> None:

@@ -14,7 +14,7 @@ from infra.machine.environment import running_services
 from infra.machine.processes import Child
 from infra.machine.services import stop_services
 from infra.settings import Settings
-from infra.tracking.tracker import is_own_server, tracking_uri
+from infra.tracking.tracker import Tracker
 from tests.faults.processes import (
     LONG_AGO,
     PROGRAM,
@@ -47,8 +47,7 @@ def stale(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 def test_a_stale_services_file_breaks_no_flow(stale: Settings) -> None:
     assert running_services(stale) is None
-    assert tracking_uri(stale).startswith("sqlite:")
-    assert not is_own_server(stale)
+    assert Tracker(stale, "stillhouse/test").uri.startswith("sqlite:")
     assert python(stale.home, WHERE_FLOWS_GO).stdout.strip() == "None"
 
 
@@ -120,7 +119,7 @@ def test_a_recorded_server_that_is_silent_is_named_with_its_process(tmp_path: Pa
     (port,) = free_ports(1)
     write_services(Settings(home=tmp_path), Child.of(os.getpid()), url=f"http://127.0.0.1:{port}")
     told = python(tmp_path, asks).stderr
-    assert f"http://127.0.0.1:{port}/api does not answer" in told
+    assert f"http://127.0.0.1:{port}/api, where nothing answers" in told
     assert f"services.json says that process {os.getpid()}" in told
     assert "infra.cli down" in told
 

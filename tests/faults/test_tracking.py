@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from infra.machine.processes import end_processes, start_process
+from infra.machine.processes import start_process
 from infra.machine.services import await_ready, servers
 from infra.settings import Settings, get_settings
 from infra.tracking.tracker import Tracker
 from tests.fakes.faulty_proxy import Fault, Proxy, faulty_proxy
+from tests.faults.processes import end
 from tests.infra.ports import free_ports
 from tests.unmeasured import unmeasured
 
@@ -62,15 +63,19 @@ def served(tmp_path_factory: pytest.TempPathFactory, tracking_database: Path) ->
     settings.mlflow_database.write_bytes(tracking_database.read_bytes())
     server = next(server for server in servers(settings) if server.name == "mlflow")
     log = settings.home / "mlflow.log"
+    command = list(server.command)
+    command[command.index("--allowed-hosts") + 1] = "*"  # the proxy passes its own name on
     with unmeasured():
-        process = start_process(log, server.command)
+        process = start_process(
+            log, command, environment=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        )
     try:
         await_ready(server, log, process)
         upstream = f"http://127.0.0.1:{port}"
         with faulty_proxy(upstream) as proxy:
             yield Served(proxy, MlflowClient(upstream), folder)
     finally:
-        end_processes([process.pid])
+        end(process)
 
 
 @pytest.fixture(autouse=True)

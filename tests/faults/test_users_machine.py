@@ -80,6 +80,6 @@ def test_a_silent_server_of_a_profile_is_named_with_the_way_out(tmp_path: Path) 
     (port,) = free_ports(1)
     user = profiles(tmp_path / "user", "work", work=f"http://127.0.0.1:{port}/api")
     done = python(tmp_path / "home", FLOW, HOME=str(user))
-    assert f"http://127.0.0.1:{port}/api does not answer" in done.stderr
+    assert f"http://127.0.0.1:{port}/api, where nothing answers" in done.stderr
     assert "profile work" in done.stderr
     assert "PREFECT_PROFILE=ephemeral" in done.stderr

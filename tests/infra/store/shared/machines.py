@@ -50,7 +50,7 @@ class Machine:
 
     def sharing(self) -> Sharing:
         """As a new run has it."""
-        return Sharing(self.settings, self.store, self.lines.append)
+        return Sharing(self.settings, self.store, lambda line: self.lines.append(str(line)))
 
     def trim(self) -> None:
         """As a run does when it ends."""

@@ -413,13 +413,3 @@ def test_least_recently_used_artifacts_go_first_and_only_shared_ones(
     assert len(list(half.store.records())) == len(records)  # Where they came from is still known.
     assert (bounded.settings.work / "kept").is_dir()
     assert b.find(records[0]) is not None
-
-
-def test_an_artifact_is_used_when_it_is_served(machines: tuple[Machine, Machine]) -> None:
-    a, _ = machines
-    bounded = Machine(a.home, a.url, cache_gb=0.0)
-    record = bounded.make(FILES)
-    path = bounded.store.folder(record.stage, record.key) / RECORD_FILE
-    os.utime(path, (1, 1))
-    bounded.sharing().share(record)
-    assert path.stat().st_mtime > 1
