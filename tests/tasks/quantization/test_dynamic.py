@@ -5,10 +5,12 @@ from tasks.quantization.affine import fit_affine
 from tasks.quantization.answers import graph_logits
 from tasks.quantization.dynamic import to_dynamic_int8
 from tasks.quantization.layers import find_layers
+from tests.exact_int8 import needs_exact_int8
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import TABLE, WEIGHT, gather_graph, kinds, matmul_graph, run, tensors
 
 
+@needs_exact_int8
 def test_a_product_is_that_of_the_integers() -> None:
     rows = np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)
     columns, activation = fit_affine(WEIGHT, symmetric=True, axis=1), fit_affine(rows, symmetric=False)

@@ -10,6 +10,7 @@ from tasks.quantization.answers import divergence, graph_logits
 from tasks.quantization.config import Weights4BitConfig
 from tasks.quantization.dynamic import to_dynamic_int8
 from tasks.quantization.weights4bit import to_4bit
+from tests.exact_int8 import needs_exact_int8
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import TABLE, WEIGHT, gather_graph, kinds, matmul_graph, run
 
@@ -69,6 +70,7 @@ def test_small_tables_are_bytes(made: Made) -> None:
     )
 
 
+@needs_exact_int8
 def test_it_answers_much_as_float32_does(made: Made) -> None:
     reference = graph_logits(made.graph, made.feeds)
     four = divergence(reference, graph_logits(to_4bit(made.graph, ALL, True), made.feeds))
