@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.environments import ENVIRONMENTS, PATIENCE, ROOT, TRACE, Environment, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]  # a flow each, with servers of its own
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it runs as a user who is nobody here")
 
 

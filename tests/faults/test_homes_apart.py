@@ -19,6 +19,8 @@ from infra.settings import Settings
 from infra.tracking.tracker import Tracker
 from tests.faults.processes import PROGRAM, alive, cli, process, write_marker, write_services
 
+pytestmark = pytest.mark.slow  # programs, servers or tables of keys, each in a process of its own
+
 CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # programs, servers or tables of keys, each in a process of its own
+
 ROOT = Path(__file__).parents[2]
 KEYS = """
 import json, os, sys
@@ -23,6 +25,7 @@ from tasks.evaluate.config import PredictConfig
 from tasks.evaluate.task import predict
 from tasks.train.config import TrainConfig
 from tasks.train.task import train_teacher
+
 
 def key(stage, config):
     return stage.key(config, {name: CheckpointRef(uri="artifact:x/1", digest=name) for name in stage.input_names})

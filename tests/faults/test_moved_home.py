@@ -13,7 +13,7 @@ from infra.tracking.tracker import Tracker
 from tests.faults.heard import heard
 from tests.tasks.report.run import RunConfig, tiny_release
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 NAME = "local/tiny"
 
 

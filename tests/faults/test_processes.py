@@ -28,6 +28,8 @@ from tests.faults.processes import (
 )
 from tests.infra.ports import free_ports
 
+pytestmark = pytest.mark.slow  # programs, servers or tables of keys, each in a process of its own
+
 WHERE_FLOWS_GO = (
     "import os, infra.machine.environment as e; e.prepare(); print(os.environ.get('PREFECT_API_URL'))"
 )

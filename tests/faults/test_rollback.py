@@ -16,6 +16,8 @@ from infra.cli.app import main
 from infra.hub.local import LocalHub
 from tests.faults.heard import heard
 
+pytestmark = pytest.mark.slow  # programs, servers or tables of keys, each in a process of its own
+
 REPO, NAME = "local/intents", "local-intents"
 IN_OPEN = 0x20
 

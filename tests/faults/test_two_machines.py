@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.object_stores import BUCKET, gcs_server, s3_server
 from tests.faults.two_machines import KEYS, MACHINES
 
-CLOUDS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("s3", "gs")]
+pytestmark = pytest.mark.slow  # two machines are two processes with a flow each
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def shared_store(kind: str, root: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.fixture(params=["file", *CLOUDS])
+@pytest.fixture(params=["file", "s3", "gs"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     with shared_store(request.param, tmp_path) as settings:
         yield settings

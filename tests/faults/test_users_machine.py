@@ -11,6 +11,8 @@ import pytest
 from tests.faults.processes import python
 from tests.infra.ports import free_ports
 
+pytestmark = pytest.mark.slow  # programs, servers or tables of keys, each in a process of its own
+
 WITHOUT_AFFINITY = """
 import os
 if hasattr(os, "sched_getaffinity"):
@@ -23,6 +25,7 @@ from infra.machine import environment
 environment.prepare()
 from infra.machine.prefect_server import temporary_server
 from infra.settings import get_settings
+
 with temporary_server(get_settings(), lambda: None):
     from prefect.settings import PREFECT_API_URL
     print(PREFECT_API_URL.value())
