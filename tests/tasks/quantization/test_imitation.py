@@ -15,6 +15,7 @@ from tasks.quantization.config import QatConfig, QuantizationConfig
 from tasks.quantization.dynamic import to_dynamic_int8
 from tasks.quantization.imitation import Texts, train_for_int8
 from tasks.quantization.layers import find_layers
+from tests.exact_int8 import needs_exact_int8
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import tensors
 
@@ -51,6 +52,7 @@ def test_the_answers_of_int8_come_nearer_to_those_of_float32(
     assert min(kl) < 0.7 * kl[0]
 
 
+@needs_exact_int8
 def test_exported_and_quantized_it_loses_less(
     made: Made, trained: tuple[Path, list[dict[str, float]]], tmp_path: Path
 ) -> None:

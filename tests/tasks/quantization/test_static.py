@@ -13,6 +13,7 @@ from tasks.quantization.calibration import Range
 from tasks.quantization.config import CalibrationConfig, Ranges
 from tasks.quantization.layers import find_layers
 from tasks.quantization.static import find_ranges, to_static_int8
+from tests.exact_int8 import needs_exact_int8
 from tests.tasks.quantization.conftest import Made
 from tests.tasks.quantization.one_layer import TABLE, WEIGHT, gather_graph, kinds, matmul_graph, run, tensors
 
@@ -23,6 +24,7 @@ def static(made: Made, **options: object) -> ModelProto:
     return to_static_int8(made.graph, find_ranges(CalibrationConfig(**options), made.graph, made.feeds), True)
 
 
+@needs_exact_int8
 def test_a_product_is_that_of_the_integers() -> None:
     rows = np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)
     activation = map_of_range(-1.5, 2.0, symmetric=False)  # narrower than the values: the rest is cut off
@@ -72,6 +74,7 @@ def test_onnx_runtime_computes_in_integers(made: Made, tmp_path: Path) -> None:
     assert found.count("QGemm") == 1
 
 
+@needs_exact_int8
 @pytest.mark.parametrize("ranges", ["min_max", "percentile", "entropy"])
 def test_it_answers_much_as_float32_does(made: Made, ranges: Ranges) -> None:
     reference = graph_logits(made.graph, made.feeds)
@@ -80,6 +83,7 @@ def test_it_answers_much_as_float32_does(made: Made, ranges: Ranges) -> None:
     assert found.kl < 0.1
 
 
+@needs_exact_int8
 def test_narrow_ranges_are_taken_and_hurt(made: Made) -> None:
     reference = graph_logits(made.graph, made.feeds)
     whole, half = (
