@@ -253,8 +253,10 @@ def test_our_lines_stand_in_prefects_log_of_a_scheduled_run(
                 "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PYTHONPATH": str(Path.cwd())}  # fmt: skip
         unset = ("PREFECT_LOGGING_EXTRA_LOGGERS", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
         environment = {name: value for name, value in os.environ.items() if name not in unset}
+        place = tmp_path / "worker"  # Prefect copies a deployment's files to where it runs
+        place.mkdir()
         done = subprocess.run(
-            [sys.executable, "-c", WORKER], env=environment | more, capture_output=True, text=True
+            [sys.executable, "-c", WORKER], env=environment | more, cwd=place, capture_output=True, text=True
         )
         assert client.read_flow_run(run.id).state_name == "Completed", done.stdout + done.stderr
         kept = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
