@@ -54,7 +54,10 @@ class PlanLine(BaseModel):
 
     name: str
     state: Literal["hit", "miss", "action"]
-    why: str = Field("", description="on a miss: the input or field that changed since the last record")
+    why: str = Field(
+        "",
+        description="on a miss: what changed since the last record; on a hit: other library versions that made it",
+    )
 
 
 @dataclass(frozen=True)
