@@ -63,7 +63,8 @@ def disk_errors(place: Path) -> Iterator[None]:
             raise StoreError(f"{error.strerror}. {ELSEWHERE[error.errno]}") from error
         if refused is None or _belongs(refused, place):
             found = f"{place} cannot be written: {DISK_ERRORS[error.errno]}."
-            raise StoreError(found + (f" Refused was {refused}." if refused else "")) from error
+            named = refused is not None and error.errno in _NO_PERMISSION
+            raise StoreError(found + (f" Refused was {refused}." if named else "")) from error
         raise StoreError(
             f"{refused} cannot be read or written ({error.strerror}): it is needed here, and lies outside of {place}. "
             f"{ELSEWHERE[error.errno]}"

@@ -1,6 +1,7 @@
 """Runs that ended while the tracking server was out: the next run that reaches it closes them."""
 
 import json
+import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from infra.files import write_atomically
 from infra.settings import Settings, without_credentials
 from infra.tracking.values import Refused, Runs
+
+logger = logging.getLogger(__name__)
 
 
 class _Ended(BaseModel):
@@ -29,10 +32,15 @@ class LeftOpen:
         self._server = without_credentials(uri) if settings.mlflow_uri else ""
 
     def note(self, run: str, status: str) -> None:
-        """Remember how a run ended."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Remember how a run ended. A disk that takes no note is said: what the run itself ended with counts more."""
         told = _Ended(server=self._server, status=status)
-        write_atomically(self._path(run), json.dumps(told.model_dump()) + "\n")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path(run), json.dumps(told.model_dump()) + "\n")
+        except OSError as error:
+            logger.warning(
+                "MLflow goes on to show run %s as running: %s (%s).", run, self._folder, error.strerror
+            )
 
     def forget(self, run: str) -> None:
         """The server knows it."""

@@ -13,9 +13,10 @@ from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ArtifactError, ConfigError
 from tasks.distill.bag_config import BagConfig
+from tasks.distill.initialise import given_length
 from tasks.distill.losses import cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
-from tasks.distill.student import Sources, given_length
+from tasks.distill.student import Sources
 from tasks.distill.vocabulary import student_vocabulary
 from tasks.encoder.architecture import WORDS
 from tasks.encoder.bag import BagOfTokensConfig

@@ -18,6 +18,15 @@ from tasks.pruning.importance import Importance, most_important, norm_importance
 Weights = dict[str, torch.Tensor]
 
 
+def given_length(max_length: int | None, section: str) -> int:
+    """Tokens a text is cut to. Raises ConfigError where it was left to the data, which only a flow asks."""
+    if max_length is None:
+        raise ConfigError(
+            f"{section}.max_length is not set: expected a number of tokens. Give --{section}.max-length."
+        )
+    return max_length
+
+
 def spread_layers(of: int, kept: int) -> tuple[int, ...]:
     """Which of `of` layers (from 0) the student keeps: the last of each of `kept` blocks as equal as can be.
 
@@ -48,7 +57,7 @@ def student_from_teacher(
     smaller = _without_narrowing(shape)
     smaller.update(dict.fromkeys(names.dropouts, config.dropout))
     sizes = {names.depth: config.layers, names.width: config.intermediate_size, "vocab_size": len(word_rows)}
-    length = config.max_length or 0
+    length = given_length(config.max_length, "distill")
     smaller.update(sizes | {"max_position_embeddings": length + first, "pad_token_id": pad_id})
     student = SentenceClassifier.from_config(smaller, teacher.head.out_features)
     weights = _kept_weights(

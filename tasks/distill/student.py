@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from infra.errors import ArtifactError, ConfigError
+from infra.errors import ArtifactError
 from tasks.distill.config import DistillConfig, LossConfig
 from tasks.distill.importance import teacher_importance
-from tasks.distill.initialise import student_from_teacher
+from tasks.distill.initialise import given_length, student_from_teacher
 from tasks.distill.inner import InnerTerms
 from tasks.distill.losses import cosine_distance, cross_entropy, softened_kl
 from tasks.distill.outputs import TeacherOutputs, read_teacher_outputs
@@ -78,15 +78,6 @@ def train_student(
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
-
-
-def given_length(max_length: int | None, section: str) -> int:
-    """Tokens a text is cut to. Raises ConfigError where it was left to the data, which only a flow asks."""
-    if max_length is None:
-        raise ConfigError(
-            f"{section}.max_length is not set: expected a number of tokens. Give --{section}.max-length."
-        )
-    return max_length
 
 
 def distillation_loss(config: LossConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:
