@@ -76,10 +76,12 @@ def test_an_upload_that_is_broken_at_random_points_shows_nothing_or_the_whole(
     proxy, a = cloud.failing, Machine(tmp_path / "a", cloud.url)
     watcher = past_the_proxy(Machine(tmp_path / "b", cloud.url), cloud, monkeypatch)
     patient, impatient = a.remote(), replace(a, timeout_s=IMPATIENT).remote()
-    for number in (POINTS, POINTS + 1):  # A client's first requests are more than those after them.
+    counts = []
+    for number in range(POINTS, POINTS + 4):  # The first of a client are more, and so are those of a retry.
         proxy.arm(None)
         patient.push(a.make(files(number)))
-    requests, clean = len(proxy.requests), proxy.sent
+        counts.append(len(proxy.requests))
+    requests, clean = min(counts), proxy.sent
     again = []
     for number, fault in enumerate(random_faults(requests)):
         record = a.make(files(number))
@@ -111,11 +113,12 @@ def test_a_download_that_is_broken_at_random_points_ends_with_the_same_digest(
     proxy, a = cloud.failing, Machine(tmp_path / "a", cloud.url)
     record = a.make(files(0))
     a.remote().push(record)
-    first = Machine(tmp_path / "b", cloud.url)
-    remote = first.remote()
-    proxy.arm(None)
-    remote.fetch(record.stage, record.key)
-    requests, clean = len(proxy.requests), proxy.received
+    counts = []
+    for home in "bcd":  # A busy machine may have tried something again.
+        proxy.arm(None)
+        Machine(tmp_path / home, cloud.url).remote().fetch(record.stage, record.key)
+        counts.append(len(proxy.requests))
+    requests, clean = min(counts), proxy.received
     again = []
     for number, fault in enumerate(random_faults(requests)):
         silence = fault.kind in ("hang", "stall_answer")
