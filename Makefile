@@ -56,7 +56,7 @@ test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --cov --cov-report term
 
-# What `make drill` runs; CI leaves out the longest file.
+# What `make drill` runs; CI leaves out the whole runs (pyproject.toml says what they are).
 DRILL ?= slow
 
 # Not part of `make test`, whose six minutes they would double; CI runs both. Four workers: these tests mostly wait, for

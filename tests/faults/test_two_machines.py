@@ -34,7 +34,7 @@ def shared_store(kind: str, root: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.fixture(params=["file", "s3", "gs"])
+@pytest.fixture(params=["file", *(pytest.param(kind, marks=pytest.mark.whole_runs) for kind in ("s3", "gs"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     with shared_store(request.param, tmp_path) as settings:
         yield settings

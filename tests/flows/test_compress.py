@@ -70,6 +70,7 @@ def test_the_winner_is_released_and_every_trial_is_tracked(
     assert "trial 0 {" not in printed
 
 
+@pytest.mark.whole_runs
 def test_a_bag_wins_when_only_it_is_small_enough(unbroken: Unbroken, searched_home: Path) -> None:
     from flows.compress import compress
 
@@ -94,6 +95,7 @@ def test_a_budget_that_cannot_be_met_names_the_constraint(unbroken: Unbroken, se
         compress(asked(unbroken, search=search, budget={"latency_ms": 1e-4}))
 
 
+@pytest.mark.whole_runs
 def test_a_search_that_breaks_off_repeats_no_finished_trial(
     unbroken: Unbroken, searched_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

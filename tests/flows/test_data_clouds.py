@@ -49,7 +49,7 @@ def code(folder: Path) -> Recipe:
     return Recipe(arguments, {path.stem: path for path in made.glob("*.parquet")}, "local/github-python")
 
 
-@pytest.fixture(params=[intents, code], ids=["intents", "code"])
+@pytest.fixture(params=[intents, pytest.param(code, marks=pytest.mark.whole_runs)], ids=["intents", "code"])
 def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Recipe:
     made: Recipe = request.param(tmp_path)
     return made

@@ -47,6 +47,7 @@ def test_a_kill_in_any_stage_costs_that_stage_only(
     assert_killed_runs_are_shown_as_killed(home, len(runs) - 1)
 
 
+@pytest.mark.whole_runs
 def test_kills_at_random_moments_lose_nothing(
     unbroken: Unbroken, tmp_path: Path, tracking_database: Path
 ) -> None:

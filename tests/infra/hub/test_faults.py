@@ -30,7 +30,9 @@ def requests_of_a_push(server: HubServer, remote: RemoteHub, tmp_path: Path) -> 
     return list(server.requests)
 
 
-@pytest.mark.parametrize("how", ["cut", "lost", 503, 429])
+@pytest.mark.parametrize(
+    "how", ["cut", *(pytest.param(how, marks=pytest.mark.whole_runs) for how in ("lost", 503, 429))]
+)
 def test_a_push_whose_request_fails_ends_as_if_it_had_not(
     server: HubServer, remote: RemoteHub, tmp_path: Path, how: str | int
 ) -> None:

@@ -94,6 +94,7 @@ def test_an_unbroken_run_shows_the_old_rows_or_the_new_and_sends_each_byte_once(
     assert len(transfers(unbroken.requests)) == 2 * len(large)
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("seed", range(20))
 def test_faults_at_random_points_change_nothing_but_the_bytes_that_passed(
     unbroken: Run, tmp_path: Path, seed: int, record_property: Callable[[str, object], None]

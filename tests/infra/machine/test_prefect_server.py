@@ -52,7 +52,7 @@ def test_a_flow_has_a_server_that_ends_with_its_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.whole_runs)])
 def test_a_flow_that_is_killed_leaves_no_server(tmp_path: Path, end: signal.Signals) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment["STILLHOUSE_HOME"] = str(tmp_path / "home")

@@ -65,7 +65,7 @@ def wired(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wired]:
         yield Wired(fake, rest, storage, storage if request.param == "storage" else rest, request.param)
 
 
-@pytest.mark.parametrize("order", ["ORDER BY id", ""])
+@pytest.mark.parametrize("order", ["ORDER BY id", pytest.param("", marks=pytest.mark.whole_runs)])
 def test_a_failure_at_any_point_changes_no_byte_of_what_is_written(
     wired: Wired,
     order: str,

@@ -11,7 +11,7 @@ from tests.fakes.bigquery_process import bigquery_process
 from tests.fakes.object_stores import BUCKET, gcs_server
 from tests.infra.warehouse.extract_process import finished, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 ROWS = 200_000
 MOST_MB, MOST_OVER_IMPORTS_MB = 400, 200
 EXPORT = {

@@ -42,12 +42,15 @@ def student(choice: Choice) -> SentenceClassifier:
     return model
 
 
+LONG = pytest.mark.whole_runs
+
+
 @pytest.mark.parametrize("changed", [
-    {},
-    {"layers": 1, "vocabulary_size": 6_000},
+    pytest.param({}, marks=LONG),
+    pytest.param({"layers": 1, "vocabulary_size": 6_000}, marks=LONG),
     {"embedding_rank": 128, "vocabulary_size": 6_000},
     {"weights": "int4_embeddings"},
-    {"weights": "int4"},
+    pytest.param({"weights": "int4"}, marks=LONG),
     {"layers": 0, "intermediate_size": 0},
     {"layers": 0, "intermediate_size": 0, "weights": "int4_embeddings"},
 ], ids=str)  # fmt: skip

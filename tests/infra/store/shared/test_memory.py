@@ -11,7 +11,7 @@ from infra.store.shared.bucket import PARALLEL
 from tests.infra.store.shared.conftest import SharedPlace
 from tests.infra.store.shared.machines import PART_MIB, Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 
 PATTERN = "0123456789abcdef"
 COPIES = 4  # of a part under way: what was read, what the client makes of it, what the socket holds, and room

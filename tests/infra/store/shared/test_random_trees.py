@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_any_tree_of_files_comes_back_the_same(files: dict[str, str], tmp_path: 
     carried(tmp_path.as_uri(), tmp_path, files)
 
 
+@pytest.mark.whole_runs
 @settings(max_examples=15, **WITHIN_A_TEST)
 @given(files=TREES)
 @example(files={"a;b/c?d=e&f#g%2Fh+i j": "what an address gives a meaning to"})
