@@ -10,15 +10,13 @@ from packaging.requirements import Requirement
 
 from infra.cli.doctor import (
     check_cpu,
-    check_database,
-    check_disk,
-    check_home,
     check_libraries,
     check_library,
     check_memory,
     check_python,
     check_services,
 )
+from infra.cli.home_checks import check_database, check_disk, check_home
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
 from tests.infra.ports import free_ports, taken_port
