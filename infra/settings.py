@@ -18,6 +18,7 @@ _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
 _SECRET_IN_URI = re.compile(
     r"[\w.+-]+://([^/?#\s]*:[^/?#\s]+@|\S*[?&](password|passwd|token|secret|key)=[^&\s])", re.I
 )
+_OCTAL = re.compile(r"(0o)?[0-7]{3,5}")
 SECRETS = ("hub_token",)  # never shown, not even when they are wrong
 
 
@@ -27,6 +28,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
+    home_mode: int = Field(
+        0o700,
+        description="permissions that home is made with, octal; one that stands already keeps its own",
+    )
     store: str | None = Field(
         None, description="shared store of artifacts: file:///path, gs://bucket/prefix or s3://bucket/prefix"
     )
@@ -93,6 +98,18 @@ class Settings(BaseSettings):
             raise ValueError(
                 "this user has no home that ~ could stand for: expected an absolute path"
             ) from None
+
+    @field_validator("home_mode", mode="before")
+    @classmethod
+    def _mode(cls, given: object) -> int:
+        """Octal, as `chmod` takes it: the owner needs all, and who is in no group of the home writes nothing there."""
+        mode = int(given, 8) if isinstance(given, str) and _OCTAL.fullmatch(given) else given
+        if not isinstance(mode, int) or mode & 0o700 != 0o700 or mode & 0o002 or mode > 0o7777:
+            raise ValueError(
+                "expected octal permissions with read, write and search for the owner and no writing for others, "
+                "such as 0700, or 2770 for a group that shares the home"
+            )
+        return mode
 
     @field_validator("hub_token")
     @classmethod

@@ -20,6 +20,7 @@ LEAST_DISK = 4 * GIB
 def examine_home(settings: Settings) -> Iterator[Check]:
     """Every check of the home and of what it is shared with, one after the other."""
     yield check_home(settings.home)
+    yield check_privacy(settings)
     yield check_disk(settings.home)
     yield check_store(settings)
     yield check_hub(settings)
@@ -99,6 +100,27 @@ def check_database(name: str, path: Path) -> Check:
         return Check(f"{name} database", "ok", str(path))
     remedy = f"Move {path} away; a new one is made. Artifacts and releases are not in it and stay."
     return Check(f"{name} database", "fault", f"{path}: {verdict}", remedy)
+
+
+def check_privacy(settings: Settings) -> Check:
+    """Nobody may look into the home but its owner, and whom the settings share it with."""
+    if not settings.home.is_dir():
+        return Check("privacy", "ok", "not made yet: it is going to be " + _octal(settings.home_mode))
+    mode = settings.home.stat().st_mode & 0o7777
+    if not mode & 0o077 & ~settings.home_mode:
+        return Check("privacy", "ok", f"the home's permissions are {_octal(mode)}")
+    return Check(
+        "privacy",
+        "note",
+        f"the home's permissions are {_octal(mode)}: other users of this machine can look into it, where rows lie before "
+        "anything in them is redacted",
+        f"`chmod {_octal(settings.home_mode)} {settings.home}`, or set STILLHOUSE_HOME_MODE={_octal(mode & ~0o002)} where "
+        "they are meant to.",
+    )
+
+
+def _octal(mode: int) -> str:
+    return f"{mode:04o}"
 
 
 def _existing(path: Path) -> Path:

@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, file_lock, write_atomically
+from infra.files import disk_errors, file_lock, make_folder, write_atomically
 from infra.machine.environment import (
     Services,
     is_of_home,
@@ -187,7 +187,7 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
             )
     with disk_errors(settings.home):
         for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(settings, folder)
     # A flow that makes the tracking database or Prefect's in the same moment would break the file for good.
     with file_lock(settings.locks / "mlflow.lock"), file_lock(settings.locks / PREFECT_LOCK):
         for server in wanted:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 from filelock import Timeout
 
 from infra.errors import ArtifactError, InputChanged, StageStopped
-from infra.files import disk_errors, write_atomically
+from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
 from infra.store.contents import BESIDE, damage, times_here
 from infra.store.locks import NAME_LENGTH, key_lock
@@ -162,7 +162,7 @@ class Store:
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the key alone. The lock is `flock`'s: it goes when its holder dies, however it dies."""
         with disk_errors(self.settings.locks):
-            self.settings.locks.mkdir(parents=True, exist_ok=True)
+            make_folder(self.settings, self.settings.locks)
             lock = key_lock(self.settings.locks, key)
             try:
                 lock.acquire(blocking=False)
@@ -201,6 +201,7 @@ class Store:
         with disk_errors(self.settings.home):
             if output.exists():
                 shutil.rmtree(output)
+            make_home(self.settings)
             output.mkdir(parents=True)
             work.mkdir(parents=True, exist_ok=True)
             try:

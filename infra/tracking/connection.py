@@ -2,7 +2,7 @@
 
 from urllib.parse import urlparse
 
-from infra.files import file_lock
+from infra.files import file_lock, make_folder
 from infra.machine.environment import running_services
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
@@ -34,8 +34,8 @@ def connect_runs(settings: Settings, experiment: str) -> tuple[Runs, str]:
     uri = tracking_uri(settings)
     embedded = uri.startswith("sqlite")
     if embedded:
-        settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    settings.locks.mkdir(parents=True, exist_ok=True)
+        make_folder(settings, settings.mlflow_artifacts)
+    make_folder(settings, settings.locks)
     location = settings.mlflow_artifacts.as_uri() if embedded else None
     # The first use of a new SQLite file by two processes at once breaks it for good.
     with file_lock(settings.locks / "mlflow.lock"):
