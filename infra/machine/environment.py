@@ -85,6 +85,8 @@ def prepare() -> None:
     wanted = {
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.home / "prefect" / "results"),
+        # Nothing of ours is kept there. What a program beside us keeps is no pickle, which runs when it is read.
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
