@@ -6,10 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotions
+from infra.champions.registry import Registry, registered_name
 from infra.cli.check import GIB, Check
-from infra.errors import StillhouseError, StoreError
+from infra.cli.promotion_commands import EXPERIMENT
+from infra.errors import HubError, StillhouseError, StoreError, TrackingError
 from infra.files import DISK_ERRORS, NO_LOCKS, prove_locks
 from infra.hub.connect import open_hub
+from infra.hub.protocol import OWN, Hub
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.shared.sharing import open_remote
@@ -29,6 +33,7 @@ def examine_home(settings: Settings) -> Iterator[Check]:
         ("MLflow", settings.mlflow_database),
     ):
         yield check_database(name, database)
+    yield from check_champions(settings)
 
 
 def check_home(home: Path) -> Check:
@@ -117,6 +122,40 @@ def check_privacy(settings: Settings) -> Check:
         f"`chmod {_octal(settings.home_mode)} {settings.home}`, or set STILLHOUSE_HOME_MODE={_octal(mode & ~0o002)} where "
         "they are meant to.",
     )
+
+
+def check_champions(settings: Settings) -> Iterator[Check]:
+    """What MLflow calls champion is what the journal of promotions says, byte for byte where it was registered."""
+    try:
+        hub = open_hub(settings)
+        repositories = hub.repositories("model")
+    except StillhouseError:
+        return  # `check_hub` has said it.
+    for repository in repositories:
+        try:
+            if (champion := Promotions(hub, repository).champion()) is not None:
+                yield _check_champion(settings, hub, repository, champion)
+        except (HubError, TrackingError) as error:
+            yield Check("champion", "fault", f"that of {repository} cannot be told", str(error))
+
+
+def _check_champion(settings: Settings, hub: Hub, repository: str, champion: Champion) -> Check:
+    registry, own = Registry(settings, EXPERIMENT), f"{OWN}/{repository.partition('/')[2]}"
+    # On the network `local/name` is the owner's, and registered as it was asked for.
+    names = [registered_name(asked) for asked in (repository, own) if hub.name(asked) == repository]
+    held = ((name, registry.holder(name, CHAMPION)) for name in names)
+    name, version = next(((name, one) for name, one in held if one is not None), (names[0], None))
+    remedy = f"`python -m infra.cli promotions {repository}` lets MLflow follow the journal."
+    found = f"{repository} revision {champion.revision[:SHOWN]}"
+    if version is None:
+        return Check("champion", "note", f"{found}; no version of {name} is {CHAMPION} in MLflow", remedy)
+    if (doubt := registry.doubt(name, version, champion.tags)) is None:
+        return Check("champion", "ok", f"{found}, version {version.version} of {name} in MLflow")
+    moved = (
+        f"{found} by the journal, but {CHAMPION} in MLflow is version {version.version} of {name}: {doubt}"
+    )
+    elsewhere = " If it stays so, delete that version in MLflow first: no release made it."
+    return Check("champion", "fault", moved, remedy + elsewhere)
 
 
 def _octal(mode: int) -> str:

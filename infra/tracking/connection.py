@@ -14,9 +14,7 @@ from infra.tracking.values import Runs
 def tracking_uri(settings: Settings) -> str:
     """The server that is set, else `infra.cli up`'s if it runs, else SQLite under home."""
     services = running_services(settings)
-    return settings.mlflow_uri or (
-        services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}"
-    )
+    return settings.mlflow_uri or (services.mlflow_tracking_uri if services else database_uri(settings))
 
 
 def is_own_server(settings: Settings) -> bool:
@@ -27,6 +25,19 @@ def is_own_server(settings: Settings) -> bool:
         and settings.mlflow_uri is None
         and urlparse(services.mlflow_tracking_uri).hostname == LOOPBACK
     )
+
+
+def registry_uri(settings: Settings) -> str:
+    """Where models are registered: with the tracking server, or beside the home's own in the database that it reads.
+
+    That server knows nobody's name, and so takes no version of a model from anybody (infra/machine/services.py).
+    """
+    return database_uri(settings) if is_own_server(settings) else tracking_uri(settings)
+
+
+def database_uri(settings: Settings) -> str:
+    """The tracking store under home."""
+    return f"sqlite:///{settings.mlflow_database}"
 
 
 def connect_runs(settings: Settings, experiment: str) -> tuple[Runs, str]:
