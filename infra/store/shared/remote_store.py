@@ -5,18 +5,19 @@ looked for here: the record comes at once, the files when somebody reads them. T
 under one key never touch each other's files: the record names one, that of the first, and the second takes it over.
 """
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from infra.errors import StoreError
 from infra.files import disk_errors, file_digest, write_atomically
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.contents import content_digest
+from infra.store.contents import are_own, content_digest
 from infra.store.record import ELSEWHERE_FILE, RECORD_FILE, UNPUBLISHED_FILE, FileRecord, Record
-from infra.store.shared.layout import CARRIED, Found, content_folder, is_inside, record_name
+from infra.store.shared.layout import CARRIED, Found, content_folder, record_name
 from infra.store.shared.markers import SharedMarkers
 from infra.store.shared.object_store import ObjectStore
 from infra.store.shared.transfers import Transfers
@@ -56,14 +57,14 @@ class RemoteStore:
         if data is None:
             return Found()
         try:
-            record = Record.model_validate(json.loads(data))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            return Found(None, f"{self.url}: the record of {stage} is not JSON", damaged=True)
-        except ValueError:
+            record = Record.model_validate_json(data)
+        except ValidationError as error:
+            if any(wrong["type"] == "json_invalid" for wrong in error.errors(include_url=False)):
+                return Found(None, f"{self.url}: the record of {stage} is not JSON", damaged=True)
             return Found(None, f"{self.url}: the record of {stage} is not one of this version")
         if (record.stage, record.key) != (stage, key):
             return Found(None, f"{self.url}: the record of {stage} is that of another key")
-        if content_digest(record.files) != record.digest or not all(map(is_inside, record.files)):
+        if content_digest(record.files) != record.digest or not are_own(record.files):
             return Found(None, f"{self.url}: the record of {stage} is not that of its files", damaged=True)
         return Found(record)
 
