@@ -18,8 +18,9 @@ _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
 _SECRET_IN_URI = re.compile(
     r"[\w.+-]+://([^/?#\s]*:[^/?#\s]+@|\S*[?&](password|passwd|token|secret|key)=[^&\s])", re.I
 )
+MIN_KEY = 16
 _OCTAL = re.compile(r"(0o)?[0-7]{3,5}")
-SECRETS = ("hub_token",)  # never shown, not even when they are wrong
+SECRETS = ("hub_token", "store_signing_key")  # never shown, not even when they are wrong
 
 
 class Settings(BaseSettings):
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     )
     store_timeout_s: float = Field(
         60, gt=0, description="seconds of silence of the shared store after which a request is tried again"
+    )
+    store_signing_key: SecretStr | None = Field(
+        None,
+        description="key that a team shares, 16 characters or more: records are signed with it, and no others are taken",
     )
     warehouse: str = Field(
         "duckdb",
@@ -110,6 +115,15 @@ class Settings(BaseSettings):
                 "such as 0700, or 2770 for a group that shares the home"
             )
         return mode
+
+    @field_validator("store_signing_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        """A key copied with its line end is the same key."""
+        stripped = key.get_secret_value().strip() if key else ""
+        if stripped and len(stripped) < MIN_KEY:
+            raise ValueError(f"expected {MIN_KEY} characters or more")
+        return SecretStr(stripped) if stripped else None
 
     @field_validator("hub_token")
     @classmethod

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.errors import HubError
 from infra.hub.local import LocalHub
@@ -12,6 +14,7 @@ from infra.store.artifacts import Store
 from infra.store.contents import content_digest
 from infra.store.history import read_history
 from infra.store.record import Record
+from infra.store.shared.folder import FolderObjects
 from infra.store.shared.layout import record_name
 from infra.store.shared.remote_store import RemoteStore
 from infra.store.shared.sharing import open_remote
@@ -19,14 +22,17 @@ from tests.infra.artifacts import folder, make_artifact
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 FILES = {"rows": "of the first machine"}
+KEY = "a key of the team's, long enough"
 
 
 class Machine:
     """A home with the shared store that others write to."""
 
-    def __init__(self, place: Path, name: str) -> None:
+    def __init__(self, place: Path, name: str, key: str | None = None) -> None:
         url = (place / "store").as_uri()
-        self.settings = Settings(home=place / name, store=url, _env_file=None)
+        # By name: a version that knows no signatures reads past it.
+        given = {"home": place / name, "store": url, "_env_file": None, "store_signing_key": key}
+        self.settings = Settings(**given)  # type: ignore[arg-type]
         self.store = Store(self.settings)
         self.remote: RemoteStore = open_remote(self.settings, self.store)
 
@@ -121,3 +127,33 @@ def test_a_history_of_a_hub_that_is_none_is_one_message(line: bytes, tmp_path: P
     (hub.home("dataset", "team/rows") / "history.jsonl").write_bytes(line + b"\n")
     with pytest.raises(HubError, match=r"line 1 of .*history\.jsonl is no push"):
         hub.revisions("dataset", "team/rows")
+
+
+def test_with_a_key_what_nobody_signed_is_not_taken_and_said_so(tmp_path: Path) -> None:
+    record = Machine(tmp_path, "stranger").share()
+    member = Machine(tmp_path, "member", KEY)
+    found = member.remote.fetch(record.stage, record.key)
+    assert found.record is None
+    assert "is not signed with STILLHOUSE_STORE_SIGNING_KEY" in str(found.problem)
+    assert object_of(tmp_path, record).is_file()  # It serves those who have no key.
+
+
+def test_with_a_key_what_another_key_signed_is_not_taken(tmp_path: Path) -> None:
+    record = Machine(tmp_path, "first", "another key of other people").share()
+    found = Machine(tmp_path, "second", KEY).remote.record(record.stage, record.key)
+    assert found.record is None and "another signature" in str(found.problem)
+
+
+@given(where=st.floats(0, 1, exclude_max=True), by=st.integers(1, 255))
+def test_any_changed_byte_of_a_signed_record_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, where: float, by: int
+) -> None:
+    place = tmp_path_factory.mktemp("law")
+    member = Machine(place, "member", KEY)
+    record = member.share()
+    data = bytearray(object_of(place, record).read_bytes())
+    data[int(where * len(data))] ^= by
+    objects = FolderObjects(place / "store")
+    objects.delete(record_name(record.stage, record.key))
+    assert objects.create(record_name(record.stage, record.key), bytes(data))
+    assert member.remote.record(record.stage, record.key).record is None

@@ -14,11 +14,15 @@ CARRIED = (HISTORY_FILE, PROVENANCE_FILE)  # what lies beside an artifact's file
 
 @dataclass(frozen=True)
 class Found:
-    """What the shared store has under a key: a record, or what is wrong with it (`damaged`: it serves nobody)."""
+    """What the shared store has under a key: a record, or what is wrong with it.
+
+    `damaged`: it serves nobody. `unsigned`: it serves who has no key for signatures, and us once it is signed.
+    """
 
     record: Record | None = None
     problem: str | None = None
     damaged: bool = False
+    unsigned: bool = False
 
 
 def record_name(stage: str, key: str) -> str:
