@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 from uuid import uuid4
 
 from filelock import FileLock
 
 from infra.errors import ArtifactError, StoreError
+from infra.settings import Settings
 
 CHUNK = 1 << 20
 # `.<name>.<process>` is what earlier versions wrote.
@@ -81,6 +83,30 @@ def _refused_file(error: OSError) -> Path | None:
     """Which file the operating system named; it names none where a write to an open one fails."""
     name = error.filename2 or error.filename
     return Path(os.fsdecode(name)).absolute() if isinstance(name, str | bytes | os.PathLike) else None
+
+
+def make_home(settings: Settings) -> None:
+    """Make `STILLHOUSE_HOME` for its owner alone, or as the settings share it; one that stands keeps its permissions.
+
+    Rows before anything in them is redacted lie there: no other user of the machine is to read them. The folders above it
+    are made as the umask says.
+    """
+    if settings.home.exists():
+        return
+    settings.home.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(mode=settings.home_mode)
+    except FileExistsError:
+        return  # Another process was first.
+    made = settings.home.stat().st_mode
+    if settings.home_mode & ~made:  # The umask took away what the settings share.
+        settings.home.chmod(S_IMODE(made) | settings.home_mode)
+
+
+def make_folder(settings: Settings, folder: Path) -> None:
+    """Make a folder under the home, and the home as `make_home` does; nothing happens where it stands."""
+    make_home(settings)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:

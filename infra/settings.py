@@ -18,7 +18,9 @@ _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
 _SECRET_IN_URI = re.compile(
     r"[\w.+-]+://([^/?#\s]*:[^/?#\s]+@|\S*[?&](password|passwd|token|secret|key)=[^&\s])", re.I
 )
-SECRETS = ("hub_token",)  # never shown, not even when they are wrong
+MIN_KEY = 16
+_OCTAL = re.compile(r"(0o)?[0-7]{3,5}")
+SECRETS = ("hub_token", "store_signing_key")  # never shown, not even when they are wrong
 
 
 class Settings(BaseSettings):
@@ -27,6 +29,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
+    home_mode: int = Field(
+        0o700,
+        description="permissions that home is made with, octal; one that stands already keeps its own",
+    )
     store: str | None = Field(
         None, description="shared store of artifacts: file:///path, gs://bucket/prefix or s3://bucket/prefix"
     )
@@ -43,6 +49,10 @@ class Settings(BaseSettings):
     )
     store_timeout_s: float = Field(
         60, gt=0, description="seconds of silence of the shared store after which a request is tried again"
+    )
+    store_signing_key: SecretStr | None = Field(
+        None,
+        description="key that a team shares, 16 characters or more: records are signed with it, and no others are taken",
     )
     warehouse: str = Field(
         "duckdb",
@@ -93,6 +103,27 @@ class Settings(BaseSettings):
             raise ValueError(
                 "this user has no home that ~ could stand for: expected an absolute path"
             ) from None
+
+    @field_validator("home_mode", mode="before")
+    @classmethod
+    def _mode(cls, given: object) -> int:
+        """Octal, as `chmod` takes it: the owner needs all, and who is in no group of the home writes nothing there."""
+        mode = int(given, 8) if isinstance(given, str) and _OCTAL.fullmatch(given) else given
+        if not isinstance(mode, int) or mode & 0o700 != 0o700 or mode & 0o002 or mode > 0o7777:
+            raise ValueError(
+                "expected octal permissions with read, write and search for the owner and no writing for others, "
+                "such as 0700, or 2770 for a group that shares the home"
+            )
+        return mode
+
+    @field_validator("store_signing_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        """A key copied with its line end is the same key."""
+        stripped = key.get_secret_value().strip() if key else ""
+        if stripped and len(stripped) < MIN_KEY:
+            raise ValueError(f"expected {MIN_KEY} characters or more")
+        return SecretStr(stripped) if stripped else None
 
     @field_validator("hub_token")
     @classmethod

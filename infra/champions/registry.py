@@ -16,13 +16,14 @@ from urllib.parse import unquote, urlparse
 from infra.errors import TrackingError
 from infra.files import file_digest, file_lock, folder_digest
 from infra.settings import Settings, without_credentials
-from infra.tracking.connection import connect_runs, tracking_uri
+from infra.tracking.connection import connect_runs, registry_uri
 from infra.tracking.values import Runs, Version
 
 logger = logging.getLogger(__name__)
 # Tags of a version. DIGEST is its identity: the same package keeps its version. FILES is of everything that was
 # registered, so that a byte that changed is found; CODE is of the file that MLflow runs.
 DIGEST, FILES, CODE, DAMAGED = "digest", "files_digest", "code_sha256", "damaged"
+SHOWN = 12  # digits of a digest
 WRITTEN_BY_READERS = "registered_model_meta"  # MLflow leaves it in the folder of a version that it loads
 
 
@@ -41,7 +42,7 @@ class Registry:
 
     def __init__(self, settings: Settings, experiment: str) -> None:
         self.settings, self.experiment = settings, experiment
-        self.uri = tracking_uri(settings)
+        self.uri = registry_uri(settings)
         self._connection: tuple[Runs, str] | None = None
 
     def register(
@@ -82,6 +83,17 @@ class Registry:
         """The version that an alias points at."""
         with self._failures(f"say which version of {name} is {alias}"):
             return next((v for v in self._runs().versions(name) if alias in v.aliases), None)
+
+    def doubt(self, name: str, version: Version, tags: Mapping[str, str]) -> str | None:
+        """Why a version is not what has `tags`, registered from here and whole; None when it is."""
+        with self._failures(f"check version {version.version} of {name}"):
+            for tag, wanted in tags.items():
+                if (found := version.tags.get(tag)) != wanted:
+                    return f"its {tag} is {(found or 'not said')[:SHOWN]}, not {wanted[:SHOWN]}"
+            address = self._runs().files_of(name, version.version)
+            if self.settings.mlflow_uri is None and not self._is_here(address):
+                return f"its files are in {address}, outside of {self.settings.mlflow_artifacts}"
+            return self._damage(name, version, ())
 
     def mend(self, name: str, version: Version, folder: Path) -> str | None:
         """What stands in the way of a version whose files are damaged; None when they are whole, or are so again.
@@ -178,6 +190,11 @@ class Registry:
 
         with tempfile.TemporaryDirectory(prefix="stillhouse-version-") as scratch:
             yield fetch_files(self.uri, address, Path(scratch))
+
+    def _is_here(self, address: str) -> bool:
+        """Whether files are among the home's own."""
+        place = unquote(urlparse(address).path) if address.startswith("file:") else address
+        return Path(place).resolve().is_relative_to(self.settings.mlflow_artifacts.resolve())
 
     def _runs(self) -> Runs:
         if self._connection is None:

@@ -3,24 +3,19 @@
 import importlib.metadata
 import os
 import platform
-import shutil
-import sqlite3
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cpuinfo
 import httpx
 import psutil
 from packaging.requirements import Requirement
 
+from infra.cli.check import GIB, Check
+from infra.cli.home_checks import examine_home
 from infra.engine.abandoned import dead_runs, live_runs
-from infra.errors import ServiceError, StillhouseError, StoreError
-from infra.files import DISK_ERRORS, NO_LOCKS, prove_locks
-from infra.hub.connect import open_hub
+from infra.errors import ServiceError
 from infra.machine.environment import running_services
 from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
@@ -28,26 +23,12 @@ from infra.machine.services import log_file
 from infra.machine.surroundings import PREFECT_API, api_obstacle, obstacles
 from infra.machine.up_lock import left_behind, up_is_elsewhere
 from infra.settings import Settings
-from infra.store.artifacts import Store
-from infra.store.shared.sharing import open_remote
 
-State = Literal["ok", "note", "fault"]
-GIB = 2**30
-LEAST_DISK, LEAST_MEMORY = 4 * GIB, 4 * GIB
+LEAST_MEMORY = 4 * GIB
 # int8 inference needs the dot products of VNNI to be exact and fast; bf16 training needs its own.
 INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 REINSTALL = "Install what was tested: `.venv/bin/python -m pip install -c constraints.txt -e .`"
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was looked at, what was found, and for a note or fault what to do."""
-
-    name: str
-    state: State
-    found: str
-    remedy: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -57,15 +38,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from check_cpu(cpuinfo.get_cpu_info().get("flags", []))
     yield check_memory(psutil.virtual_memory().total)
     yield from check_environment()
-    yield check_home(settings.home)
-    yield check_disk(settings.home)
-    yield check_store(settings)
-    yield check_hub(settings)
-    for name, database in (
-        ("Prefect", settings.home / "prefect" / "prefect.db"),
-        ("MLflow", settings.mlflow_database),
-    ):
-        yield check_database(name, database)
+    yield from examine_home(settings)
     yield from check_services(settings)
     yield check_dead_runs(settings)
 
@@ -150,77 +123,6 @@ def check_environment() -> Iterator[Check]:
         yield Check("environment", "ok", "no variable is in the way")
 
 
-def check_home(home: Path) -> Check:
-    """STILLHOUSE_HOME, or the folder it would be made in, can be written and locked."""
-    place = _existing(home)
-    try:
-        with tempfile.NamedTemporaryFile(dir=place, prefix=".doctor-") as file:
-            file.write(b"written")
-            prove_locks(file.fileno())
-    except OSError as error:
-        remedy = f"Make {place} writable, or set STILLHOUSE_HOME to a folder of yours."
-        if DISK_ERRORS.get(error.errno or 0) == NO_LOCKS:
-            remedy = f"Locks are needed: {NO_LOCKS}."
-        return Check("home", "fault", f"{home}: {error.strerror}", remedy)
-    return Check("home", "ok", str(home))
-
-
-def check_disk(home: Path) -> Check:
-    """Free space where the artifacts go."""
-    free = shutil.disk_usage(_existing(home)).free
-    found = f"{free / GIB:.1f} GiB free"
-    if free >= LEAST_DISK:
-        return Check("disk", "ok", found)
-    remedy = f"Have {LEAST_DISK // GIB} GiB free: `python -m infra.cli gc`, or put STILLHOUSE_HOME elsewhere."
-    return Check("disk", "fault", found, remedy)
-
-
-def check_store(settings: Settings) -> Check:
-    """The shared store answers and may be listed; nothing is written there."""
-    store = Store(settings)
-    away = sum(not store.is_here(record) for record in store.records())
-    if settings.store is None and away:
-        remedy = "Set STILLHOUSE_STORE to have them; without, they are computed anew when they are needed."
-        return Check("shared store", "note", f"none, and of {away} artifacts only the record is here", remedy)
-    if settings.store is None:
-        return Check("shared store", "ok", "none: artifacts are under home alone")
-    try:
-        remote = open_remote(settings, store)
-    except StoreError as error:
-        return Check("shared store", "fault", "it cannot be used", str(error))
-    alone = f"; the files of {away} artifacts are there alone" if away else ""
-    return Check("shared store", "ok", remote.url + alone)
-
-
-def check_hub(settings: Settings) -> Check:
-    """The Hub answers, and one may publish there; nothing is written."""
-    try:
-        access = open_hub(settings).access()
-    except StillhouseError as error:
-        return Check("Hub", "fault", "it cannot be used", str(error))
-    if access.obstacle:
-        return Check("Hub", "fault", f"{access.place}: {access.obstacle}", access.remedy)
-    return Check("Hub", "ok", access.place)
-
-
-def check_database(name: str, path: Path) -> Check:
-    """An SQLite file is whole. Not there yet is fine: the first run makes it."""
-    if not path.is_file():
-        return Check(f"{name} database", "ok", "not made yet")
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
-        try:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        verdict = str(error)
-    if verdict == "ok":
-        return Check(f"{name} database", "ok", str(path))
-    remedy = f"Move {path} away; a new one is made. Artifacts and releases are not in it and stay."
-    return Check(f"{name} database", "fault", f"{path}: {verdict}", remedy)
-
-
 def check_services(settings: Settings) -> Iterator[Check]:
     """Prefect's and MLflow's servers: answering, not started, or something in their way."""
     services = running_services(settings)
@@ -293,7 +195,3 @@ def _not_running(settings: Settings) -> Iterator[Check]:
                 "taken by another program",
                 f"Set {setting} to another port before `make up`.",
             )
-
-
-def _existing(path: Path) -> Path:
-    return next(place for place in (path, *path.parents) if place.exists())

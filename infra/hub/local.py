@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from infra.errors import HubError
 from infra.files import disk_errors, file_digest, file_lock, folder_digest, write_atomically
 from infra.hub.protocol import (
@@ -38,6 +40,7 @@ from infra.hub.protocol import (
 
 PARTIAL = ".partial-"
 HISTORY = "history.jsonl"
+PUSHED = TypeAdapter(dict[str, str])  # a line of it
 
 
 @dataclass(frozen=True)
@@ -244,4 +247,16 @@ def _append(path: Path, whole: int, line: bytes) -> None:
 
 def _history(home: Path) -> list[dict[str, str]]:
     path = home / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    found = []
+    for number, line in enumerate(path.read_text().splitlines() if path.is_file() else (), 1):
+        try:
+            pushed = PUSHED.validate_json(line)
+        except ValidationError:
+            pushed = {}
+        if not pushed.keys() >= {"revision", "message"}:
+            raise HubError(
+                f"line {number} of {path} is no push: expected one as written by Stillhouse. Restore the file from a "
+                "backup, or take the line away."
+            )
+        found.append(pushed)
+    return found

@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHORT_REVISION = re.compile(r"[0-9a-f]{7,40}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAIN = "main"
+OWN = "local"  # the owner of a name that leaves it to the settings
 JOURNAL = "promotions.jsonl"
 
 

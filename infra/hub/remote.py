@@ -34,6 +34,7 @@ from infra.hub.protocol import (
     JOURNAL,
     MAIN,
     NAME,
+    OWN,
     REVISION_LENGTH,
     SHORT_REVISION,
     Access,
@@ -48,7 +49,6 @@ from infra.hub.protocol import (
 from infra.hub.repository import References, Repository, content_tag, notes_of, short, source_tag
 from infra.hub.trees import check_reserved, published, to_publish, to_restore
 
-OWN = "local"  # the owner of a name that leaves it to the settings
 SHOWN = 12  # digits of a revision in a message
 ATTEMPTS = 5
 CONTENT, SOURCE, REVISION = "Content", "Source", "Revision"

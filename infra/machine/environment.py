@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from infra.errors import StoreError
-from infra.files import disk_errors, prove_locks
+from infra.files import disk_errors, make_folder, make_home, prove_locks
 from infra.machine import surroundings
 from infra.machine.processes import Child
 from infra.settings import Settings, get_settings
@@ -85,6 +85,8 @@ def prepare() -> None:
     wanted = {
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.home / "prefect" / "results"),
+        # Nothing of ours is kept there. What a program beside us keeps is no pickle, which runs when it is read.
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
@@ -115,7 +117,7 @@ def prepare() -> None:
             logger.setLevel(logging.INFO)
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
     with suppress(OSError):
-        (settings.home / "prefect").mkdir(parents=True, exist_ok=True)
+        make_folder(settings, settings.home / "prefect")
 
 
 def server_environment() -> dict[str, str]:
@@ -152,7 +154,7 @@ def open_home(settings: Settings) -> None:
     """Make `STILLHOUSE_HOME`, prove that it can be written and locked; raises StoreError with the remedy otherwise."""
     require_folder(settings)
     with disk_errors(settings.home):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(settings)
         with tempfile.TemporaryFile(dir=settings.home) as probe:
             probe.write(b"1")
             prove_locks(probe.fileno())

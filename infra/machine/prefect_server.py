@@ -24,7 +24,7 @@ from prefect.settings import (
 )
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, file_lock, write_atomically
+from infra.files import disk_errors, file_lock, make_folder, write_atomically
 from infra.machine import ends_with_parent
 from infra.machine.environment import running_services, server_environment
 from infra.machine.processes import LOOPBACK, end_processes, last_error, start_process, still_running
@@ -72,7 +72,7 @@ def _database_made(settings: Settings) -> Iterator[None]:
     with ExitStack() as stack:
         if not _says(made, wanted):
             with disk_errors(settings.locks):
-                settings.locks.mkdir(parents=True, exist_ok=True)
+                make_folder(settings, settings.locks)
                 stack.enter_context(file_lock(settings.locks / PREFECT_LOCK))
         yield
         if not _says(made, wanted):

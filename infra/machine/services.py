@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, file_lock, write_atomically
+from infra.files import disk_errors, file_lock, make_folder, write_atomically
 from infra.machine.environment import (
     Services,
     is_of_home,
@@ -41,6 +41,10 @@ from infra.settings import Settings, without_credentials
 
 START_SECONDS = 120.0
 PREFECT_LOCK = "prefect.lock"  # held while a server makes the tables of Prefect's database
+# Which files MLflow's server takes for a version of a model. It knows nobody's name, lets anybody choose where experiments lie
+# and put files into the home's runs: whatever this let through, any user of the machine could make a champion of code of
+# theirs. So none; releases are registered in the database itself (infra/tracking/connection.py).
+MLFLOW_SOURCES, NO_SOURCE = "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX", "(?!)"
 Processes = Mapping[str, subprocess.Popen[bytes]]
 
 
@@ -178,6 +182,7 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
         settings
     )  # Its own default knows only port 4200.
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # More processes, for features not used here.
+    os.environ.setdefault(MLFLOW_SOURCES, NO_SOURCE)
     wanted = servers(settings)
     for server in wanted:
         if not port_is_free(server.port):
@@ -187,7 +192,7 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
             )
     with disk_errors(settings.home):
         for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(settings, folder)
     # A flow that makes the tracking database or Prefect's in the same moment would break the file for good.
     with file_lock(settings.locks / "mlflow.lock"), file_lock(settings.locks / PREFECT_LOCK):
         for server in wanted:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from filelock import Timeout
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, file_lock
+from infra.files import disk_errors, file_lock, make_folder
 from infra.machine.environment import Services, is_of_home, recorded_services, running_services
 from infra.machine.held import is_held
 from infra.settings import Settings
@@ -23,7 +23,7 @@ def only_up(settings: Settings) -> Iterator[None]:
     """The `up` of this home, for the length of the block. Raises ServiceError naming the one that there is."""
     lock = file_lock(settings.locks / UP_LOCK)
     with disk_errors(settings.home):
-        settings.locks.mkdir(parents=True, exist_ok=True)
+        make_folder(settings, settings.locks)
         try:
             lock.acquire(timeout=SECONDS)
         except Timeout:

@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlparse
 from filelock import Timeout
 
 from infra.errors import ArtifactError, InputChanged, StageStopped
-from infra.files import disk_errors, write_atomically
+from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
-from infra.store.contents import BESIDE, damage, times_here
+from infra.store.contents import BESIDE, are_own, damage, times_here
 from infra.store.locks import NAME_LENGTH, key_lock
 from infra.store.record import (
     ELSEWHERE_FILE,
@@ -100,8 +100,10 @@ class Store:
             return Lookup(None, f"{folder} has no {RECORD_FILE}" if _has_files(folder) else None)
         except ValueError:
             return Lookup(None, f"{folder / RECORD_FILE} is not a record of this version")
-        if record.key != key:
-            return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]}")
+        if (record.stage, record.key) != (stage, key):
+            return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]} of {record.stage}")
+        if not are_own(record.files):
+            return Lookup(None, f"{folder / RECORD_FILE} names what can be no file of {folder}")
         if (address := _elsewhere(folder)) is not None:
             return self._find_elsewhere(record, address, full)
         for name, file in record.files.items():
@@ -162,7 +164,7 @@ class Store:
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the key alone. The lock is `flock`'s: it goes when its holder dies, however it dies."""
         with disk_errors(self.settings.locks):
-            self.settings.locks.mkdir(parents=True, exist_ok=True)
+            make_folder(self.settings, self.settings.locks)
             lock = key_lock(self.settings.locks, key)
             try:
                 lock.acquire(blocking=False)
@@ -201,6 +203,7 @@ class Store:
         with disk_errors(self.settings.home):
             if output.exists():
                 shutil.rmtree(output)
+            make_home(self.settings)
             output.mkdir(parents=True)
             work.mkdir(parents=True, exist_ok=True)
             try:
@@ -232,8 +235,10 @@ class Store:
             record = Record.model_validate_json((folder / UNPUBLISHED_FILE).read_bytes())
         except (FileNotFoundError, ValueError):
             return None
+        if (record.stage, record.key) != (stage, key) or not are_own(record.files):
+            return None
         whole = not any(damage(folder / name, file, full=False) for name, file in record.files.items())
-        return record if record.key == key and whole else None
+        return record if whole else None
 
     def records(self, stage: str | None = None) -> Iterator[Record]:
         """Every readable record, newest first."""
@@ -241,9 +246,11 @@ class Store:
         found = []
         for path in self.settings.artifacts.glob(pattern):
             try:
-                found.append(Record.model_validate_json(path.read_bytes()))
+                record = Record.model_validate_json(path.read_bytes())
             except (OSError, ValueError):
                 continue  # Not a record of ours: `find` says so when its key is asked for.
+            if path.parent == self.folder(record.stage, record.key):  # What is done to one is done there.
+                found.append(record)
         yield from sorted(found, key=lambda record: record.finished, reverse=True)
 
     def record_of(self, ref: ArtifactRef) -> Record | None:

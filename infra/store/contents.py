@@ -1,7 +1,7 @@
 """The files of an artifact: measured when it is made, held against its record when it is found."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
 
 from infra.errors import ArtifactError, StillhouseError
 from infra.files import combined_digest, file_digest
@@ -17,6 +17,26 @@ from infra.store.record import (
 
 # What lies beside an artifact's files and is none of them.
 BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE, ELSEWHERE_FILE, UNPUBLISHED_FILE})
+LONGEST_NAME = 255  # bytes of a part of a path, on any disk in use
+
+
+def are_own(names: Collection[str]) -> bool:
+    """Whether files of these names can be those of an artifact, each in its folder and none of them in another's way.
+
+    A record that came from elsewhere may name anything: what lies outside, what lies beside an artifact's files, what no
+    disk takes. `measure_files` gives no such name.
+    """
+    return all(map(_is_own, names)) and not any(
+        parent.as_posix() in names for name in names for parent in PurePosixPath(name).parents
+    )
+
+
+def _is_own(name: str) -> bool:
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or path.as_posix() != name or "\0" in name:
+        return False
+    in_folder = ".." not in path.parts and path.parts[0] not in BESIDE
+    return in_folder and all(len(part.encode()) <= LONGEST_NAME for part in path.parts)
 
 
 def measure_files(folder: Path) -> dict[str, FileRecord]:

@@ -5,10 +5,16 @@ import logging
 from functools import cache
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from infra.store.record import HISTORY_FILE
 
 logger = logging.getLogger(__name__)
 Point = tuple[str, float, int]
+STEP = "step"
+ROW = TypeAdapter(
+    dict[str, int | float]
+)  # a line, which may come from the shared store: anything may stand in it
 
 
 def read_history(folder: Path) -> list[Point]:
@@ -19,7 +25,7 @@ def read_history(folder: Path) -> list[Point]:
     rows, whole = _rows(path)
     if not whole:
         _say_cut(path)
-    return [(name, value, int(row["step"])) for row in rows for name, value in row.items() if name != "step"]
+    return [(name, value, int(row[STEP])) for row in rows for name, value in row.items() if name != STEP]
 
 
 def keep_history(source: Path, target: Path) -> None:
@@ -29,7 +35,7 @@ def keep_history(source: Path, target: Path) -> None:
     by_step: dict[int, dict[str, float]] = {}
     rows, _ = _rows(source)  # The line that a kill cut short: its step was logged again.
     for row in rows:
-        by_step.setdefault(int(row["step"]), {}).update(row)
+        by_step.setdefault(int(row[STEP]), {}).update(row)
     target.write_text("".join(json.dumps(by_step[step]) + "\n" for step in sorted(by_step)), encoding="utf-8")
 
 
@@ -38,11 +44,13 @@ def _rows(path: Path) -> tuple[list[dict[str, float]], bool]:
     rows, whole = [], True
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            row = json.loads(line)
+            row = ROW.validate_json(line, strict=True)
         except ValueError:
+            row = {}
+        if STEP in row:
+            rows.append(row)
+        else:
             whole = False
-            continue
-        rows.append(row)
     return rows, whole
 
 

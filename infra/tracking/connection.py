@@ -2,7 +2,7 @@
 
 from urllib.parse import urlparse
 
-from infra.files import file_lock
+from infra.files import file_lock, make_folder
 from infra.machine.environment import running_services
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
@@ -14,9 +14,7 @@ from infra.tracking.values import Runs
 def tracking_uri(settings: Settings) -> str:
     """The server that is set, else `infra.cli up`'s if it runs, else SQLite under home."""
     services = running_services(settings)
-    return settings.mlflow_uri or (
-        services.mlflow_tracking_uri if services else f"sqlite:///{settings.mlflow_database}"
-    )
+    return settings.mlflow_uri or (services.mlflow_tracking_uri if services else database_uri(settings))
 
 
 def is_own_server(settings: Settings) -> bool:
@@ -29,13 +27,26 @@ def is_own_server(settings: Settings) -> bool:
     )
 
 
+def registry_uri(settings: Settings) -> str:
+    """Where models are registered: with the tracking server, or beside the home's own in the database that it reads.
+
+    That server knows nobody's name, and so takes no version of a model from anybody (infra/machine/services.py).
+    """
+    return database_uri(settings) if is_own_server(settings) else tracking_uri(settings)
+
+
+def database_uri(settings: Settings) -> str:
+    """The tracking store under home."""
+    return f"sqlite:///{settings.mlflow_database}"
+
+
 def connect_runs(settings: Settings, experiment: str) -> tuple[Runs, str]:
     """A connection and the id of an experiment, which is made when it is not there. Raises what the client raises."""
     uri = tracking_uri(settings)
     embedded = uri.startswith("sqlite")
     if embedded:
-        settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    settings.locks.mkdir(parents=True, exist_ok=True)
+        make_folder(settings, settings.mlflow_artifacts)
+    make_folder(settings, settings.locks)
     location = settings.mlflow_artifacts.as_uri() if embedded else None
     # The first use of a new SQLite file by two processes at once breaks it for good.
     with file_lock(settings.locks / "mlflow.lock"):

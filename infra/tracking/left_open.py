@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from infra.files import write_atomically
+from infra.files import make_folder, write_atomically
 from infra.settings import Settings, without_credentials
 from infra.tracking.values import Refused, Runs
 
@@ -27,6 +27,7 @@ class LeftOpen:
     """A small file a run, under home; those of one server."""
 
     def __init__(self, settings: Settings, uri: str) -> None:
+        self._settings = settings
         self._folder = settings.mlflow_database.parent / "left-open"
         # Where the server is the home's own, its address may be another one next time.
         self._server = without_credentials(uri) if settings.mlflow_uri else ""
@@ -35,7 +36,7 @@ class LeftOpen:
         """Remember how a run ended. A disk that takes no note is said: what the run itself ended with counts more."""
         told = _Ended(server=self._server, status=status)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._settings, self._folder)
             write_atomically(self._path(run), json.dumps(told.model_dump()) + "\n")
         except OSError as error:
             logger.warning(

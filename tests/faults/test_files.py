@@ -99,7 +99,7 @@ def test_a_home_on_a_disk_without_file_locks_is_refused(tmp_path: Path) -> None:
 
 
 def test_doctor_names_a_home_on_a_disk_without_file_locks(tmp_path: Path) -> None:
-    code = "from infra.cli.doctor import check_home; check = check_home(settings.home); print(check.state, check.remedy)"
+    code = "from infra.cli.home_checks import check_home; check = check_home(settings.home); print(check.state, check.remedy)"
     said = without_flock(code, tmp_path / "home").stdout
     assert said.startswith("fault")
     assert "set STILLHOUSE_HOME to a folder on a local disk" in said

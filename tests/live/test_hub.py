@@ -20,7 +20,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.utils import get_token
 
-from infra.cli.doctor import check_hub
+from infra.cli.home_checks import check_hub
 from infra.hub.connect import open_hub
 from infra.hub.remote import RemoteHub
 from infra.settings import Settings

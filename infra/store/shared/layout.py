@@ -5,10 +5,8 @@
 """
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from infra.store.artifacts import KEY_LENGTH
-from infra.store.contents import BESIDE
 from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, Record
 
 CARRIED = (HISTORY_FILE, PROVENANCE_FILE)  # what lies beside an artifact's files and goes where it goes
@@ -16,11 +14,15 @@ CARRIED = (HISTORY_FILE, PROVENANCE_FILE)  # what lies beside an artifact's file
 
 @dataclass(frozen=True)
 class Found:
-    """What the shared store has under a key: a record, or what is wrong with it (`damaged`: it serves nobody)."""
+    """What the shared store has under a key: a record, or what is wrong with it.
+
+    `damaged`: it serves nobody. `unsigned`: it serves who has no key for signatures, and us once it is signed.
+    """
 
     record: Record | None = None
     problem: str | None = None
     damaged: bool = False
+    unsigned: bool = False
 
 
 def record_name(stage: str, key: str) -> str:
@@ -31,9 +33,3 @@ def record_name(stage: str, key: str) -> str:
 def content_folder(record: Record) -> str:
     """Where the files of a record lie."""
     return f"artifacts/{record.stage}/{record.key[:KEY_LENGTH]}/{record.digest[:KEY_LENGTH]}"
-
-
-def is_inside(name: str) -> bool:
-    """A file of the artifact's own folder: a record from elsewhere must not reach out of it."""
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and bool(path.parts) and name not in BESIDE

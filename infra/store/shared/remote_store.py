@@ -5,20 +5,22 @@ looked for here: the record comes at once, the files when somebody reads them. T
 under one key never touch each other's files: the record names one, that of the first, and the second takes it over.
 """
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from infra.errors import StoreError
 from infra.files import disk_errors, file_digest, write_atomically
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.contents import content_digest
+from infra.store.contents import are_own, content_digest
 from infra.store.record import ELSEWHERE_FILE, RECORD_FILE, UNPUBLISHED_FILE, FileRecord, Record
-from infra.store.shared.layout import CARRIED, Found, content_folder, is_inside, record_name
+from infra.store.shared.layout import CARRIED, Found, content_folder, record_name
 from infra.store.shared.markers import SharedMarkers
 from infra.store.shared.object_store import ObjectStore
+from infra.store.shared.signing import Signing
 from infra.store.shared.transfers import Transfers
 
 MIB = 1 << 20
@@ -48,6 +50,7 @@ class RemoteStore:
         self.store, self.objects, self.url = store, objects, url
         self.part_bytes = settings.store_part_mib * MIB
         self.known = SharedMarkers.of(settings, url)
+        self._signing = Signing(settings.store_signing_key)
         self._transfers = Transfers(objects, self.part_bytes)
 
     def record(self, stage: str, key: str) -> Found:
@@ -56,15 +59,20 @@ class RemoteStore:
         if data is None:
             return Found()
         try:
-            record = Record.model_validate(json.loads(data))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            return Found(None, f"{self.url}: the record of {stage} is not JSON", damaged=True)
-        except ValueError:
+            record = Record.model_validate_json(data)
+        except ValidationError as error:
+            if any(wrong["type"] == "json_invalid" for wrong in error.errors(include_url=False)):
+                return Found(None, f"{self.url}: the record of {stage} is not JSON", damaged=True)
             return Found(None, f"{self.url}: the record of {stage} is not one of this version")
         if (record.stage, record.key) != (stage, key):
             return Found(None, f"{self.url}: the record of {stage} is that of another key")
-        if content_digest(record.files) != record.digest or not all(map(is_inside, record.files)):
+        if content_digest(record.files) != record.digest or not are_own(record.files):
             return Found(None, f"{self.url}: the record of {stage} is not that of its files", damaged=True)
+        if not self._signing.is_right(data):
+            signed = self._signing.is_signed(data)
+            wrong = "has another signature than that of" if signed else "is not signed with"
+            problem = f"{self.url}: the record of {stage} {wrong} STILLHOUSE_STORE_SIGNING_KEY"
+            return Found(None, problem, unsigned=not signed)
         return Found(record)
 
     def knows(self, record: Record) -> bool:
@@ -167,14 +175,14 @@ class RemoteStore:
 
     def _create_record(self, record: Record) -> Found:
         """Write the record unless there is one; what stands there instead. One that serves nobody is replaced."""
-        name, text = record_name(record.stage, record.key), record.model_dump_json(indent=2) + "\n"
+        name, text = record_name(record.stage, record.key), self._signing.write(record)
         for _ in range(TRIES):
-            if self.objects.create(name, text.encode()):
+            if self.objects.create(name, text):
                 return Found()
             found = self.record(record.stage, record.key)
             if found.record is not None and found.record.digest == record.digest:
                 return Found()
-            if found.damaged:
+            if found.damaged or found.unsigned:
                 self.objects.delete(name)
             elif found != Found():
                 return found

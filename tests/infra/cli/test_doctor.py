@@ -10,15 +10,13 @@ from packaging.requirements import Requirement
 
 from infra.cli.doctor import (
     check_cpu,
-    check_database,
-    check_disk,
-    check_home,
     check_libraries,
     check_library,
     check_memory,
     check_python,
     check_services,
 )
+from infra.cli.home_checks import check_database, check_disk, check_home, check_privacy
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
 from tests.infra.ports import free_ports, taken_port
@@ -76,6 +74,23 @@ def test_a_home_that_cannot_be_one_is_a_fault(tmp_path: Path) -> None:
     assert "STILLHOUSE_HOME" in check.remedy
     assert check_home(tmp_path / "not" / "made" / "yet").state == "ok"
     assert check_disk(tmp_path / "not" / "made" / "yet").found.endswith("GiB free")
+
+
+@pytest.mark.parametrize(
+    ("mode", "shared_as", "state"),
+    [(0o700, 0o700, "ok"), (0o755, 0o700, "note"), (0o770, 0o770, "ok"), (0o775, 0o2770, "note")],
+)
+def test_a_home_that_others_can_look_into_is_a_note(
+    mode: int, shared_as: int, state: str, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home", home_mode=shared_as)
+    assert check_privacy(settings).state == "ok"  # not made yet
+    settings.home.mkdir()
+    settings.home.chmod(mode)
+    check = check_privacy(settings)
+    assert check.state == state
+    assert ("chmod" in check.remedy) == (state == "note")
+    assert settings.home.stat().st_mode & 0o777 == mode  # It is said, and left to its owner.
 
 
 def test_a_broken_database_is_a_fault_and_a_missing_one_is_not(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub.utils import get_token
 
-from infra.cli.doctor import Check, check_hub
+from infra.cli.check import Check
+from infra.cli.home_checks import check_hub
 from infra.hub.access import obstacle_of
 from infra.settings import Settings
 from tests.fakes.hub import HubServer

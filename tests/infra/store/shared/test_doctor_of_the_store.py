@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.doctor import Check, check_store
+from infra.cli.check import Check
+from infra.cli.home_checks import check_store
 from infra.settings import Settings
 from tests.fakes.faulty_proxy import Fault
 from tests.infra.store.shared.conftest import SECRET, SharedPlace
