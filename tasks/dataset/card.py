@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from infra.errors import ArtifactError
 from tasks.cards.markdown import card_templates
 from tasks.dataset.config import PublishDatasetConfig
+from tasks.dataset.redact import redact
 from tasks.dataset.report import CurationReport
 from tasks.labelled_text.dataset import DatasetInfo, split_files
 
@@ -81,11 +82,33 @@ class CardFacts:
 
 
 def read_origin(extract: Path) -> Origin:
-    """Read `extract.json`; raises ArtifactError when it is not there."""
+    """Read `extract.json`, secrets and addresses in it redacted but for attributions, which want to be read.
+
+    Raises ArtifactError when it is not there.
+    """
     path = extract / EXTRACT_FILE
     if not path.is_file():
         raise ArtifactError(f"{extract} has no {EXTRACT_FILE}: expected an extract. Run extract again.")
-    return Origin.model_validate_json(path.read_text(encoding="utf-8"))
+    origin = Origin.model_validate_json(path.read_text(encoding="utf-8"))
+    return origin.model_copy(
+        update={
+            "sql": redact(origin.sql),
+            "parameters": {name: _redacted(value) for name, value in origin.parameters.items()},
+            "sources": tuple(_told(source) for source in origin.sources),
+        }
+    )
+
+
+def _told(source: Source) -> Source:
+    said = source.model_dump(exclude={"attribution"}, exclude_none=True)
+    return source.model_copy(update={name: redact(value) for name, value in said.items()})
+
+
+def _redacted(value: JsonValue) -> JsonValue:
+    """A parameter: text, a list of texts, or what needs no redaction."""
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def measure(folder: Path, info: DatasetInfo) -> tuple[dict[str, int], int]:
