@@ -6,11 +6,11 @@ What is asked lives in the configs of flows and stages.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.errors import ConfigError
 
@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     )
     store_timeout_s: float = Field(
         60, gt=0, description="seconds of silence of the shared store after which a request is tried again"
+    )
+    store_keep_home: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="stages whose artifacts stay in this home, whatever the shared store: names with commas between "
+        "them, such as extract,curate",
     )
     warehouse: str = Field(
         "duckdb",
@@ -93,6 +98,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "this user has no home that ~ could stand for: expected an absolute path"
             ) from None
+
+    @field_validator("store_keep_home", mode="before")
+    @classmethod
+    def _names(cls, names: object) -> object:
+        if not isinstance(names, str):
+            return names
+        return tuple(name for part in names.split(",") if (name := part.strip()))
 
     @field_validator("hub_token")
     @classmethod
