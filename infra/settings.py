@@ -6,11 +6,11 @@ What is asked lives in the configs of flows and stages.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.errors import ConfigError
 
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     store_signing_key: SecretStr | None = Field(
         None,
         description="key that a team shares, 16 characters or more: records are signed with it, and no others are taken",
+    )
+    store_keep_home: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="stages whose artifacts stay in this home, whatever the shared store: names with commas between "
+        "them, such as extract,curate",
     )
     warehouse: str = Field(
         "duckdb",
@@ -124,6 +129,13 @@ class Settings(BaseSettings):
         if stripped and len(stripped) < MIN_KEY:
             raise ValueError(f"expected {MIN_KEY} characters or more")
         return SecretStr(stripped) if stripped else None
+
+    @field_validator("store_keep_home", mode="before")
+    @classmethod
+    def _names(cls, names: object) -> object:
+        if not isinstance(names, str):
+            return names
+        return tuple(name for part in names.split(",") if (name := part.strip()))
 
     @field_validator("hub_token")
     @classmethod

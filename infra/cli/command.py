@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from infra.cli import app, messages
-from infra.cli.mistyped import COMMANDS
+from infra.engine.registry import COMMANDS
 from infra.errors import ConfigError, StillhouseError
 
 PROGRAM = "stillhouse"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from infra.engine.registry import COMMANDS
 from infra.settings import Settings
 
-COMMANDS = "stillhouse.commands"  # the entry points by which flows are found
 PREFIX, SEPARATOR = "STILLHOUSE_", "__"
 # Defaults of the commands' own options, and what the tests against real clouds read.
 OTHERS = ("STILLHOUSE_CLI_", "STILLHOUSE_LIVE_")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from pydantic_settings import CliApp, CliSubCommand
 from rich.console import Console
 
+from infra.engine.registry import check_kept_home
 from infra.errors import StoreError, StoreUnreachable
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -26,9 +27,11 @@ class Push(BaseModel):
     def cli_cmd(self) -> None:
         """A line for each that was sent; raises StoreError where one could not be, at once if nothing answers."""
         settings = get_settings()
+        check_kept_home(settings)
         store = Store(settings)
         remote = open_remote(settings, store)
-        records = [record for record in store.records() if store.is_here(record)]
+        here = [record for record in store.records() if store.is_here(record)]
+        records = [record for record in here if record.stage not in settings.store_keep_home]
         missing = [record for record in records if not self._is_there(remote, record)]
         size = failed = 0
         for number, record in enumerate(missing, start=1):
@@ -50,6 +53,10 @@ class Push(BaseModel):
             f"{len(missing) - failed} artifacts sent to {remote.url}, {size / 1e6:.1f} MB;"
             f" {len(records) - len(missing)} were there."
         )
+        if len(here) > len(records):
+            console.print(
+                f"{len(here) - len(records)} artifacts of {', '.join(settings.store_keep_home)} stay in the home."
+            )
         if failed:
             raise StoreError(f"{failed} artifacts were not sent: see above. Run the command again.")
 

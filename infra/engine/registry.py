@@ -4,14 +4,18 @@ Two stages of one name would serve each other's artifacts, in this process or in
 """
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 from infra.errors import ConfigError
+from infra.settings import Settings
 
+COMMANDS = "stillhouse.commands"  # the entry points by which flows are found
 _named: dict[str, Callable[..., Any]] = {}
+_stages: set[str] = set()
 
 
-def register(function: Callable[..., Any]) -> str:
+def register(function: Callable[..., Any], stage: bool = False) -> str:
     """Take a function's name for it alone, and return it. Raises ConfigError when another function has it.
 
     A function that is defined again in its place (a notebook's cell, a module that is also `__main__`) is the same.
@@ -24,7 +28,30 @@ def register(function: Callable[..., Any]) -> str:
             "for each: keys and the store's folders are made of it. Rename one."
         )
     _named[name] = function
+    if stage:
+        _stages.add(name)
     return name
+
+
+def check_kept_home(settings: Settings) -> None:
+    """Raise ConfigError when a stage that is to stay at home is none, of this flow, of another or of this home.
+
+    A slip of the pen would send there what is meant to stay.
+    """
+    known = {folder.name for folder in settings.artifacts.glob("*")}
+    if not _unknown(settings, known):
+        return
+    for entry in entry_points(group=COMMANDS):
+        entry.load()  # Its stages are known from then on.
+    if wrong := _unknown(settings, known):
+        raise ConfigError(
+            f"STILLHOUSE_STORE_KEEP_HOME names {', '.join(wrong)}, and there is no such stage: expected some of "
+            f"{', '.join(sorted(_stages | known))}. Correct it."
+        )
+
+
+def _unknown(settings: Settings, known: set[str]) -> list[str]:
+    return [name for name in settings.store_keep_home if name not in _stages | known]
 
 
 def _same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:

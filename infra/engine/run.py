@@ -17,6 +17,7 @@ from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
+from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
 from infra.machine.environment import open_home
@@ -166,6 +167,7 @@ def current_run() -> FlowRun:
 def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
     """Open the MLflow parent run and everything the stages of one flow run share."""
     settings, options = get_settings(), _options.get() or RunOptions()
+    check_kept_home(settings)
     run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
     token = _current.set(run)
     try:

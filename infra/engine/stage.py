@@ -87,7 +87,7 @@ class Stage(Generic[Inputs, Output]):
         self, function: Callable[..., Metrics], version: int, output: type[Output], machine: bool
     ) -> None:
         self.function, self.version, self.output, self.machine = function, version, output, machine
-        self.name = register(function)
+        self.name = register(function, stage=True)
         self.__doc__ = function.__doc__
         self.input_names = tuple(inspect.signature(function).parameters)[2:]
         # Our store is the one cache: it verifies what it serves, and its keys hold across flows.

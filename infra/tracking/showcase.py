@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 def show_in_prefect(
     flow: str, rows: Sequence[Mapping[str, object]], page: Path, plots: Sequence[Path], reasons: Sequence[str]
 ) -> None:
-    """Make the artifacts of a run; a server that refuses is said and stops nothing."""
+    """Make the artifacts of a run; a server that refuses is said and stops nothing. `reasons` are Markdown."""
     from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
     key = flow.replace("_", "-")

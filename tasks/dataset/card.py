@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from infra.errors import ArtifactError
+from tasks.cards.markdown import card_templates
 from tasks.dataset.config import PublishDatasetConfig
+from tasks.dataset.redact import redact
 from tasks.dataset.report import CurationReport
 from tasks.labelled_text.dataset import DatasetInfo, split_files
 
@@ -81,11 +82,33 @@ class CardFacts:
 
 
 def read_origin(extract: Path) -> Origin:
-    """Read `extract.json`; raises ArtifactError when it is not there."""
+    """Read `extract.json`, secrets and addresses in it redacted but for attributions, which want to be read.
+
+    Raises ArtifactError when it is not there.
+    """
     path = extract / EXTRACT_FILE
     if not path.is_file():
         raise ArtifactError(f"{extract} has no {EXTRACT_FILE}: expected an extract. Run extract again.")
-    return Origin.model_validate_json(path.read_text(encoding="utf-8"))
+    origin = Origin.model_validate_json(path.read_text(encoding="utf-8"))
+    return origin.model_copy(
+        update={
+            "sql": redact(origin.sql),
+            "parameters": {name: _redacted(value) for name, value in origin.parameters.items()},
+            "sources": tuple(_told(source) for source in origin.sources),
+        }
+    )
+
+
+def _told(source: Source) -> Source:
+    said = source.model_dump(exclude={"attribution"}, exclude_none=True)
+    return source.model_copy(update={name: redact(value) for name, value in said.items()})
+
+
+def _redacted(value: JsonValue) -> JsonValue:
+    """A parameter: text, a list of texts, or what needs no redaction."""
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def measure(folder: Path, info: DatasetInfo) -> tuple[dict[str, int], int]:
@@ -136,15 +159,7 @@ def write_card(facts: CardFacts, path: Path) -> None:
 
 def render_card(template: Path, facts: object, sql: str, data: DatasetCardData, path: Path) -> None:
     """Write a card from its template (`facts`, and `fence` for the code block of `sql`) under its YAML block."""
-    # Markdown is not HTML: autoescape would spoil it. What comes from data goes through the `cell` filter.
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["cell"] = cell
-    text = environment.get_template(template.name).render(facts=facts, fence=_fence(sql))
+    text = card_templates(template.parent).get_template(template.name).render(facts=facts, fence=_fence(sql))
     card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{text}", ignore_metadata_errors=False)
     path.write_text(str(card), encoding="utf-8")
 
@@ -152,14 +167,6 @@ def render_card(template: Path, facts: object, sql: str, data: DatasetCardData, 
 def hub_size(rows: int) -> str:
     """The Hub's name for a number of rows."""
     return next((name for limit, name in SIZES if rows < limit), LARGEST)
-
-
-def cell(text: object) -> str:
-    """Text from data inside of Markdown: no line break, no bar, no HTML, no code mark."""
-    plain = " ".join(str(text).split())
-    for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
-        plain = plain.replace(mark, safe)
-    return plain
 
 
 def _names(text: str, title: str) -> bool:

@@ -26,7 +26,15 @@ class CurateConfig(BaseModel):
         le=1,
         description="largest share of U+FFFD and private-use characters (a wrong encoding) kept",
     )
-    redact: bool = Field(True, description="replace secrets and e-mail addresses by <SECRET> and <EMAIL>")
+    redact: bool = Field(
+        True, description="replace secrets and e-mail addresses in texts by <SECRET> and <EMAIL>"
+    )
+    allow_secret_labels: bool = Field(
+        False,
+        description="take labels that hold a secret or an e-mail address; they are published as they are, with the data "
+        "set and the model",
+        json_schema_extra={"key": "unless_default"},
+    )
     min_rows_per_label: int = Field(
         5,
         ge=1,

@@ -29,6 +29,7 @@ from tasks.dataset.ledger import Ledger
 from tasks.dataset.redact import redact_texts
 from tasks.dataset.report import REPORT_FILE, CurationReport, LabelMerge
 from tasks.dataset.rows import in_split, read_rows, replace, write_dataset
+from tasks.dataset.secret_labels import refuse_secret_labels, told_counts, told_merges
 from tasks.dataset.split import given_splits, make_splits, missing_splits
 from tasks.dataset.text import comparison_key, normalise
 from tasks.labelled_text.dataset import SPLITS, DatasetInfo
@@ -39,8 +40,8 @@ SHOWN = 10
 def curate_rows(config: CurateConfig, extract: Path, output: Path) -> dict[str, float]:
     """Read an extract, write the curated artifact (data/, dataset.json, curation.json), give its metrics.
 
-    Raises DataError when no row or fewer than two labels are left, a split cannot be made, or validation cannot
-    serve to choose an out-of-scope threshold; ConfigError for an out-of-scope label that no row has.
+    Raises DataError when no row or fewer than two labels are left, labels hold secrets, a split cannot be made, or
+    validation cannot serve to choose an out-of-scope threshold; ConfigError for an out-of-scope label that no row has.
     """
     ledger = Ledger()
     rows = read_rows(extract)
@@ -63,8 +64,8 @@ def curate_rows(config: CurateConfig, extract: Path, output: Path) -> dict[str, 
         splits=info.rows,
         made_splits=made,
         steps=tuple(ledger.steps),
-        label_merges=merges,
-        dropped_labels=rare,
+        label_merges=told_merges(merges),
+        dropped_labels=told_counts(rare),
         warnings=tuple(ledger.warnings),
     )
     (output / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -89,6 +90,8 @@ def _clean(rows: pa.Table, config: CurateConfig, ledger: Ledger) -> tuple[pa.Tab
     if config.redact:
         after = replace(rows, "text", redact_texts(rows["text"]))
         rows = ledger.change(rows, after, "text", "redact", "secrets and e-mail addresses replaced")
+    if not config.allow_secret_labels:
+        refuse_secret_labels(rows["label"])
     labels, merges = merge_spellings(rows["label"])
     after = replace(rows, "label", labels)
     rows = ledger.change(

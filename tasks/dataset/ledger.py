@@ -72,9 +72,10 @@ class Ledger:
         """Note a step that changes one column and drops nothing; gives `after` back."""
         same = pc.fill_null(pc.equal(before[column], after[column]), True).to_numpy(zero_copy_only=False)
         changed = np.flatnonzero(~same)
-        # Only labels are shown as they were: an old text may hold what was redacted.
+        # Labels alone are shown as they were: a text without its secrets would be shown twice.
         notes = [
-            f"was {before[column][int(i)].as_py()!r}" if column == "label" else "" for i in changed[:EXAMPLES]
+            f"was {redact(before[column][int(i)].as_py())!r}" if column == "label" else ""
+            for i in changed[:EXAMPLES]
         ]
         self.steps.append(
             Step(
@@ -90,8 +91,8 @@ class Ledger:
         return after
 
     def warn(self, sentence: str) -> None:
-        """Note what a person should look at."""
-        self.warnings.append(sentence)
+        """Note what a person should look at; a label in it may hold a secret."""
+        self.warnings.append(redact(sentence))
 
     @property
     def noted(self) -> str:
@@ -110,7 +111,7 @@ class Ledger:
 def _examples(rows: pa.Table, places: np.ndarray, notes: list[str]) -> tuple[Example, ...]:
     shown = rows.take(pa.array(places[:EXAMPLES])).to_pylist()
     return tuple(
-        Example(row=row["row"], text=_shown(row["text"] or ""), label=row["label"] or "", note=note)
+        Example(row=row["row"], text=_shown(row["text"] or ""), label=redact(row["label"] or ""), note=note)
         for row, note in zip(shown, notes, strict=True)
     )
 
@@ -125,7 +126,7 @@ def _likeness(rows: pa.Table, gone: np.ndarray, like: np.ndarray | None) -> list
     if like is None:
         return [""] * len(gone[:EXAMPLES])
     kept = rows.take(pa.array(like[gone[:EXAMPLES]])).to_pylist()
-    return [f"like {_place(row)} ({row['split']}, {row['label']})" for row in kept]
+    return [f"like {_place(row)} ({row['split']}, {redact(row['label'])})" for row in kept]
 
 
 def _place(row: dict[str, object]) -> str:

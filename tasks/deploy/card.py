@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tasks.cards.markdown import card_templates
 from tasks.deploy.config import ReleaseConfig
 from tasks.deploy.package import ReleasedModel
 from tasks.deploy.reasons import points
@@ -70,11 +70,8 @@ def card_data(facts: CardFacts) -> ModelCardData:
 
 def card_text(facts: CardFacts, plots: tuple[str, ...]) -> str:
     """The card's text in Markdown."""
-    # Markdown is not HTML: autoescape would spoil it. What comes from data goes through the `cell` filter.
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"cell": cell, "points": points}
+    environment = card_templates(TEMPLATES)
+    environment.filters["points"] = points
     worst = sorted((c for c in facts.evaluation.per_class if c.support), key=lambda c: (c.f1, c.label))
     return environment.get_template("card.md.j2").render(
         facts=facts,
@@ -101,14 +98,6 @@ def hub_id(base_model: str) -> str | None:
     if base_model in PACKAGED_BASE:
         return PACKAGED_BASE[base_model]
     return base_model if HUB_ID.fullmatch(base_model) and not Path(base_model).exists() else None
-
-
-def cell(text: str) -> str:
-    """Text from data as one cell of a Markdown table: no line break, no bar, no HTML."""
-    plain = " ".join(str(text).split())
-    for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
-        plain = plain.replace(mark, safe)
-    return plain
 
 
 def _result(facts: CardFacts, metric: str, name: str, value: float) -> EvalResult:

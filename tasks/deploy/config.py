@@ -79,7 +79,7 @@ class ReleaseConfig(BaseModel):
     )
     limits: str = Field(
         "",
-        description="what the model must not be used for, a paragraph added to the card",
+        description="what the model must not be used for, a paragraph of plain text for the card",
         json_schema_extra=IGNORE,
     )
 

@@ -27,10 +27,17 @@ def plot_confusion(path: Path, answers: Answers, labels: tuple[str, ...], most: 
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
         names = [_short(labels[i]) for i in shown]
         others = ["any other"] if columns > rows else []
+        # A label between two $ is a label, and no formula.
         axes.set_xticks(
-            range(columns), names + others, rotation=55, ha="right", rotation_mode="anchor", fontsize=8
+            range(columns),
+            names + others,
+            rotation=55,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=8,
+            parse_math=False,
         )
-        axes.set_yticks(range(rows), names, fontsize=8)
+        axes.set_yticks(range(rows), names, fontsize=8, parse_math=False)
         axes.tick_params(length=0, colors=INK)
         axes.spines[:].set_visible(False)
         for row, column in np.argwhere(np.round(100 * shares) >= 1):

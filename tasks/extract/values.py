@@ -1,14 +1,18 @@
 """The values of the extract stage: what is planned, what was done, and whose data it is."""
 
+import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, ValidationError, field_validator
 
 from infra.errors import ConfigError
 
 RECORD_FILE = "extract.json"
 PROVENANCE_FILE = "provenance.json"  # not of the artifact's digest: infra.store.record says so
 ATTRIBUTION_FILE = "attribution.json"
+# An identifier (cc-by-3.0), an expression (MIT OR Apache-2.0) or a name in words; no markup of any kind.
+_LICENCE = re.compile(r"\(?\w[\w .,:;+/()'&-]{0,99}")
+_ADDRESS: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
 
 class Value(BaseModel):
@@ -25,7 +29,34 @@ class Attribution(Value):
     attribution: str = Field(
         description="the sentence that the licence asks for: authors, title, where it was published"
     )
-    url: str = Field(description="where the data set comes from")
+    url: str = Field(description="where the data set comes from, http or https")
+
+    @field_validator("licence")
+    @classmethod
+    def _plain(cls, licence: str) -> str:
+        if not _LICENCE.fullmatch(licence):
+            raise ValueError(
+                f"found {licence[:60]!r}, expected an identifier such as cc-by-3.0, or a name on one line of up to 100 "
+                "letters, digits, blanks and . , : ; + / ( ) ' & -"
+            )
+        return licence
+
+    @field_validator("url")
+    @classmethod
+    def _of_the_web(cls, url: str) -> str:
+        """Kept as it is written: it is part of the digest."""
+        try:
+            address = _ADDRESS.validate_python(url)
+        except ValidationError as error:
+            raise ValueError(
+                f"found {url[:60]!r} ({error.errors()[0]['msg']}), expected http:// or https:// and a host"
+            ) from None
+        if address.username or address.password or not url.isprintable() or re.search(r"[\s<>\"`]", url):
+            raise ValueError(
+                "found a name, a password or a character that an address writes as %XX, expected http:// or https://, a "
+                "host and a path"
+            )
+        return url
 
 
 class ExtractPlan(Value):

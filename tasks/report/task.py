@@ -47,6 +47,7 @@ def report_run(
     """
     from rich.console import Console
 
+    from tasks.cards.markdown import as_text
     from tasks.report.html import render_report
     from tasks.report.table import print_summary
 
@@ -76,7 +77,7 @@ def report_run(
                                              for name, value in row.model_dump(exclude={"name"}).items()
                                              if value is not None])  # fmt: skip
     show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE, inputs.plots,
-                    (summary.gate.reasons if summary.gate else ()))  # fmt: skip
+                    [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
     print_summary(summary, Console(highlight=False), tuple(_places(run.flow).items()))
     return record.model_copy(update={"summary": str(folder / SUMMARY)})
 

@@ -3,7 +3,8 @@
 What is there is a hit by its record alone; its files are fetched when somebody reads them. Without `STILLHOUSE_STORE`
 none of it happens, and nothing of it is imported. A store that does not answer never stops a run: that is said once, and
 the run goes on with its home alone. A wrong address, a missing bucket or credentials that do not open it do stop it,
-before anything is computed.
+before anything is computed. Stages of `STILLHOUSE_STORE_KEEP_HOME` are as without a store: nothing of them is put there,
+and nothing is looked for.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,7 @@ class Sharing:
         Its files stay there until they are read; they come at once with `full`, or where some of them are here already.
         """
         here = self.store.find(stage, key, full)
-        if here.record is not None or self._off:
+        if here.record is not None or not self._shares(stage):
             return self._unpublished(stage, key, here)
         try:
             remote = self._open()
@@ -74,7 +75,7 @@ class Sharing:
     def look(self, stage: str, key: str, full: bool = False) -> Lookup:
         """The same for a dry run: nothing is downloaded but a record."""
         here = self.store.find(stage, key, full)
-        if here.record is not None or self._off:
+        if here.record is not None or not self._shares(stage):
             return here
         try:
             found = self._open().record(stage, key)
@@ -124,7 +125,7 @@ class Sharing:
         so that everything that is made from them has one digest everywhere. The caller holds the key, and writes the
         record that it gets. A failure is said, never raised: the run goes on with what it computed.
         """
-        if self._off:
+        if not self._shares(record.stage):
             return record
         # A kill during the upload costs the rest of the upload, not what was computed.
         self.store.note_unpublished(record)
@@ -155,7 +156,7 @@ class Sharing:
         """
         if not self.store.is_here(record):
             return
-        if self._off or self._known(record):
+        if not self._shares(record.stage) or self._known(record):
             return
         try:
             sent = self._open().push(record)
@@ -171,6 +172,9 @@ class Sharing:
     def remote(self) -> "RemoteStore | None":
         """The shared store; None where there is none, or it did not answer. Raises StoreError with the remedy."""
         return None if self._off else self._open()
+
+    def _shares(self, stage: str) -> bool:
+        return not self._off and stage not in self.settings.store_keep_home
 
     def _unpublished(self, stage: str, key: str, lookup: Lookup) -> Lookup:
         """Where nothing was found: what a killed run had computed, and not put into the store any more."""

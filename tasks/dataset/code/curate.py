@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tasks.dataset.code.corpus import CorpusInfo, describe, write_corpus
 from tasks.dataset.code.duplicates import exact_copies, near_copies
 from tasks.dataset.code.filters import file_filters, unparsable
-from tasks.dataset.code.rows import read_files
+from tasks.dataset.code.rows import PLACE_COLUMNS, read_files
 from tasks.dataset.code.split import split_by_repository
 from tasks.dataset.config import CurateCodeConfig
 from tasks.dataset.ledger import Filter, Judgement, Ledger
@@ -47,6 +47,8 @@ def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[
     )
     reason = f"{', '.join(made)} of whole repositories, seed {config.seed}"
     rows = ledger.change(rows, replace(rows, "split", pa.array(split, pa.string())), "split", "split", reason)
+    if config.redact:
+        rows = _without_secret_places(rows, ledger)
     info = describe(rows, made)
     write_corpus(rows, info, output, config.rows_per_shard)
     report = CurationReport(
@@ -83,6 +85,16 @@ def _redacted(rows: pa.Table, config: CurateCodeConfig, ledger: Ledger) -> pa.Ta
 
     reason = "without what was redacted it is not this Python's syntax"
     return ledger.filter(after, Filter("redaction", reason, judge, spares_test=False))
+
+
+def _without_secret_places(rows: pa.Table, ledger: Ledger) -> pa.Table:
+    """Where a file is from, and its licence, are published with it. A step of its own only where one was changed."""
+    for column in PLACE_COLUMNS:
+        clean = redact_texts(rows[column])
+        if not clean.equals(rows[column]):
+            reason = f"secrets and e-mail addresses in {column} replaced"
+            rows = ledger.change(rows, replace(rows, column, clean), column, f"redact_{column}", reason)
+    return rows
 
 
 def _metrics(report: CurationReport, info: CorpusInfo) -> dict[str, float]:

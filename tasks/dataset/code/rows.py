@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from infra.errors import ArtifactError, DataError
 
 TEXT_COLUMNS = ("text", "repo_name", "path", "license")
+PLACE_COLUMNS = TEXT_COLUMNS[1:]  # where a file is from
 
 
 def read_files(folder: Path) -> pa.Table:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from infra.errors import ArtifactError, ConfigError, DataError
+from infra.store.fingerprint import canonical
 from tasks.dataset.config import CurateConfig
 from tasks.dataset.curate import curate_rows
 from tasks.dataset.near import grams, jaccard
@@ -96,6 +97,25 @@ def test_redaction_can_be_turned_off_but_not_in_the_report(tmp_path: Path) -> No
     assert step(report, "exact_duplicates").examples[0].text == "mail <EMAIL>"
 
 
+def test_labels_that_may_hold_secrets_are_taken_as_they_are(tmp_path: Path) -> None:
+    names = ["bob@example.org"] * 3 + ["Bob@example.org", "rob@example.org"]
+    with_rows(tmp_path, *((sentence(f"mail {i}"), name, "train") for i, name in enumerate(names)))
+    report, splits = curated(tmp_path, CurateConfig(min_rows_per_label=2, allow_secret_labels=True))
+    assert [row["label"] for row in splits["train"][36:]] == ["bob@example.org"] * 4
+    assert "bob@example.org" in load_info(tmp_path / "curated").labels
+    (merge,) = report.label_merges
+    assert (merge.kept, merge.merged) == ("<EMAIL>", {"<EMAIL>": 1}) and report.dropped_labels == {
+        "<EMAIL>": 1
+    }
+    assert step(report, "merge_labels").examples[0].note == "was '<EMAIL>'"
+
+
+def test_allowing_secret_labels_counts_only_where_it_is_asked_for() -> None:
+    """Nothing that was curated before there was a refusal is computed again."""
+    assert "allow_secret_labels" not in canonical(CurateConfig())
+    assert "allow_secret_labels" in canonical(CurateConfig(allow_secret_labels=True))
+
+
 def test_spellings_of_a_label_become_the_commonest_one(tmp_path: Path) -> None:
     names = ["Bug Report"] * 3 + ["bug report", " bug  report "] + ["BugReport"] + ["bug_report"]
     with_rows(tmp_path, *((sentence(f"bug {i}"), name, "train") for i, name in enumerate(names)))
@@ -121,7 +141,7 @@ def test_what_nobody_sees_makes_no_second_label(tmp_path: Path) -> None:
 
 def test_labels_as_long_as_texts_are_doubted(tmp_path: Path) -> None:
     with_rows(tmp_path, ("a text", f"{SECRET} " + "so much to say " * 20, "train"))
-    report, _ = curated(tmp_path)
+    report, _ = curated(tmp_path, CurateConfig(min_rows_per_label=1, allow_secret_labels=True))
     (warning,) = report.warnings
     assert "1 labels (1 rows) are longer than 200 characters, such as '<SECRET> so much" in warning
     assert "is this really the label column?" in warning

@@ -10,7 +10,6 @@ from huggingface_hub import DatasetCard
 
 from infra.errors import ArtifactError
 from infra.hub.local import LocalHub
-from tasks.dataset.card import cell
 from tasks.dataset.config import CurateConfig, PublishDatasetConfig
 from tasks.dataset.curate import curate_rows
 from tasks.dataset.publish import assemble
@@ -94,10 +93,6 @@ def test_dropped_rows_do_not_go_to_the_hub(made: Path, tmp_path: Path) -> None:
 def test_a_config_names_the_licence_before_the_tables_do(made: Path, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"license": "mit"})
     assert DatasetCard.load(published(made, tmp_path, config) / "README.md").data.license == "mit"
-
-
-def test_data_cannot_break_the_card() -> None:
-    assert cell("a|b\n<script>`x`") == "a\\|b &lt;script&gt;'x'"
 
 
 def test_an_extract_without_its_record_is_an_error(made: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from infra.errors import ArtifactError
-from tasks.deploy.card import CardFacts, cell, hub_id
+from tasks.deploy.card import CardFacts, hub_id
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.deploy.gate import decide
 from tasks.deploy.package import MODEL_FILE, package_model, read_package
@@ -102,10 +102,6 @@ def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     for path in sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file()):
         assert (first / path).read_bytes() == (second / path).read_bytes()
     assert (first / MODEL_FILE).read_bytes() == (tmp_path / "package" / MODEL_FILE).read_bytes()
-
-
-def test_a_label_with_markup_stays_in_its_cell() -> None:
-    assert cell("a|b\n<script>`x`") == "a\\|b &lt;script&gt;'x'"
 
 
 def test_a_local_base_model_keeps_its_path_to_itself(tmp_path: Path) -> None:

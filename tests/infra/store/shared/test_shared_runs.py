@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.cli.app import main
 from infra.errors import StoreError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -64,6 +65,21 @@ def test_two_homes_sharing_a_store_get_each_others_hits(
     homes.use("a")
     assert states(chain(ChainConfig(word=place.url, times=3))) == ["cached", "cached"]
     assert states(more) == ["computed", "computed"]
+
+
+def test_what_stays_at_home_is_computed_on_each_machine_and_what_is_made_of_it_is_shared(
+    homes: Homes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = {"STILLHOUSE_STORE": (tmp_path / "store").as_uri(), "STILLHOUSE_STORE_KEEP_HOME": "spell"}
+    homes.use("a", **kept)
+    first = chain(ChainConfig(word="kept"))
+    assert states(chain(ChainConfig(word="kept"))) == ["cached", "cached"]
+    assert [path.name for path in (tmp_path / "store").glob("artifacts/*")] == ["repeat"]
+    homes.use("b", **kept)
+    second = chain(ChainConfig(word="kept"))
+    assert states(second) == ["computed", "cached"] and second.words == first.words
+    assert main(["lineage", str(first.words and first.words.uri)]) == 0
+    assert "spell" in capfd.readouterr().out
 
 
 def test_a_run_whose_stages_are_all_in_the_home_asks_nothing(cloud: SharedPlace, homes: Homes) -> None:
