@@ -18,6 +18,7 @@ from tests.faults.aged import aged, made_long_ago
 from tests.infra.artifacts import folder, make_artifact
 from tests.infra.chain import ChainConfig, ChainResult, chain
 
+pytestmark = pytest.mark.slow  # flows with a server and MLflow each
 KEY = "0123456789abcdef0123"
 
 

@@ -10,6 +10,8 @@ from infra.errors import ConfigError
 from infra.store.references import CheckpointRef
 from tests.infra.chain import ChainConfig, ChainResult, chain, plan, repeat
 
+pytestmark = pytest.mark.slow  # flows with a server and MLflow each
+
 
 def states(result: ChainResult) -> dict[str, str]:
     return {outcome.name: outcome.state for outcome in result.outcomes}
