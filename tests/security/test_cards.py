@@ -109,7 +109,9 @@ def with_attribution(folder: Path, **said: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "licence", ["mit\n# heading", "`<b>mit</b>`", "[mit](https://evil.example)", "", "m" * 200]
+    "licence",
+    ["mit\n# heading", "`<b>mit</b>`", "[mit](https://evil.example)", "", "m" * 200],
+    ids=["lines", "html", "link", "nothing", "long"],
 )
 def test_a_licence_that_is_no_plain_name_is_refused(licence: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"attribution\.json: licence: .* expected an identifier"):

@@ -41,7 +41,11 @@ def told(folder: Path) -> str:
     return "\n".join(path.read_text() for path in sorted(folder.rglob("*")) if path.name in names)
 
 
-@pytest.mark.parametrize("secret", [TOKEN, ADDRESS, "https://bob:hunter2@example.org", f"A\u200b{ADDRESS}"])
+@pytest.mark.parametrize(
+    "secret",
+    [TOKEN, ADDRESS, "https://bob:hunter2@example.org", f"A\u200b{ADDRESS}"],
+    ids=["token", "address", "password", "address with what nobody sees"],
+)
 def test_a_label_that_holds_a_secret_is_refused_and_not_shown(secret: str, tmp_path: Path) -> None:
     extract = tickets(
         tmp_path, *(("one ticket more", f"Owner {secret}"), ("and another one", f"owner  {secret}"))
