@@ -4,7 +4,6 @@ Flows are run by `python -m flows.<name>`; this is for what stands around them.
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,25 +22,24 @@ from rich.console import Console
 from rich.text import Text
 
 from infra.cli import messages, mistyped
+from infra.cli.environment_command import Env
 from infra.cli.promotion_commands import Rollback, ShowPromotions
 from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
 from infra.machine import surroundings
-from infra.machine.environment import Services, prepare, require_folder, running_services
+from infra.machine.environment import Services, require_folder, running_services
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.machine.up_lock import left_behind
-from infra.settings import get_settings, holds_credentials
+from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.tracking.connection import settle_home, tracking_uri
+from infra.tracking.connection import settle_home
 
 if TYPE_CHECKING:
     from infra.catalog.garbage import Garbage
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
-SECRET_ENVIRONMENT = ("_KEY", "_TOKEN", "_PASSWORD", "_AUTH_STRING")  # who runs this has them already
 PIPED_WIDTH = 250
 COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 MODULE = "python -m infra.cli"
@@ -182,31 +180,6 @@ class Doctor(BaseModel):
                 console.print(f"{'':>25}{check.remedy}")
         if faults:
             raise SystemExit(1)
-
-
-class Env(BaseModel):
-    """Print what points `prefect` and `mlflow` at this home: `eval "$(python -m infra.cli env)"`."""
-
-    def cli_cmd(self) -> None:
-        """One export a line."""
-        prepare()
-        shown = {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith(SHOWN_ENVIRONMENT) and not name.endswith(SECRET_ENVIRONMENT)
-        }
-        shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
-        for name, value in sorted(shown.items()):
-            if not holds_credentials(value):
-                print(f"export {name}={shlex.quote(value)}")
-            elif os.environ.get(name) == value:
-                messages.say_aside(
-                    f"# {name} holds a password and is not printed: this shell has it already."
-                )
-            elif os.environ.get("STILLHOUSE_MLFLOW_URI") == value:
-                print(f'export {name}="$STILLHOUSE_MLFLOW_URI"')
-            else:
-                messages.say_aside(f"# {name} holds a password and is not printed: set it to what .env says.")
 
 
 class Cli(BaseSettings):
