@@ -28,6 +28,7 @@ from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
 from infra.machine import surroundings
 from infra.machine.environment import Services, require_folder, running_services
+from infra.machine.login import log_in, login_file, server_login
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
@@ -61,7 +62,8 @@ class Up(BaseModel):
 
     def _ready(self, services: Services) -> Processes:
         settings = get_settings()
-        os.environ["PREFECT_API_URL"] = services.prefect_api_url
+        os.environ["PREFECT_API_URL"], login = services.prefect_api_url, server_login(settings)
+        log_in(login)
         # Prefect reads its environment when it is imported, so not before it is set.
         from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
@@ -72,9 +74,10 @@ class Up(BaseModel):
             console.print(f"{ended} killed run(s) marked as crashed")
         if self.worker:
             deploy_all(PROJECT)
-        for one in await_next_runs(services.prefect_api_url):
+        for one in await_next_runs(services.prefect_api_url, login):
             _show_schedule(one, last_error(log_file(settings, "prefect")))
         _show(services)
+        _show_login(services, login)
         console.print(
             "Ctrl-C stops both." if not self.worker else "A worker waits for runs. Ctrl-C stops all three."
         )
@@ -101,6 +104,7 @@ class Status(BaseModel):
                 console.print(f"services.json: {said}.")
         else:
             _show(services)
+            _show_login(services)
 
 
 class Lineage(BaseModel):
@@ -257,3 +261,13 @@ def _show_schedule(one: Scheduled, error: str | None) -> None:
 def _show(services: Services) -> None:
     console.print(f"Prefect  {services.prefect_api_url.removesuffix('/api')}")
     console.print(f"MLflow   {services.mlflow_tracking_uri}")
+
+
+def _show_login(services: Services, login: str | None = None) -> None:
+    """What Prefect's UI asks for: the string where a person reads it and nothing keeps it, else the file that holds it."""
+    if not services.login:
+        return
+    if login is not None and sys.stdout.isatty():
+        console.print(f"Login    {login}  (Prefect's UI asks for it)")
+    else:
+        console.print(f"Login    in {login_file(get_settings())}  (Prefect's UI asks for it)")
