@@ -109,15 +109,17 @@ def make_folder(settings: Settings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a whole file or none: beside it, flushed to the disk, then renamed. What fails leaves nothing behind.
 
     The name beside it is this write's alone, whatever thread, process or host writes the same file meanwhile. (Not
-    `tempfile`: its files are for their owner alone, and the umask is to decide.)
+    `tempfile`: its files are for their owner alone, and the umask is to decide.) `mode` is what the umask takes from; the
+    file is never wider than that, not even while it is written.
     """
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with beside.open("x", encoding="utf-8") as file:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -4,7 +4,6 @@ Flows are run by `python -m flows.<name>`; this is for what stands around them.
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,25 +22,25 @@ from rich.console import Console
 from rich.text import Text
 
 from infra.cli import messages, mistyped
+from infra.cli.environment_command import Env
 from infra.cli.promotion_commands import Rollback, ShowPromotions
 from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
 from infra.machine import surroundings
-from infra.machine.environment import Services, prepare, require_folder, running_services
+from infra.machine.environment import Services, require_folder, running_services
+from infra.machine.login import log_in, login_file, server_login
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
 from infra.machine.up_lock import left_behind
-from infra.settings import get_settings, holds_credentials
+from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.tracking.connection import settle_home, tracking_uri
+from infra.tracking.connection import settle_home
 
 if TYPE_CHECKING:
     from infra.catalog.garbage import Garbage
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
-SECRET_ENVIRONMENT = ("_KEY", "_TOKEN", "_PASSWORD", "_AUTH_STRING")  # who runs this has them already
 PIPED_WIDTH = 250
 COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 MODULE = "python -m infra.cli"
@@ -63,7 +62,8 @@ class Up(BaseModel):
 
     def _ready(self, services: Services) -> Processes:
         settings = get_settings()
-        os.environ["PREFECT_API_URL"] = services.prefect_api_url
+        os.environ["PREFECT_API_URL"], login = services.prefect_api_url, server_login(settings)
+        log_in(login)
         # Prefect reads its environment when it is imported, so not before it is set.
         from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
@@ -74,9 +74,10 @@ class Up(BaseModel):
             console.print(f"{ended} killed run(s) marked as crashed")
         if self.worker:
             deploy_all(PROJECT)
-        for one in await_next_runs(services.prefect_api_url):
+        for one in await_next_runs(services.prefect_api_url, login):
             _show_schedule(one, last_error(log_file(settings, "prefect")))
         _show(services)
+        _show_login(services, login)
         console.print(
             "Ctrl-C stops both." if not self.worker else "A worker waits for runs. Ctrl-C stops all three."
         )
@@ -103,6 +104,7 @@ class Status(BaseModel):
                 console.print(f"services.json: {said}.")
         else:
             _show(services)
+            _show_login(services)
 
 
 class Lineage(BaseModel):
@@ -184,31 +186,6 @@ class Doctor(BaseModel):
             raise SystemExit(1)
 
 
-class Env(BaseModel):
-    """Print what points `prefect` and `mlflow` at this home: `eval "$(python -m infra.cli env)"`."""
-
-    def cli_cmd(self) -> None:
-        """One export a line."""
-        prepare()
-        shown = {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith(SHOWN_ENVIRONMENT) and not name.endswith(SECRET_ENVIRONMENT)
-        }
-        shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
-        for name, value in sorted(shown.items()):
-            if not holds_credentials(value):
-                print(f"export {name}={shlex.quote(value)}")
-            elif os.environ.get(name) == value:
-                messages.say_aside(
-                    f"# {name} holds a password and is not printed: this shell has it already."
-                )
-            elif os.environ.get("STILLHOUSE_MLFLOW_URI") == value:
-                print(f'export {name}="$STILLHOUSE_MLFLOW_URI"')
-            else:
-                messages.say_aside(f"# {name} holds a password and is not printed: set it to what .env says.")
-
-
 class Cli(BaseSettings):
     """Stillhouse's servers, champions, lineage, clean-up and health."""
 
@@ -284,3 +261,13 @@ def _show_schedule(one: Scheduled, error: str | None) -> None:
 def _show(services: Services) -> None:
     console.print(f"Prefect  {services.prefect_api_url.removesuffix('/api')}")
     console.print(f"MLflow   {services.mlflow_tracking_uri}")
+
+
+def _show_login(services: Services, login: str | None = None) -> None:
+    """What Prefect's UI asks for: the string where a person reads it and nothing keeps it, else the file that holds it."""
+    if not services.login:
+        return
+    if login is not None and sys.stdout.isatty():
+        console.print(f"Login    {login}  (Prefect's UI asks for it)")
+    else:
+        console.print(f"Login    in {login_file(get_settings())}  (Prefect's UI asks for it)")

@@ -5,7 +5,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import cpuinfo
 import httpx
@@ -16,7 +15,7 @@ from infra.cli.check import GIB, Check
 from infra.cli.home_checks import examine_home
 from infra.engine.abandoned import dead_runs, live_runs
 from infra.errors import ServiceError
-from infra.machine.environment import running_services
+from infra.machine.environment import Services, login_of, running_services
 from infra.machine.processes import last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
 from infra.machine.services import log_file
@@ -141,19 +140,19 @@ def check_services(settings: Settings) -> Iterator[Check]:
         up = "answers 200" in answer
         yield Check(f"{name} server", "ok" if up else "fault", answer, "" if up else again)
         if up and name == "Prefect":
-            yield from check_schedules(services.prefect_api_url, log_file(settings, "prefect"))
+            yield from check_schedules(services, settings)
 
 
-def check_schedules(api_url: str, log: Path) -> Iterator[Check]:
+def check_schedules(services: Services, settings: Settings) -> Iterator[Check]:
     """Every active schedule has a next run."""
     try:
-        found = scheduled(api_url)
+        found = scheduled(services.prefect_api_url, login_of(services, settings))
     except ServiceError as error:
         yield Check("schedules", "fault", "they cannot be read", str(error))
         return
     never = [one.deployment for one in found if one.next_run is None]
     if never:
-        line = last_error(log)
+        line = last_error(log_file(settings, "prefect"))
         said = f"; the log's last error: {line}" if line else ""
         yield Check("schedules", "fault", f"no next run of {', '.join(never)}{said}", REMEDY)
         return

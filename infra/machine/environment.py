@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from infra.errors import StoreError
 from infra.files import disk_errors, make_folder, make_home, prove_locks
 from infra.machine import surroundings
-from infra.machine.processes import Child
+from infra.machine.login import CLIENT_LOGIN, log_in, read_login
+from infra.machine.processes import LOOPBACK, Child
 from infra.settings import Settings, get_settings
 
 OWN_LOGGERS = ("infra", "tasks", "flows", "stillhouse")
@@ -32,6 +33,9 @@ class Services(BaseModel):
     home: Path | None = None
     prefect_api_url: str
     mlflow_tracking_uri: str
+    login: bool = (
+        False  # whether Prefect's server asks for the home's; that of an older version asks for nothing
+    )
 
     @property
     def up(self) -> Child:
@@ -88,6 +92,10 @@ def prepare() -> None:
         # Nothing of ours is kept there. What a program beside us keeps is no pickle, which runs when it is read.
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # No page but the UI's own may speak to a server started from here; Prefect's default is any page.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(
+            f"http://{host}:{settings.prefect_port}" for host in (LOOPBACK, "localhost")
+        ),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
         CONSOLE_LEVEL: QUIET,
@@ -112,12 +120,21 @@ def prepare() -> None:
         wanted[PROFILES] = _users_profiles()
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+    if services is not None and os.environ[surroundings.PREFECT_API] == services.prefect_api_url:
+        login = login_of(services, settings)
+        if login is not None:
+            log_in(login)
     for name in OWN_LOGGERS:
         if (logger := logging.getLogger(name)).level == logging.NOTSET:
             logger.setLevel(logging.INFO)
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
     with suppress(OSError):
         make_folder(settings, settings.home / "prefect")
+
+
+def login_of(services: Services, settings: Settings) -> str | None:
+    """What clients of `up`'s Prefect server send: the home's string, or the user's own. Raises ServiceError as read_login."""
+    return read_login(settings) if services.login else os.environ.get(CLIENT_LOGIN)
 
 
 def server_environment() -> dict[str, str]:

@@ -15,8 +15,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import prefect
+from prefect.client.orchestration import get_client
 from prefect.context import get_settings_context
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     get_current_settings,
@@ -27,9 +31,10 @@ from infra.errors import ServiceError
 from infra.files import disk_errors, file_lock, make_folder, write_atomically
 from infra.machine import ends_with_parent
 from infra.machine.environment import running_services, server_environment
+from infra.machine.login import REFUSED, SERVER_LOGIN, refused, server_login
 from infra.machine.processes import LOOPBACK, end_processes, last_error, start_process, still_running
 from infra.machine.services import PREFECT_LOCK, Server, await_ready, log_file
-from infra.machine.surroundings import PREFECT_API, api_obstacle
+from infra.machine.surroundings import PREFECT_API, api_obstacle, is_cloud
 from infra.machine.temporary_servers import APPLICATION, MARK
 from infra.settings import Settings
 
@@ -42,23 +47,28 @@ ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", MARK: "1", "PREFECT__SERVER_FINAL": "1
 def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Iterator[None]:
     """Flows called inside have a server; `meanwhile` runs while it boots.
 
-    Raises ServiceError with the end of the server's log when it does not start, and when one that is set is silent.
+    Raises ServiceError with the end of the server's log when it does not start, and when one that is set is silent or does
+    not let us in.
     """
     if url := PREFECT_API_URL.value():
         _refuse_silent(settings, url)
+        _refuse_without_login(url)
     if url or not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
         yield
         return
-    server = _server(_free_port())
+    server, login = _server(_free_port()), server_login(settings)
     log = log_file(settings, server.name)
     bound = (sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *server.command)
     with _database_made(settings):
-        process = start_process(log, bound, environment=server_environment() | ENVIRONMENT)
+        process = start_process(
+            log, bound, environment=server_environment() | ENVIRONMENT | {SERVER_LOGIN: login}
+        )
         # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
         atexit.register(_stop, process, log)
         meanwhile()
         await_ready(server, log, process)
-    with temporary_settings({PREFECT_API_URL: server.health.removesuffix("/health")}):
+    ours = {PREFECT_API_URL: server.health.removesuffix("/health"), PREFECT_API_AUTH_STRING: login}
+    with temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)):
         yield
 
 
@@ -103,6 +113,22 @@ def _refuse_silent(settings: Settings, url: str) -> None:
         "or choose another profile: `prefect profile use ephemeral`, or PREFECT_PROFILE=ephemeral for this command alone, "
         "which brings its own server."
     )
+
+
+def _refuse_without_login(url: str) -> None:
+    """Raises ServiceError for a server that does not let Prefect's client in, with what its settings make it send.
+
+    Its /health, which is asked before, is open to all. Prefect Cloud is left alone.
+    """
+    if is_cloud(url):
+        return
+    with get_client(sync_client=True) as client:
+        try:
+            client.api_version()
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code in REFUSED:
+                raise refused(url) from None
+            raise
 
 
 def _stop(process: subprocess.Popen[bytes], log: Path) -> None:

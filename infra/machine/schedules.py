@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from infra.errors import ServiceError
+from infra.machine.login import REFUSED, headers, refused
 
 PAGE = 200
 TIMEOUT_S = 10.0
@@ -32,29 +33,33 @@ class Scheduled:
     next_run: datetime | None
 
 
-def scheduled(api_url: str) -> list[Scheduled]:
-    """Every deployment with an active schedule. Raises ServiceError where Prefect's server does not answer."""
+def scheduled(api_url: str, login: str | None = None) -> list[Scheduled]:
+    """Every deployment with an active schedule. Raises ServiceError where Prefect's server does not answer, or let in."""
     try:
-        with httpx.Client(base_url=f"{api_url}/", timeout=TIMEOUT_S, trust_env=False) as http:
+        with httpx.Client(
+            base_url=f"{api_url}/", headers=headers(login), timeout=TIMEOUT_S, trust_env=False
+        ) as http:
             return [
                 Scheduled(deployment["name"], _next_run(http, deployment["id"]))
                 for deployment in _deployments(http)
                 if not deployment["paused"] and any(one["active"] for one in deployment["schedules"])
             ]
     except httpx.HTTPError as error:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in REFUSED:
+            raise refused(api_url) from None
         raise ServiceError(
             f"Prefect's server at {api_url} did not say what is scheduled ({type(error).__name__}: {error}): expected its "
             "deployments. `python -m infra.cli doctor` looks at it."
         ) from None
 
 
-def await_next_runs(api_url: str, patience: float = PATIENCE_S) -> list[Scheduled]:
+def await_next_runs(api_url: str, login: str | None = None, patience: float = PATIENCE_S) -> list[Scheduled]:
     """The same, once every one has a next run, or after `patience` seconds."""
     deadline = time.monotonic() + patience
-    found = scheduled(api_url)
+    found = scheduled(api_url, login)
     while any(one.next_run is None for one in found) and time.monotonic() < deadline:
         time.sleep(1)
-        found = scheduled(api_url)
+        found = scheduled(api_url, login)
     return found
 
 

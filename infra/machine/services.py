@@ -25,6 +25,7 @@ from infra.machine.environment import (
     running_services,
     server_environment,
 )
+from infra.machine.login import SERVER_LOGIN, server_login
 from infra.machine.processes import (
     LOOPBACK,
     STOP_SECONDS,
@@ -193,11 +194,14 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
     with disk_errors(settings.home):
         for folder in (settings.home / "prefect", settings.mlflow_artifacts, settings.locks):
             make_folder(settings, folder)
+    environments = {"prefect": server_environment() | {SERVER_LOGIN: server_login(settings)}}
     # A flow that makes the tracking database or Prefect's in the same moment would break the file for good.
     with file_lock(settings.locks / "mlflow.lock"), file_lock(settings.locks / PREFECT_LOCK):
         for server in wanted:
             processes[server.name] = start_process(
-                log_file(settings, server.name), server.command, environment=server_environment()
+                log_file(settings, server.name),
+                server.command,
+                environment=environments.get(server.name, server_environment()),
             )
         for server in wanted:
             await_ready(server, log_file(settings, server.name), processes[server.name], stop)
@@ -236,6 +240,7 @@ def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]
         # The file is for everybody who reads this home: who needs the password has it in the settings.
         mlflow_tracking_uri=without_credentials(settings.mlflow_uri or "")
         or f"http://{LOOPBACK}:{settings.mlflow_port}",
+        login=SERVER_LOGIN not in os.environ,
         children=still_running(processes),
     )
     with disk_errors(settings.services_file):

@@ -71,7 +71,7 @@ def obstacles() -> Iterator[Obstacle]:
 
 def api_obstacle(url: str, variable: str = PREFECT_API) -> Obstacle | None:
     """Why flows cannot use the Prefect server at `url`; None when it answers, or is Prefect Cloud."""
-    if (urlsplit(url).hostname or "").endswith(PREFECT_CLOUD):
+    if is_cloud(url):
         return None
     shown = without_credentials(url)
     try:
@@ -88,6 +88,11 @@ def api_obstacle(url: str, variable: str = PREFECT_API) -> Obstacle | None:
         f"{found}: expected Prefect's server",
         f"Start that server, or take the variable away (`unset {variable}`): a run then brings its own.",
     )
+
+
+def is_cloud(url: str) -> bool:
+    """Whether a Prefect server is Prefect Cloud."""
+    return (urlsplit(url).hostname or "").endswith(PREFECT_CLOUD)
 
 
 def refuse_obstacles() -> None:

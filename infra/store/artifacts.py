@@ -188,7 +188,7 @@ class Store:
         place = self.folder(record.stage, record.key) / RECORD_FILE
         with _unless_read_only(), ExitStack() as held:
             if record.key not in self._held.__dict__.get("keys", ()):
-                self.settings.locks.mkdir(parents=True, exist_ok=True)
+                make_folder(self.settings, self.settings.locks)
                 try:
                     held.enter_context(key_lock(self.settings.locks, record.key).acquire(blocking=False))
                 except Timeout:

@@ -132,6 +132,7 @@ def test_the_environment_is_printed_without_what_is_secret(
         "PREFECT_API_AUTH_STRING",
     ):
         monkeypatch.setenv(name, "canary")
+    monkeypatch.delenv("PREFECT_HOME")  # what a shell has is not told it
     assert main(["env"]) == 0
     shown = capsys.readouterr().out
     assert "export PREFECT_HOME=" in shown and "export MLFLOW_TRACKING_URI=sqlite:///" in shown

@@ -19,6 +19,8 @@ import psutil
 import pytest
 
 from infra.machine.environment import CONSOLE_LEVEL
+from infra.machine.login import headers, read_login
+from infra.settings import Settings
 from tests.infra.ports import free_ports
 
 pytestmark = pytest.mark.slow
@@ -80,7 +82,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
                 break
         try:
             assert process.poll() is None, "".join(said)
-            with httpx.Client(base_url=url, timeout=30) as http:
+            login = headers(read_login(Settings(home=home)))
+            with httpx.Client(base_url=url, headers=login, timeout=30) as http:
                 yield Up(home, environment, "".join(said), http)
         finally:
             process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,16 +11,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from infra.engine.abandoned import dead_runs, end_dead_runs, live_runs
 from infra.errors import ServiceError
 from infra.machine.environment import running_services
+from infra.machine.login import headers, read_login
 from infra.machine.processes import Child, end_processes, port_is_free
 from infra.machine.services import end_orphans, stop_services
 from infra.machine.up_lock import left_behind, only_up, up_is_elsewhere
@@ -46,6 +49,17 @@ class Running:
     @property
     def mlflow(self) -> str:
         return f"http://127.0.0.1:{self.settings.mlflow_port}"
+
+    @property
+    def login(self) -> str:
+        return read_login(self.settings)
+
+    def get(self, path: str) -> Any:
+        return httpx.get(f"{self.prefect}/{path}", headers=headers(self.login)).raise_for_status().json()
+
+    def post(self, path: str, content: dict[str, Any]) -> Any:
+        answer = httpx.post(f"{self.prefect}/{path}", json=content, headers=headers(self.login))
+        return answer.raise_for_status().json()
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -134,11 +148,12 @@ def test_status_doctor_and_env_see_the_servers(up: Running) -> None:
     assert f"answers 200 at {up.prefect}/health" in cli(up.settings, "doctor").stdout
     exports = cli(up.settings, "env").stdout
     assert f"export PREFECT_API_URL={up.prefect}" in exports
+    assert f"export PREFECT_API_AUTH_STRING={shlex.quote(up.login)}" in exports
     assert f"export MLFLOW_TRACKING_URI={up.mlflow}" in exports
 
 
 def test_the_work_pool_of_the_deployments_is_there(up: Running) -> None:
-    pool = httpx.get(f"{up.prefect}/work_pools/stillhouse").json()
+    pool = up.get("work_pools/stillhouse")
     assert pool["type"] == "process"
     assert pool["base_job_template"]["job_configuration"]
 
@@ -153,13 +168,13 @@ def test_a_killed_run_becomes_crashed_and_a_live_one_stays(up: Running) -> None:
     write_marker(up.settings, os.getpid(), alive, None)
     assert [str(run.flow_run_id) for run in dead_runs(up.settings)] == [killed]
 
-    with temporary_settings({PREFECT_API_URL: up.prefect}):
+    with temporary_settings({PREFECT_API_URL: up.prefect, PREFECT_API_AUTH_STRING: up.login}):
         assert end_dead_runs(up.settings) == 1
         assert end_dead_runs(up.settings) == 0
 
-    assert httpx.get(f"{up.prefect}/flow_runs/{killed}").json()["state_type"] == "CRASHED"
-    assert httpx.get(f"{up.prefect}/task_runs/{task}").json()["state_type"] == "CRASHED"
-    assert httpx.get(f"{up.prefect}/flow_runs/{alive}").json()["state_type"] == "RUNNING"
+    assert up.get(f"flow_runs/{killed}")["state_type"] == "CRASHED"
+    assert up.get(f"task_runs/{task}")["state_type"] == "CRASHED"
+    assert up.get(f"flow_runs/{alive}")["state_type"] == "RUNNING"
     for run in (mlflow_run, stage):
         told = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run}).json()
         assert told["run"]["info"]["status"] == "KILLED"
@@ -168,7 +183,7 @@ def test_a_killed_run_becomes_crashed_and_a_live_one_stays(up: Running) -> None:
 
 def test_a_killed_run_that_prefect_no_longer_knows_is_only_forgotten(up: Running) -> None:
     write_marker(up.settings, NO_PROCESS, str(uuid4()), None)
-    with temporary_settings({PREFECT_API_URL: up.prefect}):
+    with temporary_settings({PREFECT_API_URL: up.prefect, PREFECT_API_AUTH_STRING: up.login}):
         assert end_dead_runs(up.settings) == 1
     assert dead_runs(up.settings) == []
 
@@ -281,12 +296,12 @@ def write_marker(
 
 
 def start_flow_run(up: Running) -> str:
-    flow = httpx.post(f"{up.prefect}/flows/", json={"name": "test"}).json()["id"]
+    flow = up.post("flows/", {"name": "test"})["id"]
     state = {"type": "RUNNING", "name": "Running"}
-    return str(httpx.post(f"{up.prefect}/flow_runs/", json={"flow_id": flow, "state": state}).json()["id"])
+    return str(up.post("flow_runs/", {"flow_id": flow, "state": state})["id"])
 
 
 def start_task_run(up: Running, flow_run: str) -> str:
     state = {"type": "RUNNING", "name": "Running"}
     task = {"flow_run_id": flow_run, "task_key": "train", "dynamic_key": "0", "name": "train", "state": state}
-    return str(httpx.post(f"{up.prefect}/task_runs/", json=task).json()["id"])
+    return str(up.post("task_runs/", task)["id"])
