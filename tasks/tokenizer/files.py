@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from tokenizers import Tokenizer
 
 from infra.errors import ArtifactError
+from tasks.foreign.rust import panics_caught
 
 TOKENIZER_FILE, SETTINGS_FILE, SPECIAL_FILE = (
     "tokenizer.json",
@@ -30,7 +31,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / TOKENIZER_FILE
     try:
-        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else _converted(folder)
+        with panics_caught():
+            tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else _converted(folder)
     except Exception as error:  # tokenizers raises a bare Exception for a file it cannot parse
         raise ArtifactError(
             f"{folder} has no tokenizer that can be read ({type(error).__name__}: {error}). "
