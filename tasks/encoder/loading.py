@@ -10,6 +10,7 @@ from transformers.utils import logging
 from infra.errors import ArtifactError
 from tasks.encoder.bag import BagOfTokens, BagOfTokensConfig
 from tasks.encoder.narrow import narrow
+from tasks.foreign.model_config import check_asks_for_no_code, read_object
 from tasks.foreign.rust import panics_caught
 
 # The one encoder of ours that transformers does not have: from here on it is read and made like any other.
@@ -39,14 +40,16 @@ def without_pooler(body: PreTrainedModel) -> PreTrainedModel:
 
 
 def load_body(folder: Path) -> PreTrainedModel:
-    """Read the encoder in `folder` in float32, without its pooler; raises ArtifactError when it is damaged.
+    """Read the encoder in `folder` in float32, without its pooler.
 
+    Raises ArtifactError when it is damaged, or its config asks for code from elsewhere (tasks/foreign/model_config.py).
     transformers fills missing weights with random numbers and only warns. Here that is an error.
     """
     if not (folder / "config.json").is_file():
         raise ArtifactError(
             f"{folder} has no config.json: expected a transformers encoder. Make or fetch it again."
         )
+    check_asks_for_no_code(folder / "config.json", read_object(folder / "config.json"))
     try:
         with quiet_transformers(), panics_caught():
             body, found = AutoModel.from_pretrained(

@@ -138,6 +138,14 @@ def test_a_body_that_lacks_weights_is_refused_instead_of_filled_with_random_ones
         load_body(own_copy)
 
 
+@pytest.mark.parametrize("field", ["attn_implementation", "_attn_implementation"])
+def test_a_body_whose_config_asks_for_a_kernel_is_refused_before_transformers_sees_it(own_copy, field):
+    config = json.loads((own_copy / "config.json").read_text())
+    (own_copy / "config.json").write_text(json.dumps(config | {field: "somebody/kernel"}))
+    with pytest.raises(ArtifactError, match=f"asks for {field} 'somebody/kernel'"):
+        load_body(own_copy)
+
+
 @pytest.mark.parametrize("wrong", [{"hidden_size": "many"}, {"hidden_act": {}}, {"num_attention_heads": 0}])
 def test_a_config_that_makes_no_model_is_an_error_with_a_remedy(own_copy, wrong):
     config = json.loads((own_copy / "config.json").read_text())
