@@ -54,7 +54,7 @@ class Statement:
         for scope in traverse_scope(tree):
             for column in scope.columns:
                 source = scope.sources.get(column.table)
-                if isinstance(source, exp.Table):
+                if isinstance(source, exp.Table) and source.name in schema:  # and no function that gives rows
                     read[source.name] |= {
                         name for name in schema[source.name] if name.lower() == column.name.lower()
                     }

@@ -1,10 +1,14 @@
 """Which files of a model's folder matter, and whether they are whole, found out without loading the model."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from infra.errors import ArtifactError
+from tasks.base_model.entries import check_entries, is_plain_name
+from tasks.foreign.model_config import check_asks_for_no_code, read_object
+from tasks.foreign.rust import RustPanic, panics_caught
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = (
@@ -29,6 +33,12 @@ MATTER = (
     "[0-9]_*/config.json",
     "[0-9]_*/model.safetensors",
 )
+# transformers reads these too, where it knows their names: they are as large and as deep as JSON may be.
+READ_AS_JSON = ("special_tokens_map.json", "added_tokens.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+LARGEST_HEADER = (
+    100_000_000  # bytes, as in safetensors itself, which has read the header by the time it counts
+)
 UNSAFE = ("pytorch_model.bin", "model.pt", "tf_model.h5", "flax_model.msgpack")
 CONVERT = (
     "Convert it once: AutoModel.from_pretrained(FOLDER, trust_remote_code=False).save_pretrained(FOLDER), "
@@ -37,11 +47,16 @@ CONVERT = (
 
 
 def check_model_folder(folder: Path) -> tuple[Path, ...]:
-    """Files of `folder` that matter, sorted. Raises ArtifactError when one is missing or damaged."""
+    """Files of `folder` that matter, sorted.
+
+    Raises ArtifactError when one is missing or damaged, lies elsewhere, or asks for code or files from elsewhere.
+    """
+    check_entries(folder)
     _check_config(folder / "config.json")
     weights = _weight_files(folder)
     for path in weights:
         check_safetensors(path)
+    _check_tokenizer_settings(folder)
     tokenizer = [folder / name for name in TOKENIZERS if (folder / name).is_file()]
     if not tokenizer:
         raise ArtifactError(
@@ -63,29 +78,30 @@ def no_safetensors(place: str, names: Iterable[str]) -> ArtifactError:
 
 
 def check_safetensors(path: Path) -> None:
-    """Compare a safetensors file's length with its header; raises ArtifactError when they differ.
+    """Read a safetensors file's header and compare it with the file's length; raises ArtifactError when they differ.
 
-    The layout: 8 bytes of header length (little endian), a JSON header with each tensor's `data_offsets`,
-    data.
+    The layout: 8 bytes of header length (little endian), a JSON header with each tensor's `data_offsets`, data.
     """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= path.stat().st_size else {}
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        size = path.stat().st_size
+        if LARGEST_HEADER < length <= size:
+            raise ArtifactError(
+                f"{path} has a header of {length:,} bytes: expected at most {LARGEST_HEADER:,}. Take another model."
+            )
+        with panics_caught(), safe_open(path, framework="numpy") as weights:
+            fault = "" if list(weights.keys()) else "no tensors"
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be read ({error.strerror}): expected weights. Make it readable."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        ends = []
-    expected = 8 + length + max(ends, default=0)
-    if not ends or path.stat().st_size != expected:
-        size = f"{path.stat().st_size} bytes" + (
-            f" instead of {expected}" if ends else " and no safetensors header"
-        )
+    except (SafetensorError, RustPanic) as error:
+        fault = str(error)
+    if fault:
         raise ArtifactError(
-            f"{path} is damaged: it has {size}. Expected whole safetensors weights. Fetch the model again."
+            f"{path} is damaged: it has {size} bytes and this is wrong with them: {fault}. Expected whole safetensors "
+            "weights. Fetch the model again."
         )
 
 
@@ -94,15 +110,29 @@ def _check_config(path: Path) -> None:
         raise ArtifactError(
             f"{path.parent} has no config.json: expected a folder saved by transformers. Check the path."
         )
-    try:
-        model_type = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, AttributeError, OSError) as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error}): expected a JSON object. Fetch the model again."
-        ) from error
-    if not isinstance(model_type, str):
+    config = read_object(path)
+    if not isinstance(config.get("model_type"), str):
         raise ArtifactError(
             f"{path} has no model_type: expected the config of a transformers model. Check the path."
+        )
+    check_asks_for_no_code(path, config)
+    if (named := config.get("transformers_weights")) not in (None, WEIGHTS, INDEX):
+        raise ArtifactError(
+            f"{path} names {named!r} as its weights: expected {WEIGHTS} or {INDEX}, which are what is checked. Rename "
+            "the file and delete the field."
+        )
+
+
+def _check_tokenizer_settings(folder: Path) -> None:
+    for name in READ_AS_JSON:
+        if (folder / name).is_file():
+            read_object(folder / name)
+    path = folder / TOKENIZER_CONFIG
+    others = read_object(path).get("fast_tokenizer_files") if path.is_file() else None
+    if others not in (None, [], [TOKENIZERS[0]]):
+        raise ArtifactError(
+            f"{path} names {others!r} as its tokenizers for other versions of transformers: expected {TOKENIZERS[0]} "
+            "alone, which is what is checked. Delete the field."
         )
 
 
@@ -111,12 +141,18 @@ def _weight_files(folder: Path) -> list[Path]:
         return [folder / WEIGHTS]
     if not (folder / INDEX).is_file():
         raise no_safetensors(str(folder), (path.name for path in folder.iterdir()))
-    try:
-        names = sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    shards = read_object(folder / INDEX).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
         raise ArtifactError(
-            f"{folder / INDEX} cannot be read ({error}): expected a weight_map. Fetch it again."
-        ) from error
+            f"{folder / INDEX} cannot be read (weight_map is {type(shards).__name__}): expected a weight_map of names "
+            "to files. Fetch it again."
+        )
+    if wrong := [name for name in shards.values() if not is_plain_name(name)]:
+        raise ArtifactError(
+            f"{folder / INDEX} names {wrong[0]!r} as a file of weights: expected names of files in the same folder. "
+            "Take another model."
+        )
+    names = sorted({str(name) for name in shards.values()})
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise ArtifactError(
             f"{folder} lacks {missing[0]} of its {INDEX}: expected every shard. Fetch the model again."

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from tasks.foreign.rust import tokenizing
+
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """Token ids of each text with special tokens, cut to `max_length` tokens; nothing is padded."""
+    """Token ids of each text with special tokens, cut to `max_length` tokens; nothing is padded.
+
+    Raises ArtifactError when the tokenizer fails at a text.
+    """
     if not texts:
         return []
-    return tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)["input_ids"]
+    with tokenizing(tokenizer.name_or_path):
+        return tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)["input_ids"]
 
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from infra.errors import ArtifactError
 from tasks.encoder.bag import BagOfTokens, BagOfTokensConfig
 from tasks.encoder.narrow import narrow
+from tasks.foreign.model_config import check_asks_for_no_code, read_object
+from tasks.foreign.rust import panics_caught
 
 # The one encoder of ours that transformers does not have: from here on it is read and made like any other.
 AutoConfig.register(BagOfTokensConfig.model_type, BagOfTokensConfig)
@@ -39,16 +40,18 @@ def without_pooler(body: PreTrainedModel) -> PreTrainedModel:
 
 
 def load_body(folder: Path) -> PreTrainedModel:
-    """Read the encoder in `folder` in float32, without its pooler; raises ArtifactError when it is damaged.
+    """Read the encoder in `folder` in float32, without its pooler.
 
+    Raises ArtifactError when it is damaged, or its config asks for code from elsewhere (tasks/foreign/model_config.py).
     transformers fills missing weights with random numbers and only warns. Here that is an error.
     """
     if not (folder / "config.json").is_file():
         raise ArtifactError(
             f"{folder} has no config.json: expected a transformers encoder. Make or fetch it again."
         )
+    check_asks_for_no_code(folder / "config.json", read_object(folder / "config.json"))
     try:
-        with quiet_transformers():
+        with quiet_transformers(), panics_caught():
             body, found = AutoModel.from_pretrained(
                 folder,
                 dtype="float32",
@@ -57,7 +60,7 @@ def load_body(folder: Path) -> PreTrainedModel:
                 use_safetensors=True,
                 output_loading_info=True,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # over a config.json that it has not written, transformers raises anything
         raise ArtifactError(
             f"{folder} cannot be read as an encoder ({type(error).__name__}: {error}). Expected config.json "
             "and model.safetensors of one model. Delete the folder and make or fetch it again."
@@ -74,7 +77,8 @@ def load_body(folder: Path) -> PreTrainedModel:
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Read the tokenizer in `folder`; raises ArtifactError when it is missing or damaged."""
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        with panics_caught():
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # tokenizers raises a bare Exception for a file it cannot parse
         raise ArtifactError(
             f"{folder} has no tokenizer that can be read ({type(error).__name__}: {error}). "

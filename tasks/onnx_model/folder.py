@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
+from onnx.checker import ValidationError
 from pydantic import JsonValue
 from tokenizers import Tokenizer
 from tqdm import tqdm
@@ -75,11 +76,11 @@ def _unwritable(folder: Path, error: OSError) -> StoreError:
 def read_model(folder: Path) -> tuple[ModelProto, Config]:
     """The graph without its rule and temperature, and the configuration.
 
-    Raises ArtifactError when either is missing or damaged.
+    Raises ArtifactError when either is missing or damaged, and when weights of the graph lie outside of the folder.
     """
     try:
         model = onnx.load(folder / MODEL_FILE)
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, ValidationError) as error:
         raise ArtifactError(
             f"{folder / MODEL_FILE} cannot be read ({type(error).__name__}: {error}): expected an ONNX graph. "
             "Export the model again."

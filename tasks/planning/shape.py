@@ -30,7 +30,7 @@ def check_shapes(asked: AskedShapes, base: Path) -> None:
     """
     there = json.loads((base / "config.json").read_text(encoding="utf-8"))
     for field, names in NAMES.items():
-        most = next((there[name] for name in names if name in there), None)
+        most = next((there[name] for name in names if isinstance(there.get(name), int)), None)
         for option, size in getattr(asked, field).items():
             if most is not None and size > most:
                 raise ConfigError(

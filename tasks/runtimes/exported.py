@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from infra.errors import ArtifactError
+from tasks.foreign.rust import panics_caught, tokenizing
 
 if TYPE_CHECKING:
     from tasks.out_of_scope.rule import OutOfScopeRule
@@ -66,7 +67,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer beside the graph, which cuts and pads by itself; raises ArtifactError if it does not."""
     path = folder / "tokenizer.json"
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        with panics_caught():
+            tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises a bare Exception
         raise ArtifactError(
             f"{path} cannot be read ({error}): expected a fast tokenizer. Export the model again."
@@ -79,8 +81,12 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> Feeds:
-    """The graph's inputs for `texts` as one batch, cut and padded as the tokenizer says."""
-    return feeds_of(tokenizer.encode_batch_fast(list(texts)))
+    """The graph's inputs for `texts` as one batch, cut and padded as the tokenizer says.
+
+    Raises ArtifactError when the tokenizer fails at a text.
+    """
+    with tokenizing("an exported model"):
+        return feeds_of(tokenizer.encode_batch_fast(list(texts)))
 
 
 def feeds_of(rows: Sequence[Encoding]) -> Feeds:

@@ -12,6 +12,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, I
 from tokenizers import Encoding
 
 from infra.errors import ArtifactError
+from tasks.foreign.rust import tokenizing
 from tasks.runtimes.exported import feeds_of, read_labels, read_rule, read_temperature, read_tokenizer
 from tasks.runtimes.runner import graph_file
 
@@ -23,7 +24,7 @@ class TextGraph:
     """Tokenizer and session of one ONNX folder. Threads may share it: neither is changed after it is opened."""
 
     def __init__(self, folder: Path, threads: int | None, spinning: bool) -> None:
-        self._tokenizer = read_tokenizer(folder)
+        self._folder, self._tokenizer = folder, read_tokenizer(folder)
         # Taken out of the tokenizer, so that many texts can be tokenized at once and padded batch by batch.
         padding = self._tokenizer.padding or {}
         self._padding = {name: padding[name] for name in PADDING}
@@ -31,8 +32,9 @@ class TextGraph:
         self._session = open_session(folder, threads, spinning)
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """Token ids of each text, cut to the model's length, not padded."""
-        rows: list[Encoding] = self._tokenizer.encode_batch_fast(list(texts))
+        """Token ids of each text, cut to the model's length, not padded; raises ArtifactError where that fails."""
+        with tokenizing(self._folder):
+            rows: list[Encoding] = self._tokenizer.encode_batch_fast(list(texts))
         return rows
 
     def logits(self, rows: Sequence[Encoding]) -> np.ndarray:

@@ -24,6 +24,7 @@ from tasks.encoder.batching import encode, pad
 from tasks.encoder.checkpoint import load_info
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
+from tasks.foreign.model_config import check_asks_for_no_code, read_object
 from tasks.out_of_scope.rule import OutOfScopeRule
 
 WEIGHTS_FILE = "int8.safetensors"
@@ -105,6 +106,7 @@ def save_int8(model: SentenceClassifier, checkpoint: Path, folder: Path) -> None
 def load_int8(folder: Path) -> SentenceClassifier:
     """Read what `save_int8` wrote, in evaluation mode; raises ArtifactError when it is damaged."""
     info = load_info(folder)
+    check_asks_for_no_code(folder / "config.json", read_object(folder / "config.json"))
     try:
         tensors = load_file(folder / WEIGHTS_FILE)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)

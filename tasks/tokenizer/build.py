@@ -14,6 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from infra.errors import ConfigError
+from tasks.foreign.rust import tokenizing
 from tasks.labelled_text.texts import stream_texts
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.tokenizer.files import max_length, read_settings, read_tokenizer, write_tokenizer
@@ -33,18 +34,20 @@ def build(config: TokenizerConfig, base: Path, dataset: Path, output: Path) -> M
 
     Raises:
         ConfigError: no or too small a vocabulary size, or a base tokenizer that cannot be trimmed.
-        ArtifactError: the base model's folder has no tokenizer, or the data set no shards.
+        ArtifactError: the base model's folder has no tokenizer, or one that fails at a text; the data set no shards.
         DataError: no text to learn from or to measure on.
     """
     pretrained = read_tokenizer(base)
-    tokenizer, kept_ids = _make(config, pretrained, dataset)
+    with tokenizing(base):
+        tokenizer, kept_ids = _make(config, pretrained, dataset)
     write_tokenizer(
         output, tokenizer, new_settings(max_length(base)) if kept_ids is None else read_settings(base)
     )
     if kept_ids is not None:
         np.save(output / KEPT_IDS_FILE, kept_ids)
     texts = [text for batch in islice(stream_texts(dataset, SPLIT), MEASURED_BATCHES) for text in batch]
-    measurements = compare_tokenizers(pretrained, tokenizer, texts, asked=config, kept_ids=kept_ids)
+    with tokenizing(base):
+        measurements = compare_tokenizers(pretrained, tokenizer, texts, asked=config, kept_ids=kept_ids)
     (output / MEASUREMENTS_FILE).write_text(measurements.model_dump_json(indent=2) + "\n", encoding="utf-8")
     before, after = measurements.before.unknown_rate, measurements.after.unknown_rate
     if after > before:

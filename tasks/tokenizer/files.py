@@ -1,12 +1,15 @@
 """A tokenizer's folder: the base model's is read, ours written, for AutoTokenizer and `tokenizers` alike."""
 
 import json
+import math
 from pathlib import Path
 
 from pydantic import JsonValue
 from tokenizers import Tokenizer
 
 from infra.errors import ArtifactError
+from tasks.foreign.model_config import read_object
+from tasks.foreign.rust import panics_caught
 
 TOKENIZER_FILE, SETTINGS_FILE, SPECIAL_FILE = (
     "tokenizer.json",
@@ -30,7 +33,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / TOKENIZER_FILE
     try:
-        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else _converted(folder)
+        with panics_caught():
+            tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else _converted(folder)
     except Exception as error:  # tokenizers raises a bare Exception for a file it cannot parse
         raise ArtifactError(
             f"{folder} has no tokenizer that can be read ({type(error).__name__}: {error}). "
@@ -54,7 +58,9 @@ def max_length(folder: Path) -> int:
     """Tokens that a text may have: the model's positions, or the tokenizer's limit where it is smaller."""
     positions = _read_json(folder / "config.json").get("max_position_embeddings")
     asked = _read_json(folder / SETTINGS_FILE).get("model_max_length")
-    limits = [int(value) for value in (positions, asked) if isinstance(value, int | float) and value > 0]
+    limits = [
+        int(value) for value in (positions, asked) if isinstance(value, int | float) and 0 < value < math.inf
+    ]
     return min(limits, default=DEFAULT_LENGTH)
 
 
@@ -74,15 +80,7 @@ def _converted(folder: Path) -> Tokenizer:
 
 
 def _read_json(path: Path) -> Settings:
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error}): expected JSON. Fetch the model again."
-        ) from error
-    return values if isinstance(values, dict) else {}
+    return read_object(path) if path.is_file() else {}
 
 
 def _content(value: JsonValue) -> JsonValue:

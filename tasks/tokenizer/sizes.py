@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import StillhouseError
+from tasks.foreign.rust import tokenizing
 from tasks.labelled_text.texts import stream_texts
 from tasks.tokenizer.config import TokenizerConfig
 from tasks.tokenizer.files import read_tokenizer
@@ -58,7 +59,8 @@ def main() -> int:
     parser.add_argument("sizes", type=int, nargs="+", help="vocabulary sizes, in tokens")
     asked = parser.parse_args()
     try:
-        sys.stdout.write(size_table(asked.model, asked.dataset, asked.sizes) + "\n")
+        with tokenizing(asked.model):
+            sys.stdout.write(size_table(asked.model, asked.dataset, asked.sizes) + "\n")
     except StillhouseError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -119,6 +119,11 @@ def test_bytes_are_an_upper_bound_where_columns_cannot_be_told(embedded: DuckDBW
     assert plan.bytes <= embedded.dry_run(asked("SELECT * FROM queries")).bytes
 
 
+def test_what_duckdb_says_of_itself_counts_no_bytes_of_a_table(embedded: DuckDBWarehouse) -> None:
+    settings = "SELECT value FROM duckdb_settings()"
+    assert embedded.dry_run(asked(f"{settings}, queries")).bytes == 0
+
+
 def test_columns_of_any_type_are_read(tmp_path: Path) -> None:
     table = {
         "day": pa.array([19_000], pa.int32()).cast(pa.date32()),

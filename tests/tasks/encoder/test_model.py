@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,30 @@ def test_a_body_that_lacks_weights_is_refused_instead_of_filled_with_random_ones
     save_file(weights, own_copy / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ArtifactError, match="lacks 1 weights"):
         load_body(own_copy)
+
+
+@pytest.mark.parametrize("field", ["attn_implementation", "_attn_implementation"])
+def test_a_body_whose_config_asks_for_a_kernel_is_refused_before_transformers_sees_it(own_copy, field):
+    config = json.loads((own_copy / "config.json").read_text())
+    (own_copy / "config.json").write_text(json.dumps(config | {field: "somebody/kernel"}))
+    with pytest.raises(ArtifactError, match=f"asks for {field} 'somebody/kernel'"):
+        load_body(own_copy)
+
+
+@pytest.mark.parametrize("wrong", [{"hidden_size": "many"}, {"hidden_act": {}}, {"num_attention_heads": 0}])
+def test_a_config_that_makes_no_model_is_an_error_with_a_remedy(own_copy, wrong):
+    config = json.loads((own_copy / "config.json").read_text())
+    (own_copy / "config.json").write_text(json.dumps(config | wrong))
+    with pytest.raises(ArtifactError, match=f"{own_copy} cannot be read as an encoder"):
+        load_body(own_copy)
+
+
+def test_a_tokenizer_that_fails_at_a_text_is_named(own_copy):
+    spec = json.loads((own_copy / "tokenizer.json").read_text())
+    spec["pre_tokenizer"] = {"type": "FixedLength", "length": 0}
+    (own_copy / "tokenizer.json").write_text(json.dumps(spec))
+    with pytest.raises(ArtifactError, match=f"the tokenizer of {own_copy} fails at a text"):
+        encode(load_tokenizer(own_copy), TEXTS, 32)
 
 
 def test_a_head_of_another_size_is_refused(own_copy):

@@ -72,6 +72,15 @@ def test_an_answer_is_the_best_label_with_its_share_of_the_softmax(classifier: C
     assert answer.ranked == ((answer.label, answer.confidence),)
 
 
+def test_a_tokenizer_that_fails_at_a_text_is_an_error_that_names_it(tmp_path: Path) -> None:
+    folder = make_onnx_artifact(tmp_path / "release", RULE)
+    spec = json.loads((folder / "tokenizer.json").read_text())
+    spec["pre_tokenizer"] = {"type": "FixedLength", "length": 0}
+    (folder / "tokenizer.json").write_text(json.dumps(spec))
+    with pytest.raises(ArtifactError, match=f"the tokenizer of {folder} fails at a text"):
+        Classifier(folder).predict(["pin account"])
+
+
 def test_the_out_of_scope_label_is_flagged(classifier: Classifier) -> None:
     (answer,) = classifier.predict(["philosophy"])  # unknown: 0.1 for oos
     assert (answer.label, answer.out_of_scope) == ("oos", True)
