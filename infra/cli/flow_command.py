@@ -18,16 +18,16 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
-from rich.console import Console
-from rich.text import Text
 
 from infra.cli import messages
 from infra.machine import environment, surroundings
 
+from infra.machine.terminal import Terminal, log_visibly, one_line
 # What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
 # clients of the network as soon as it is.
 messages.show_uncaught()
 environment.prepare()
+log_visibly()
 surroundings.refuse_obstacles()
 
 from prefect import Flow  # noqa: E402
@@ -79,9 +79,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         except StillhouseError as error:
             return messages.show(error)
         except KeyboardInterrupt:
-            Console(stderr=True, highlight=False).print(
-                "interrupted: what was finished is kept; run the same command again to go on."
-            )
+            messages.say_aside("interrupted: what was finished is kept; run the same command again to go on.")
             return 130
 
     def _main(self, argv: list[str]) -> int:
@@ -97,7 +95,7 @@ class FlowCommand(Generic[Config, Record, Result]):
             asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
             with run_options(asked):
                 self.flow.fn(config)
-            _print_plan(asked.plan, Console(highlight=False))
+            _print_plan(asked.plan)
             return 0
         environment.open_home(get_settings())
         if options.report is not None:
@@ -230,8 +228,8 @@ def _dashed(argv: list[str]) -> list[str]:
             for name, equals, value in named]  # fmt: skip
 
 
-def _print_plan(plan: list[PlanLine], console: Console) -> None:
+def _print_plan(plan: list[PlanLine]) -> None:
+    terminal = Terminal()
     for line in plan:
         colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]
-        shown = Text.assemble((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}")
-        console.print(shown, soft_wrap=True)
+        terminal.print(one_line((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}"))
