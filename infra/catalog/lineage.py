@@ -11,6 +11,7 @@ from infra.errors import ArtifactError
 from infra.files import file_digest
 from infra.hub.connect import open_hub
 from infra.hub.protocol import FOLDERS, MAIN, NAME, Kind
+from infra.machine.terminal import one_line
 from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.record import RECORD_FILE, InputRecord, Record
 from infra.store.references import STORE_SCHEME
@@ -30,11 +31,18 @@ def find_record(store: Store, target: str) -> Record:
     path = Path(target.removeprefix("file://"))
     if target.startswith(STORE_SCHEME):
         path = store.settings.artifacts / target.removeprefix(STORE_SCHEME)
-    if path.exists():
+    if _is_there(path):
         return _record_around(path, records) or _record_of_content(path, records)
     if (snapshot := _release(store, target)) is not None:
         return _record_of_content(snapshot, records)
     return _record_of_prefix(target, records)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # Too long for a path, or out of reach: it may mean something else.
 
 
 def ancestors(records: Iterable[Record], starts: Iterable[Record]) -> set[str]:
@@ -62,19 +70,19 @@ def _grow(tree: Tree, record: Record, by_ref: dict[str, Record], drawn: set[str]
     for name, given in sorted(record.inputs.items()):
         maker = by_ref.get(given.uri)
         if maker is None:
-            tree.add(Text(f"{name}: ").append(_source(given)))
+            tree.add(one_line(f"{name}: ").append(_source(given)))
         elif maker.key in drawn:
             above = (" (drawn above)", "dim")
-            tree.add(Text.assemble(f"{name}: ", (maker.stage, "bold"), f" {maker.digest[:SHOWN]}", above))
+            tree.add(one_line(f"{name}: ", (maker.stage, "bold"), f" {maker.digest[:SHOWN]}", above))
         else:
             drawn.add(maker.key)
-            _grow(tree.add(Text(f"{name}: ").append(_line(maker))), maker, by_ref, drawn)
+            _grow(tree.add(one_line(f"{name}: ").append(_line(maker))), maker, by_ref, drawn)
 
 
 def _line(record: Record) -> Text:
     run = f"MLflow {record.mlflow_run_id}" if record.mlflow_run_id else "not tracked"
     code = (record.code_revision or "unknown")[:SHOWN]
-    return Text.assemble(
+    return one_line(
         (record.stage, "bold"),
         f" digest {record.digest[:SHOWN]} key {record.key[:SHOWN]} ",
         (f"{record.finished[:19]}Z, {record.seconds:.1f} s, code {code}, {run}", "dim"),
@@ -83,7 +91,7 @@ def _line(record: Record) -> Text:
 
 def _source(given: InputRecord) -> Text:
     gone = " (no longer in the store)" if given.uri.startswith(STORE_SCHEME) else ""
-    return Text.assemble(f"{given.kind} digest {given.digest[:SHOWN]} ", (given.uri, "dim"), (gone, "yellow"))
+    return one_line(f"{given.kind} digest {given.digest[:SHOWN]} ", (given.uri, "dim"), (gone, "yellow"))
 
 
 def _name(record: Record) -> str:

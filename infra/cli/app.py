@@ -14,12 +14,11 @@ from pydantic_settings import (
     BaseSettings,
     CliApp,
     CliPositionalArg,
+    CliSettingsSource,
     CliSubCommand,
     SettingsConfigDict,
     SettingsError,
 )
-from rich.console import Console
-from rich.text import Text
 
 from infra.cli import messages, mistyped
 from infra.cli.environment_command import Env
@@ -32,6 +31,7 @@ from infra.machine.login import log_in, login_file, server_login
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
+from infra.machine.terminal import Terminal, log_visibly, one_line
 from infra.machine.up_lock import left_behind
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -45,8 +45,7 @@ PIPED_WIDTH = 250
 COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 MODULE = "python -m infra.cli"
 
-# Nothing that comes from data, paths or errors is taken for markup.
-console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+console = Terminal()
 
 
 class Up(BaseModel):
@@ -101,7 +100,7 @@ class Status(BaseModel):
         if services is None:
             console.print("Not running. Start them with `make up`.")
             if said := left_behind(get_settings()):
-                console.print(f"services.json: {said}.")
+                console.print(one_line(f"services.json: {said}."))
         else:
             _show(services)
             _show_login(services)
@@ -120,7 +119,7 @@ class Lineage(BaseModel):
 
         store = Store(get_settings())
         tree = lineage_tree(store, find_record(store, self.target))
-        Console(highlight=False, width=None if console.is_terminal else PIPED_WIDTH).print(tree)
+        Terminal(soft_wrap=False, width=None if console.is_terminal else PIPED_WIDTH).print(tree)
 
 
 class Gc(BaseModel):
@@ -142,15 +141,17 @@ class Gc(BaseModel):
         for folder in unreadable(settings):
             console.print(
                 f"kept: {folder.relative_to(settings.home)} has a record that this version cannot read. Use the version "
-                "that wrote it, or delete the folder yourself.", markup=False,
-            )  # fmt: skip
+                "that wrote it, or delete the folder yourself."
+            )
         garbage = find_garbage(settings, self.keep_days, self.keep_releases)
         gone = garbage if self.dry_run else free(settings, garbage)
         for item in garbage:
             kept = "" if item in gone else "  (in use, stays)"
             pieces = f" ({item.pieces})" if item.pieces > 1 else ""
             console.print(
-                f"{item.size / 1e6:9.1f} MB  {item.path.relative_to(settings.home)}{pieces}  {item.why}{kept}"
+                one_line(
+                    f"{item.size / 1e6:9.1f} MB  {item.path.relative_to(settings.home)}{pieces}  {item.why}{kept}"
+                )
             )
         console.print(_freed(gone, self.dry_run))
         if settings.store is not None:
@@ -179,9 +180,9 @@ class Doctor(BaseModel):
         for check in examine(get_settings()):
             faults += check.state == "fault"
             mark = (f"{check.state:<5}", COLOURS[check.state])
-            console.print(Text.assemble(mark, f" {check.name:<17} {check.found}"))
+            console.print(one_line(mark, f" {check.name:<17} {check.found}"))
             if check.remedy:
-                console.print(f"{'':>25}{check.remedy}")
+                console.print(one_line(f"{'':>25}{check.remedy}"))
         if faults:
             raise SystemExit(1)
 
@@ -232,10 +233,15 @@ class Stillhouse(Cli):
 def main(arguments: Sequence[str] | None = None, program: str = MODULE) -> int:
     """Run one command; returns its exit code (2: not understood). A user's mistake is one message."""
     messages.print_anything()
+    log_visibly()
+    cli = Cli if program == MODULE else Stillhouse
     try:
         CliApp.run(
-            Cli if program == MODULE else Stillhouse,
+            cli,
             cli_args=list(sys.argv[1:] if arguments is None else arguments) or ["--help"],
+            cli_settings_source=CliSettingsSource(
+                cli, root_parser=messages.Parser(prog=program, description=cli.__doc__, allow_abbrev=False)
+            ),
         )
     except ValidationError as error:
         for wrong in error.errors():
@@ -255,7 +261,7 @@ def _show_schedule(one: Scheduled, error: str | None) -> None:
         return
     said = f" The log's last error: {error}" if error else ""
     fault = f" {one.deployment} is scheduled and has no next run. {REMEDY}{said}"
-    console.print(Text.assemble(("fault", "red"), fault))
+    console.print(one_line(("fault", "red"), fault))
 
 
 def _show(services: Services) -> None:

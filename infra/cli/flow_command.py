@@ -5,7 +5,8 @@ import difflib
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar, cast, get_origin
@@ -18,27 +19,29 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
-from rich.console import Console
-from rich.text import Text
 
 from infra.cli import messages
 from infra.machine import environment, surroundings
+from infra.machine.terminal import Terminal, log_visibly, one_line
 
 # What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
 # clients of the network as soon as it is.
 messages.show_uncaught()
+log_visibly()
 environment.prepare()
 surroundings.refuse_obstacles()
 
 from prefect import Flow  # noqa: E402
+from prefect.exceptions import PrefectHTTPStatusError  # noqa: E402
 
 from infra.cli import mistyped  # noqa: E402
 from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
+from infra.cli.listed import as_typed, lists  # noqa: E402
 from infra.cli.report_file import claim, write  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
-from infra.errors import ConfigError, StillhouseError  # noqa: E402
+from infra.errors import ConfigError, ServiceError, StillhouseError  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
-from infra.settings import get_settings  # noqa: E402
+from infra.settings import get_settings, without_credentials  # noqa: E402
 from infra.tracking.tracker import prepare_tracking  # noqa: E402
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -79,13 +82,13 @@ class FlowCommand(Generic[Config, Record, Result]):
         except StillhouseError as error:
             return messages.show(error)
         except KeyboardInterrupt:
-            Console(stderr=True, highlight=False).print(
-                "interrupted: what was finished is kept; run the same command again to go on."
-            )
+            messages.say_aside("interrupted: what was finished is kept; run the same command again to go on.")
             return 130
 
     def _main(self, argv: list[str]) -> int:
-        options, rest = self._own_parser().parse_known_args(_dashed(_entries(argv, _mappings(self.config))))
+        options, rest = self._own_parser().parse_known_args(
+            as_typed(_dashed(_entries(argv, _mappings(self.config))), [*lists(self.config)])
+        )
         if options.help:
             self._fields(["--help"])
             return 0
@@ -97,17 +100,28 @@ class FlowCommand(Generic[Config, Record, Result]):
             asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
             with run_options(asked):
                 self.flow.fn(config)
-            _print_plan(asked.plan, Console(highlight=False))
+            _print_plan(asked.plan)
             return 0
         environment.open_home(get_settings())
         if options.report is not None:
             claim(options.report)
         asked = RunOptions(full_verify=options.verify == "full")
         with temporary_server(get_settings(), meanwhile=prepare_tracking), run_options(asked):
-            result = self.summary(self.flow(config))
+            result = self.summary(self._run(config))
         if options.report is not None:
             write(options.report, result.model_dump_json(indent=2) + "\n")
         return self.exit_code(result)
+
+    def _run(self, config: Config) -> Record:
+        try:
+            return self.flow(config)
+        except PrefectHTTPStatusError as error:
+            answer = error.response
+            raise ServiceError(
+                f"Prefect's server answered {answer.status_code} to {answer.request.method} "
+                f"{without_credentials(str(answer.request.url))}: expected an API of Prefect 3. Correct PREFECT_API_URL, or "
+                "take it away: a run then brings its own server."
+            ) from None
 
     def _own_parser(self) -> argparse.ArgumentParser:
         parser = _Parser(prog=self.program, add_help=False, allow_abbrev=False)
@@ -125,7 +139,8 @@ class FlowCommand(Generic[Config, Record, Result]):
         layers: list[Layer] = []
         if options.preset:
             layers.append(read_layer(self.presets / f"{options.preset}.yaml"))
-        layers.append(_given(EnvSettingsSource(arguments)()))
+        with _readable("the environment"):
+            layers.append(_given(EnvSettingsSource(arguments)()))
         if options.config:
             layers.append(read_layer(options.config))
         layers.append(self._fields(rest))
@@ -148,17 +163,31 @@ class FlowCommand(Generic[Config, Record, Result]):
             ),
             allow_abbrev=False,
         )
-        source = CliSettingsSource[argparse.ArgumentParser](
-            _arguments(self.config),
-            root_parser=parser,
-            cli_parse_args=argv,
-            cli_kebab_case=True,
-            cli_avoid_json=False,
-        )
-        try:
+        with _readable("the command line"):
+            source = CliSettingsSource[argparse.ArgumentParser](
+                _arguments(self.config),
+                root_parser=parser,
+                cli_parse_args=argv,
+                cli_kebab_case=True,
+                cli_avoid_json=False,
+            )
             return _given(source())
-        except SettingsError as error:
-            raise ConfigError(f"the command line cannot be read: {error}. See --help.") from None
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """What is given there is JSON where it looks like it. Raises ConfigError when that cannot be read."""
+    try:
+        yield
+    except SettingsError as error:
+        raise ConfigError(
+            f"{place} cannot be read: {error}: expected JSON in what begins with a bracket. See --help."
+        ) from None
+    except RecursionError:
+        raise ConfigError(
+            f"{place} cannot be read: lists or objects in each other, too deep, were found; expected a field's value. "
+            "See --help."
+        ) from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -230,8 +259,8 @@ def _dashed(argv: list[str]) -> list[str]:
             for name, equals, value in named]  # fmt: skip
 
 
-def _print_plan(plan: list[PlanLine], console: Console) -> None:
+def _print_plan(plan: list[PlanLine]) -> None:
+    terminal = Terminal()
     for line in plan:
         colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]
-        shown = Text.assemble((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}")
-        console.print(shown, soft_wrap=True)
+        terminal.print(one_line((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}"))

@@ -15,6 +15,7 @@ from infra.errors import ConfigError
 Config = TypeVar("Config", bound=BaseModel)
 Layer = dict[str, JsonValue]
 HERE = "{here}"
+DEEPEST = 100  # names to a value that can still be shown
 
 
 def read_layer(path: Path) -> Layer:
@@ -28,17 +29,36 @@ def read_layer(path: Path) -> Layer:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}): expected a YAML file. Check the path."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(
             f"{path} is not YAML: {error}. Correct the file; flows/recipes/ has examples."
         ) from None
+    except RecursionError:
+        raise _too_deep(path) from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ConfigError(
             f"{path} holds a {type(content).__name__}: expected sections such as `distill:` with fields below."
         )
-    return TypeAdapter(Layer).validate_python(content)
+    try:
+        return TypeAdapter(Layer).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if len(first["loc"]) > DEEPEST:
+            raise _too_deep(path) from None
+        field = ".".join(str(part) for part in first["loc"] if part not in ("dict", "list"))
+        raise ConfigError(
+            f"{path}, {field} is {first['input']!r}: expected text, a number, true, false, null, or lists and sections of "
+            "these. Put quotes around a date or a word that YAML takes for something else."
+        ) from None
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path} has lists or sections in each other, too deep to be read: expected sections such as `distill:` with fields "
+        "below. Correct the file."
+    )
 
 
 def merge(layers: Sequence[Mapping[str, JsonValue]]) -> Layer:

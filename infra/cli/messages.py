@@ -1,34 +1,36 @@
 """What a person at the terminal reads when something is wrong: one message with the remedy, never a stack trace."""
 
+import argparse
 import io
 import sys
 from types import TracebackType
-
-from rich.console import Console
-from rich.text import Text
+from typing import NoReturn
 
 from infra.errors import StillhouseError
+from infra.machine.terminal import Terminal, one_line, stack_trace
+
+terminal = Terminal(stderr=True)
 
 
 def show(error: StillhouseError) -> int:
     """Print an error of ours, its words as they are; returns the exit code."""
-    _print(Text.assemble((type(error).__name__, "bold red"), f": {error}"))
+    _print(f": {error}", type(error).__name__, "bold red")
     return error.exit_code
 
 
 def complain(message: str) -> None:
     """Print that something cannot be done, and why."""
-    _print(Text.assemble(("error:", "red"), f" {message}"))
+    _print(f" {message}", "error:", "red")
 
 
 def warn(message: str) -> None:
     """Print what is odd and does not stop anything."""
-    _print(Text.assemble(("warning:", "yellow"), f" {message}"))
+    _print(f" {message}", "warning:", "yellow")
 
 
 def say_aside(line: str) -> None:
     """Print a line to stderr, where stdout is read by a program."""
-    _print(Text(line))
+    _print(line)
 
 
 def show_uncaught() -> None:
@@ -37,11 +39,24 @@ def show_uncaught() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
         if not isinstance(error, StillhouseError):
-            before(kind, error, frames)
+            if before is sys.__excepthook__:
+                terminal.print(stack_trace(kind, error, frames))
+            else:  # A debugger's.
+                before(kind, error, frames)
             return
         raise SystemExit(show(error))
 
     sys.excepthook = hook
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose own message would repeat what was typed with every control character in it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong; exit code 2."""
+        self.print_usage(sys.stderr)
+        complain(message)
+        raise SystemExit(2)
 
 
 def print_anything() -> None:
@@ -51,5 +66,9 @@ def print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _print(text: Text) -> None:
-    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
+def _print(said: str, mark: str = "", style: str = "") -> None:
+    """A message may have several lines. The later ones are indented: a line break in a name begins no message."""
+    first, *others = said.rstrip("\n").split("\n")
+    terminal.print(one_line((mark, style), first))
+    for other in others:
+        terminal.print(one_line(other if other[:1].isspace() else f"  {other}"))

@@ -2,16 +2,16 @@
 
 from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg
-from rich.console import Console
 
 from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Promotions
 from infra.champions.registry import Registry, registered_name
 from infra.errors import TrackingError
 from infra.hub.connect import open_hub
+from infra.machine.terminal import Terminal, visible
 from infra.settings import get_settings
 from infra.tracking.tracker import Tracker
 
-console = Console(soft_wrap=True, highlight=False, markup=False)
+console = Terminal()
 EXPERIMENT = "stillhouse/promotions"
 LATER = "the next run of its flow sets that right"
 
@@ -67,7 +67,7 @@ def shown(line: Promotion) -> str:
     change = (
         f"{short(line.before.revision if line.before else None):>{SHOWN}} -> {short(line.after.revision)}"
     )
-    return f"{line.time}  {line.action:<8}  {change}  {line.verdict or ''}  {line.reason}".rstrip()
+    return visible(f"{line.time}  {line.action:<8}  {change}  {line.verdict or ''}  {line.reason}".rstrip())
 
 
 def short(revision: str | None) -> str:

@@ -18,7 +18,7 @@ def claim(path: Path) -> None:
                 return
         with tempfile.TemporaryFile(dir=path.parent):
             return
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
 
 
@@ -26,11 +26,12 @@ def write(path: Path, text: str) -> None:
     """Write the report. Raises ConfigError when that is no longer possible."""
     try:
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigError:
+def _unwritable(path: Path, error: OSError | ValueError) -> ConfigError:
+    why = error.strerror if isinstance(error, OSError) else error
     return ConfigError(
-        f"--report {path} cannot be written ({error.strerror}): expected a file in a folder of yours. Give another path."
+        f"--report {path} cannot be written ({why}): expected a file in a folder of yours. Give another path."
     )

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 from pydantic_settings import CliApp, CliSubCommand
-from rich.console import Console
 
 from infra.engine.registry import check_kept_home
 from infra.errors import StoreError, StoreUnreachable
+from infra.machine.terminal import Terminal, one_line
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.store.record import Record
@@ -16,7 +16,7 @@ from infra.store.shared.sharing import open_remote
 if TYPE_CHECKING:
     from infra.store.shared.remote_store import RemoteStore
 
-console = Console(soft_wrap=True, highlight=False, markup=False)
+console = Terminal()
 
 
 class Push(BaseModel):
@@ -44,7 +44,7 @@ class Push(BaseModel):
                 ) from None
             except StoreError as error:
                 failed += 1
-                console.print(f"{line} {error}")
+                console.print(one_line(f"{line} {error}"))
                 continue
             size += sent.sent
             other = f"; another machine's {sent.other[:12]} stays there" if sent.other else ""

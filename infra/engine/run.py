@@ -12,7 +12,6 @@ from typing import Literal
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
-from rich.console import Console
 from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
@@ -24,6 +23,7 @@ from infra.machine.environment import open_home
 from infra.machine.held import held_file
 from infra.machine.processes import Child
 from infra.machine.temporary_servers import temporary_servers
+from infra.machine.terminal import Terminal, one_line, visible
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
 from infra.store.fingerprint import canonical
@@ -85,7 +85,7 @@ class FlowRun:
     outcomes: list[StageOutcome] = field(default_factory=list)
     pins: dict[str, Callable[[], str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    console: Terminal = field(default_factory=lambda: Terminal(stderr=True))
     sharing: Sharing = field(init=False)
     keys: KeysInUse = field(init=False)
 
@@ -99,10 +99,10 @@ class FlowRun:
         return time.monotonic() - self.started
 
     def say(self, line: str | Text) -> None:
-        """A line for the person at the terminal, and for Prefect's log. Brackets in it are brackets, not markup."""
-        shown = Text(line) if isinstance(line, str) else line
-        self.console.print(shown, soft_wrap=True)
-        logger.info(shown.plain)
+        """A line for the person at the terminal, and for Prefect's log: text or, where a part has a style, `one_line`."""
+        shown = one_line(line) if isinstance(line, str) else line
+        self.console.print(shown)
+        logger.info(visible(shown.plain))
 
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
@@ -113,7 +113,7 @@ class FlowRun:
             self.outcomes.append(outcome)
         mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
         told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
-        self.say(Text.assemble("  ", mark, told))
+        self.say(one_line("  ", mark, told))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
         """Note how the digest of an input outside the store is taken again, once a stage has read it."""

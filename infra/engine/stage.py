@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
-from rich.text import Text
 
 from infra.machine import environment
 
@@ -29,6 +28,7 @@ from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
 from infra.errors import ConfigError, StageStopped, StillhouseError, without_frames  # noqa: E402
 from infra.machine.cpu import machine_facts  # noqa: E402
+from infra.machine.terminal import one_line  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Lookup, Store  # noqa: E402
 from infra.store.contents import content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
@@ -164,7 +164,7 @@ class Stage(Generic[Inputs, Output]):
         with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
             lookup = self._found(flow.sharing.find, config, inputs)
             if lookup.problem:
-                flow.say(Text(f"  {lookup.problem}: {self.name} is computed again", "yellow"))
+                flow.say(one_line((f"  {lookup.problem}: {self.name} is computed again", "yellow")))
             found = lookup.record
             try:
                 record = found or self._compute(flow, key, config, inputs)
@@ -183,7 +183,7 @@ class Stage(Generic[Inputs, Output]):
         self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
     ) -> Record:
         asked, began, clock = canonical(config), datetime.now(UTC), time.monotonic()
-        flow.say(Text.assemble("  ", ("running ", "dim"), f" {self.name}"))
+        flow.say(one_line("  ", ("running ", "dim"), f" {self.name}"))
         run_id = flow.tracker.start(self.name, flow.mlflow_run_id, asked)
         status = "FAILED"
         try:

@@ -17,7 +17,9 @@ from infra.errors import HubError
 Kind = Literal["model", "dataset"]
 FOLDERS: dict[Kind, str] = {"model": "models", "dataset": "datasets"}
 REVISION_LENGTH = 40
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+)  # what the Hub takes; folders and files are called so too
 SHORT_REVISION = re.compile(r"[0-9a-f]{7,40}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAIN = "main"
@@ -130,8 +132,8 @@ def check_name(repo: str) -> tuple[str, str]:
     owner, _, name = repo.partition("/")
     if not (NAME.fullmatch(owner) and NAME.fullmatch(name)):
         raise HubError(
-            f"repository {repo!r} is not a name: expected owner/name of letters, digits, '.', '_', '-', "
-            "each beginning with a letter or digit. Choose another name."
+            f"repository {repo!r} is not a name: expected owner/name, each of at most 96 letters, digits, '.', '_', "
+            "'-' and beginning with a letter or digit. Choose another name."
         )
     return owner, name
 
@@ -140,7 +142,7 @@ def check_tag(tag: str | None) -> None:
     """Raises HubError for what cannot be a tag's name."""
     if tag is not None and (tag == MAIN or not NAME.fullmatch(tag)):
         raise HubError(
-            f"tag {tag!r} is not usable: expected letters, digits, '.', '_' and '-', and not {MAIN!r}. "
+            f"tag {tag!r} is not usable: expected at most 96 letters, digits, '.', '_' and '-', and not {MAIN!r}. "
             "Choose another."
         )
 

@@ -22,6 +22,7 @@ LOOPBACKS = ("127.0.0.1", "localhost", "::1")
 USER_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where getpass.getuser looks
 PREFECT_API, PREFECT_CLOUD = "PREFECT_API_URL", "prefect.cloud"
 ANSWER_SECONDS = 10.0
+HEALTHY = "true"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def api_obstacle(url: str, variable: str = PREFECT_API) -> Obstacle | None:
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         found = f"is {shown}, where nothing answers ({error})"
     else:
-        if answer.is_success or answer.status_code in (401, 403):
+        if (answer.is_success and answer.text.strip() == HEALTHY) or answer.status_code in (401, 403):
             return None
         found = f"is {shown}, which answers {answer.status_code} to /health"
+        if answer.is_success:  # Its UI does, at any address: the end of this one is missing.
+            found += " with a page, not with Prefect's `true` (its address ends in /api)"
     return Obstacle(
         variable,
         f"{found}: expected Prefect's server",

@@ -88,6 +88,11 @@ def parse_select(query: Query) -> exp.Query:
         statements = [tree for tree in sqlglot.parse(query.sql, read="bigquery") if tree is not None]
     except ParseError as error:
         raise _syntax_error(query, error) from None
+    except RecursionError:
+        raise WarehouseError(
+            f"{query.name} has parentheses or subqueries in each other, too deep to be read: expected a few levels. Say the "
+            "inner ones as WITH name AS (...)."
+        ) from None
     except TokenError:
         what = "a quote, backtick or comment is opened here and never closed. Close it."
         raise error_at(query, first_unclosed(query.sql), what) from None

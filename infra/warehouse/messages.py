@@ -22,7 +22,7 @@ def error_at(query: Query, offset: int | None, what: str) -> WarehouseError:
         return WarehouseError(f"{query.name}: {what}")
     before = query.sql[:offset]
     line, column = before.count("\n") + 1, offset - before.rfind("\n")
-    text = query.sql.split("\n")[line - 1]
+    text = query.sql.split("\n")[line - 1].replace("\t", " ")  # one column, as the caret counts it
     return WarehouseError(
         f"{query.name}, line {line}, column {column}: {what}\n  {line:>4} | {text}\n{' ' * (8 + column)}^"
     )

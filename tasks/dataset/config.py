@@ -125,8 +125,8 @@ class PublishDatasetConfig(BaseModel):
 
     name: str = Field(
         "local/dataset",
-        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
-        description="owner/name on the Hub",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$",
+        description="owner/name on the Hub, each of at most 96 letters, digits, `.`, `_` and `-`",
     )
     title: str = Field("A labelled data set", min_length=1, description="heading of the card")
     license: str | None = Field(

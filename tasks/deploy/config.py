@@ -55,8 +55,9 @@ class ReleaseConfig(BaseModel):
 
     name: str = Field(
         "stillhouse/classifier",
-        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
-        description="owner/name on the Hub; owner-name in MLflow's registry",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$",
+        description="owner/name on the Hub, each of at most 96 letters, digits, `.`, `_` and `-`; owner-name in MLflow's "
+        "registry",
         json_schema_extra=IGNORE,
     )
     title: str = Field(

@@ -50,7 +50,7 @@ class ExtractConfig(BaseModel):
     max_bytes: int = Field(
         100_000_000_000,
         ge=1,
-        description="cap in bytes on what is read: above it nothing is run",
+        description="cap in bytes on what is read, unpacked: above it nothing is run",
         json_schema_extra={"key": "ignore"},  # Whether it may run, not what it gives.
     )
     kind: Literal["labelled", "code"] = Field(

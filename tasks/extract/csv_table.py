@@ -11,6 +11,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from infra.errors import DataError
+from tasks.extract.cap import Reading, uncapped
 from tasks.extract.encoding import SHOWN, detect_encoding, numbers, open_text
 
 BATCH_ROWS = 5_000
@@ -38,14 +39,14 @@ class CsvTable:
     """A delimited file with a header; every column is text, an empty cell is null.
 
     Raises DataError for a file without rows, a header with one name twice, an unclosed quote and rows with more cells
-    than the header has names. Rows with fewer are filled with null, and `notes` counts them.
+    than the header has names. Rows with fewer are filled with null, and `notes` counts them. `reading` counts bytes.
     """
 
     nested: Mapping[str, int] = MappingProxyType({})  # A cell is text.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._encoding = detect_encoding(path)
+    def __init__(self, path: Path, reading: Reading = uncapped) -> None:
+        self.path, self._reading = path, reading
+        self._encoding = detect_encoding(path, reading)
         self._declared = self._declared_delimiter()
         self._delimiter = self._declared or self._find_delimiter()
         self._seen = _Seen()
@@ -110,7 +111,7 @@ class CsvTable:
     def _records(self, seen: _Seen | None = None) -> Iterator[tuple[int, list[str]]]:
         """(line on which it begins, cells) of each record, the header first."""
         csv.field_size_limit(LONGEST_FIELD)
-        with open_text(self.path, self._encoding) as text:
+        with open_text(self.path, self._encoding, self._reading) as text:
             skipped = 1 if self._declared and text.readline() else 0
             reader, line = csv.reader(text, delimiter=self._delimiter, strict=True), 1 + skipped
             try:
@@ -128,14 +129,14 @@ class CsvTable:
                 ) from None
 
     def _declared_delimiter(self) -> str | None:
-        with open_text(self.path, self._encoding) as text:
+        with open_text(self.path, self._encoding, self._reading) as text:
             declared = DECLARED.fullmatch(text.readline(SNIFFED))
         return declared[1] if declared else None
 
     def _find_delimiter(self) -> str:
         if ".tsv" in self.path.suffixes[-2:]:
             return "\t"
-        with open_text(self.path, self._encoding) as text:
+        with open_text(self.path, self._encoding, self._reading) as text:
             sample = text.read(SNIFFED)
         best, best_score = ",", (0.0, 1)
         for delimiter in DELIMITERS:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from infra.errors import DataError
+from tasks.extract.cap import Reading, uncapped
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 BATCH_ROWS = 10_000
+NUMBER = 8  # bytes
+STEPS = 100_000  # of SQLite between two looks at whether the person has pressed Ctrl-C: some milliseconds
 SQLITE_MAGIC, DUCKDB_MAGIC = b"SQLite format 3\0", b"DUCK"
 
 
@@ -33,17 +36,20 @@ def database_kind(path: Path) -> Literal["sqlite", "duckdb"]:
     )
 
 
-def table_names(path: Path) -> list[str]:
-    """Tables and views of a database file, sorted."""
+def table_names(path: Path) -> tuple[list[str], list[str]]:
+    """Tables of a database file, and its views, both sorted."""
     if database_kind(path) == "sqlite":
         with closing(_open_sqlite(path)) as database:
-            rows = _sqlite_rows(
-                path, database, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
-            )
-            return sorted(str(row[0]) for row in rows if not str(row[0]).startswith("sqlite_"))
-    with closing(_open_duckdb(path)) as connection:
-        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
-        return sorted(row[0] for row in connection.execute(query).fetchall())
+            query = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"
+            rows = [
+                row for row in _sqlite_rows(path, database, query) if not str(row[0]).startswith("sqlite_")
+            ]
+    else:
+        with closing(_open_duckdb(path)) as connection:
+            query = "SELECT table_name, lower(table_type) FROM information_schema.tables WHERE table_schema = 'main'"
+            rows = connection.execute(query).fetchall()
+    views = sorted(str(name) for name, kind in rows if kind == "view")
+    return sorted(str(name) for name, kind in rows if kind != "view"), views
 
 
 def sqlite_columns(path: Path, table: str) -> list[str]:
@@ -52,14 +58,17 @@ def sqlite_columns(path: Path, table: str) -> list[str]:
         return [str(row[1]) for row in _sqlite_rows(path, database, f"PRAGMA table_info({_name(table)})")]
 
 
-def sqlite_records(path: Path, table: str) -> Iterator[tuple[object, ...]]:
-    """Rows of a SQLite table. Raises DataError for text that is not UTF-8 and for a damaged file."""
+def sqlite_records(path: Path, table: str, reading: Reading = uncapped) -> Iterator[tuple[object, ...]]:
+    """Rows of a SQLite table, counted. Raises DataError for text that is not UTF-8 and for a damaged file."""
+    count = reading()
     with closing(_open_sqlite(path)) as database:
-        yield from _sqlite_rows(path, database, f"SELECT * FROM {_name(table)}")
+        for row in _sqlite_rows(path, database, f"SELECT * FROM {_name(table)}"):
+            count(sum(len(cell) if isinstance(cell, str | bytes) else NUMBER for cell in row))
+            yield row
 
 
-def duckdb_batches(path: Path, table: str) -> "Iterator[pa.RecordBatch]":
-    """Rows of a DuckDB table in their order, as Arrow. Always gives at least one batch, empty if need be."""
+def duckdb_batches(path: Path, table: str, reading: Reading = uncapped) -> "Iterator[pa.RecordBatch]":
+    """Rows of a DuckDB table in their order, as Arrow, counted. Always gives at least one batch, empty if need be."""
     import duckdb
     import pyarrow as pa
 
@@ -67,7 +76,10 @@ def duckdb_batches(path: Path, table: str) -> "Iterator[pa.RecordBatch]":
         try:
             reader = connection.sql(f"SELECT * FROM {_name(table)}").to_arrow_reader(BATCH_ROWS)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-            yield from reader
+            count = reading()
+            for batch in reader:
+                count(batch.nbytes)
+                yield batch
         except duckdb.Error as error:
             raise DataError(
                 f"{path.name}::{table} cannot be read: {error}. Repair the file or export it as parquet."
@@ -81,13 +93,23 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
             f"{path.name} has changes that lie beside it in {log.name}: expected a closed database. Close "
             "the program that writes to it, then run again."
         )
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    # A view may look for its next row for ever. Python runs what is to happen at Ctrl-C when it is called again.
+    database.set_progress_handler(_go_on, STEPS)
+    return database
+
+
+def _go_on() -> int:
+    return 0
 
 
 def _sqlite_rows(path: Path, database: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
     try:
         yield from database.execute(query)
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            # It says that it was stopped, and does not pass on what was raised in `_go_on`.
+            raise KeyboardInterrupt from None
         raise DataError(
             f"{path.name} cannot be read: {error}. Repair the file or export the table as CSV in UTF-8."
         ) from None

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from infra.errors import DataError
+from tasks.extract.cap import Count, Reading, uncapped
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 STRAY_NULS = 0.01  # share of lines with NUL bytes up to which a file is still text: exports have a few
 FEWEST_LINES = 1000  # lines read before a file with many of them is given up
 LONGEST_LINE = 1 << 26  # bytes; a longer one is no table, and would be read into memory whole
+PIECE = 1 << 17  # bytes read at once
 SAMPLE_BYTES = 1 << 16  # of the lines that are not UTF-8, for guessing what they are
 SHOWN = 5  # line numbers named in a message
 BYTE_ORDER_MARKS = (
@@ -59,17 +64,18 @@ class _Survey:
                 self.sample += line
 
 
-def detect_encoding(path: Path) -> Encoding:
+def detect_encoding(path: Path, reading: Reading = uncapped) -> Encoding:
     """Read a file once and say how it is encoded, in constant memory.
 
-    Raises DataError, naming lines, for a binary file, for one that mixes encodings and for one that nothing decodes.
+    Raises DataError, naming lines, for a binary file, for one that mixes encodings and for one that nothing decodes;
+    CostCapError where `reading` finds too much.
     """
-    with open_bytes(path) as stream:
+    with open_bytes(path, reading) as stream:
         head = stream.read(4)
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return Encoding(name, f"{path.name} is {name.upper()} by its byte order mark, and was decoded so")
-    survey = _survey(path)
+    survey = _survey(path, reading)
     if not survey.broken:
         stray = numbers(survey.nul[:SHOWN], len(survey.nul))
         note = f"{path.name}, line {stray} holds a NUL character, which is left out of the text"
@@ -85,7 +91,7 @@ def detect_encoding(path: Path) -> Encoding:
         raise DataError(
             f"{path.name}, line {lines}: the bytes are in no encoding that is known. Save the file as UTF-8."
         )
-    _check_all(path, guess)
+    _check_all(path, guess, reading)
     return Encoding(
         guess,
         f"{path.name} is not UTF-8 (line {lines}): decoded as {guess}; save it as UTF-8 if letters look wrong",
@@ -93,11 +99,14 @@ def detect_encoding(path: Path) -> Encoding:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """A file's bytes, unpacked if it is gzipped. Raises DataError for a damaged archive and an unreadable file."""
+def open_bytes(path: Path, reading: Reading = uncapped) -> Iterator[BinaryIO]:
+    """A file's bytes, unpacked if it is gzipped, and counted as they are read.
+
+    Raises DataError for a damaged archive and an unreadable file.
+    """
     try:
         with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
-            yield cast(BinaryIO, stream)
+            yield io.BufferedReader(_Counted(cast(BinaryIO, stream), reading()), PIECE)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{path.name} is a damaged gzip archive ({error}): expected a whole one. Copy or make it again."
@@ -107,9 +116,9 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def open_text(path: Path, encoding: Encoding) -> Iterator[TextIO]:
+def open_text(path: Path, encoding: Encoding, reading: Reading = uncapped) -> Iterator[TextIO]:
     """A file's text with its line ends as they are."""
-    with open_bytes(path) as stream:
+    with open_bytes(path, reading) as stream:
         try:
             yield io.TextIOWrapper(stream, encoding=encoding.name, newline="")
         except UnicodeDecodeError as error:
@@ -119,15 +128,32 @@ def open_text(path: Path, encoding: Encoding) -> Iterator[TextIO]:
             ) from None
 
 
+class _Counted(io.RawIOBase):
+    """A stream that says how much was read of it."""
+
+    def __init__(self, stream: BinaryIO, count: Count) -> None:
+        self._stream, self._count = stream, count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        piece = memoryview(buffer).cast("B")
+        read = self._stream.read(len(piece))
+        self._count(len(read))
+        piece[: len(read)] = read
+        return len(read)
+
+
 def numbers(first: list[int], count: int) -> str:
     """`3, 7, 9` or `3, 7, 9, ... (120 in all)`."""
     listed = ", ".join(map(str, first))
     return listed if count <= len(first) else f"{listed}, ... ({count:,} in all)"
 
 
-def _survey(path: Path) -> _Survey:
+def _survey(path: Path, reading: Reading) -> _Survey:
     survey = _Survey()
-    with open_bytes(path) as stream:
+    with open_bytes(path, reading) as stream:
         number = 0
         while line := stream.readline(LONGEST_LINE):
             number += 1
@@ -169,9 +195,9 @@ def _guess(sample: bytes) -> str | None:
     return str(best.encoding)
 
 
-def _check_all(path: Path, encoding: str) -> None:
+def _check_all(path: Path, encoding: str, reading: Reading) -> None:
     """The guess came from a sample: raise DataError at the first line of the whole file that it does not decode."""
-    with open_bytes(path) as stream:
+    with open_bytes(path, reading) as stream:
         for number, line in enumerate(stream, start=1):
             try:
                 line.decode(encoding)

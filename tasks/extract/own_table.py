@@ -7,6 +7,7 @@ from itertools import islice
 import pyarrow as pa
 
 from infra.errors import ConfigError, CostCapError, DataError
+from tasks.extract.cap import Cap
 from tasks.extract.columns import Columns, choose_columns
 from tasks.extract.config import ExtractConfig
 from tasks.extract.readers import TableReader, open_table
@@ -55,7 +56,7 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
     """Open the files and choose the columns.
 
     Raises ConfigError for files that are not one table and columns that are not there, DataError for a file that cannot
-    be read and for a list in a column that is used, CostCapError for files above the cap.
+    be read and for a list in a column that is used, CostCapError for files above the cap, packed or unpacked.
     """
     if sources.bytes > config.max_bytes:
         raise CostCapError(
@@ -63,7 +64,8 @@ def open_own_table(config: ExtractConfig, sources: SourceTables) -> OwnTable:
             "Give fewer, or raise --extract.max-bytes."
         )
     splits, said = _splits_by_file(config, sources.files)
-    readers = tuple(open_table(file) for file in sources.files)
+    cap = Cap(config.max_bytes)
+    readers = tuple(open_table(file, cap) for file in sources.files)
     first, name = readers[0], sources.files[0].name
     header = sources.files[0].format == "csv"
     columns, chosen = choose_columns(config, name, _sample(first), header, find_split=not any(splits))

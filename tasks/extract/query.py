@@ -46,6 +46,10 @@ def load_query(path: Path, given: Mapping[str, Parameter]) -> AskedQuery:
         raise ConfigError(
             f"{path} is not UTF-8 ({error.reason} at byte {error.start}): expected SQL. Save it as UTF-8."
         ) from None
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is no path that can be opened ({error}): expected a .sql file. Correct --extract.query."
+        ) from None
     parameters = dict(given)
     for declaration in _DECLARED.finditer(sql):
         parts = _PARTS.match(declaration[1])

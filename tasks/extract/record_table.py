@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from infra.errors import DataError
+from tasks.extract.cap import Reading, uncapped
 from tasks.extract.databases import sqlite_columns, sqlite_records
 from tasks.extract.encoding import detect_encoding, open_text
 
@@ -64,12 +65,12 @@ class RecordTable:
         return pa.float64() if kinds and kinds <= {"int", "float"} else pa.string()
 
 
-def json_table(path: Path) -> RecordTable:
+def json_table(path: Path, reading: Reading = uncapped) -> RecordTable:
     """JSON lines: one object a line. Raises DataError naming the first line that is not one."""
-    encoding = detect_encoding(path)
+    encoding = detect_encoding(path, reading)
 
     def read() -> Iterator[Record]:
-        with open_text(path, encoding) as text:
+        with open_text(path, encoding, reading) as text:
             for number, line in enumerate(text, start=1):
                 if line.strip():
                     yield _object(path, number, line)
@@ -77,12 +78,12 @@ def json_table(path: Path) -> RecordTable:
     return RecordTable(path.name, read, "Give another file.", (encoding.note,) if encoding.note else ())
 
 
-def sqlite_table(path: Path, table: str) -> RecordTable:
+def sqlite_table(path: Path, table: str, reading: Reading = uncapped) -> RecordTable:
     """A table of a SQLite file."""
     columns = sqlite_columns(path, table)
 
     def read() -> Iterator[Record]:
-        return (dict(zip(columns, row, strict=True)) for row in sqlite_records(path, table))
+        return (dict(zip(columns, row, strict=True)) for row in sqlite_records(path, table, reading))
 
     remedy = f"Give one table of the file, as FILE::TABLE ({path.name}::NAME), or fill this one."
     return RecordTable(f"{path.name}::{table}", read, remedy)
@@ -91,6 +92,11 @@ def sqlite_table(path: Path, table: str) -> RecordTable:
 def _object(path: Path, number: int, line: str) -> Record:
     try:
         value = json.loads(line)
+    except RecursionError:
+        raise DataError(
+            f"{path.name}, line {number} has lists or objects in each other, too deep to be read: expected one JSON object "
+            f"a line: {line[:60]!r}. Correct the line."
+        ) from None
     except ValueError as error:
         array = (
             " A file that is one JSON array becomes lines by: jq -c '.[]'."

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,11 @@ class SourceFile:
     def name(self) -> str:
         """File name, with #table for a table of a database."""
         return self.path.name + (f"#{self.table}" if self.table else "")
+
+    @property
+    def spec(self) -> Path:
+        """How it is named on the command line: FILE, or FILE::TABLE."""
+        return Path(f"{self.path}::{self.table}") if self.table else self.path
 
     @property
     def sql_name(self) -> str:
@@ -117,12 +122,16 @@ def _expand(spec: Path) -> list[SourceFile]:
             f"{path} does not exist: expected {READABLE}, or a folder of such files. Correct --extract.table."
         )
     if path.is_dir():
-        files = [file for child in sorted(path.iterdir()) if _is_table(child) for file in _expand(child)]
-        if not files:
-            raise ConfigError(
-                f"the folder {path} holds no table: expected files in {READABLE}. Correct --extract.table."
-            )
-        return files
+        return _of_folder(path)
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} is a pipe, a socket or a device: expected a file, which can be read more than once. Write what comes "
+            "out of it to a file, and give that."
+        )
+    if any("\ud800" <= character <= "\udfff" for character in path.name):
+        raise ConfigError(
+            f"{path} has a name that is not UTF-8: expected one that can be written down. Rename the file."
+        )
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in DATABASES:
         return _database_tables(path, table)
@@ -137,20 +146,39 @@ def _expand(spec: Path) -> list[SourceFile]:
     return [SourceFile(path, FORMATS[suffix])]
 
 
+def _of_folder(folder: Path) -> list[SourceFile]:
+    tables = [child for child in sorted(folder.iterdir()) if _is_table(child)]
+    if not tables:
+        raise ConfigError(
+            f"the folder {folder} holds no table: expected files in {READABLE}. Correct --extract.table."
+        )
+    for child in tables:
+        if not (target := child.resolve()).is_relative_to(folder):
+            raise ConfigError(
+                f"{child} is a link to {target}, outside of the folder that was given: expected files that lie in it. Copy "
+                "that file there, or give it by its own path."
+            )
+    return [file for child in tables for file in _expand(child)]
+
+
 def _is_table(path: Path) -> bool:
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     own = path.name.startswith(".") or path.name == ATTRIBUTION_FILE
-    return path.is_file() and not own and (suffix in FORMATS or suffix in DATABASES)
+    return path.exists() and not path.is_dir() and not own and (suffix in FORMATS or suffix in DATABASES)
 
 
 def _database_tables(path: Path, table: str | None) -> list[SourceFile]:
-    kind, names = database_kind(path), table_names(path)
-    if table is not None and table not in names:
+    """The table that was named; otherwise all, and no view: it is computed, and may have no end."""
+    kind, (names, views) = database_kind(path), table_names(path)
+    if table is not None and table not in (*names, *views):
         raise ConfigError(
-            f"{path.name} has no table {table!r}: it has {', '.join(names) or 'none'}. Correct the name after ::."
+            f"{path.name} has no table {table!r}: it has {', '.join([*names, *views]) or 'none'}. Correct the name after ::."
         )
-    if not names:
-        raise DataError(f"{path.name} has no table: expected one with a text and a label. Give another file.")
+    if table is None and not names:
+        instead = (
+            f"Name one of its views, as FILE::VIEW: {', '.join(views)}." if views else "Give another file."
+        )
+        raise DataError(f"{path.name} has no table: expected one with a text and a label. {instead}")
     return [SourceFile(path, kind, name) for name in ([table] if table else names)]
 
 
@@ -173,15 +201,30 @@ def _describe(file: SourceFile, digest: str, query: Path | None) -> SourceTable:
 def _parts(spec: Path) -> tuple[Path, str | None]:
     """FILE::TABLE in its parts. Both names may hold :: too: the file is the shortest that there is."""
     pieces = str(spec).split("::")
-    if len(pieces) == 1 or _resolve(spec).exists():
+    if len(pieces) == 1 or _is_there(spec):
         return spec, None
     cuts = [("::".join(pieces[:i]), "::".join(pieces[i:])) for i in range(1, len(pieces))]
-    path, table = next((cut for cut in cuts if _resolve(Path(cut[0])).is_file()), cuts[0])
+    path, table = next((cut for cut in cuts if _is_there(Path(cut[0]), Path.is_file)), cuts[0])
     return Path(path), table
 
 
+def _is_there(path: Path, kind: Callable[[Path], bool] = Path.exists) -> bool:
+    try:
+        return kind(path.expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def _resolve(path: Path) -> Path:
-    return path.expanduser().resolve()
+    """The absolute path. Raises ConfigError for what cannot be one: too long, no user behind its ~, links in a circle."""
+    try:
+        found = path.expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"{path} is no path that can be opened ({error}): expected a file or a folder. Correct --extract.table."
+        ) from None
+    return found
 
 
 def _to_uri(spec: Path) -> str:

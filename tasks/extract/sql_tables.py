@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from infra.errors import ConfigError
+from tasks.extract.cap import Cap
 from tasks.extract.readers import TableReader, open_table
 from tasks.extract.source import SourceFile, SourceTables
 
@@ -21,10 +22,13 @@ _TYPES = (
 )
 
 
-def sql_tables(sources: SourceTables, folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+def sql_tables(
+    sources: SourceTables, folder: Path, cap: Cap | None = None
+) -> tuple[dict[str, Path], tuple[str, ...]]:
     """SQL name -> parquet file for each source, and what is to be said of them; the rest is converted in `folder`.
 
-    Raises ConfigError when two sources have one name, DataError for a file that cannot be read.
+    Raises ConfigError when two sources have one name, DataError for a file that cannot be read, CostCapError when what
+    has to be converted is above the cap.
     """
     tables: dict[str, Path] = {}
     notes: list[str] = []
@@ -35,12 +39,12 @@ def sql_tables(sources: SourceTables, folder: Path) -> tuple[dict[str, Path], tu
             )
         tables[file.sql_name] = file.path if file.format == "parquet" else folder / f"{file.sql_name}.parquet"
         if file.format != "parquet":
-            notes += _convert(file, tables[file.sql_name])
+            notes += _convert(file, tables[file.sql_name], cap)
     return tables, tuple(notes)
 
 
-def _convert(file: SourceFile, target: Path) -> tuple[str, ...]:
-    reader = open_table(file)
+def _convert(file: SourceFile, target: Path, cap: Cap | None) -> tuple[str, ...]:
+    reader = open_table(file, cap)
     schema = _csv_types(reader) if file.format == "csv" else None
     target.parent.mkdir(parents=True, exist_ok=True)
     batches = reader.batches()

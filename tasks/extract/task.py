@@ -168,10 +168,11 @@ def _asked(config: ExtractConfig, sources: SourceRef, folder: Path, run: StageRu
         asked = _Asked(config, sources, warehouse, query, text, tuple(_noticed(config, query)))
         asked.read()
         return asked
+    from tasks.extract.cap import Cap
     from tasks.extract.sql_tables import sql_tables
 
     pinned = _pinned_files(config, sources)
-    tables, notes = sql_tables(pinned, folder / "tables")
+    tables, notes = sql_tables(pinned, folder / "tables", Cap(config.max_bytes))
     warehouse, query, text = _asked_of_warehouse(config, tables, folder, key)
     described = zip((file.sql_name for file in pinned.files), pinned.described, strict=True)
     return _Asked(config, sources, warehouse, query, text, notes, dict(described))

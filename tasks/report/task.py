@@ -14,6 +14,7 @@ from infra.engine.action import ActionRun, action
 from infra.engine.run import FlowRun
 from infra.files import write_atomically
 from infra.machine.environment import running_services
+from infra.machine.terminal import Terminal
 from infra.store.history import read_history
 from infra.store.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.store.references import ArtifactRef, DatasetRef
@@ -45,8 +46,6 @@ def report_run(
     `made` names what the run made: rows, dataset, tokenizer, teacher, student, released, evaluation,
     benchmark, verdict.
     """
-    from rich.console import Console
-
     from tasks.cards.markdown import as_text
     from tasks.report.html import render_report
     from tasks.report.table import print_summary
@@ -78,7 +77,7 @@ def report_run(
                                              if value is not None])  # fmt: skip
     show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE, inputs.plots,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
-    print_summary(summary, Console(highlight=False), tuple(_places(run.flow).items()))
+    print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run.flow).items()))
     return record.model_copy(update={"summary": str(folder / SUMMARY)})
 
 
@@ -92,8 +91,6 @@ def report_data(
     run: ActionRun, published: PublishedDataset, rows: DatasetRef, dataset: DatasetRef
 ) -> DataRecord:
     """Write the JSON of a run that ends in a data set, print what each filter took, and say where the data set lies."""
-    from rich.console import Console
-
     from tasks.report.data_table import print_data_summary
 
     curation = read_view(run.path(dataset) / "curation.json", CurationView)
@@ -123,7 +120,7 @@ def report_data(
     run.tracker.log(
         run.flow.mlflow_run_id, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)]
     )
-    print_data_summary(summary, Console(highlight=False), tuple(_places(run.flow).items()))
+    print_data_summary(summary, Terminal(soft_wrap=False), tuple(_places(run.flow).items()))
     return DataRecord(dataset=published, summary=str(path))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from infra.errors import ArtifactError, StoreError, StoreUnreachable
+from infra.machine.terminal import one_line
 from infra.settings import Settings
 from infra.store.artifacts import Lookup, Store
 from infra.store.record import Record
@@ -226,12 +227,12 @@ class Sharing:
 
 def done(what: str, about: str) -> Text:
     """A line that says what was done."""
-    return Text.assemble("  ", (f"{what:<8}", "dim"), f" {about}")
+    return one_line("  ", (f"{what:<8}", "dim"), f" {about}")
 
 
 def odd(about: str) -> Text:
     """A line that a person should notice."""
-    return Text(f"  {about}", "yellow")
+    return one_line((f"  {about}", "yellow"))
 
 
 def _amount(record: Record) -> str:
