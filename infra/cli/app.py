@@ -22,7 +22,7 @@ from pydantic_settings import (
 from rich.console import Console
 from rich.text import Text
 
-from infra.cli import messages, mistyped
+from infra.cli import messages, mistyped, sources
 from infra.cli.promotion_commands import Rollback, ShowPromotions
 from infra.cli.store_commands import StoreCommands
 from infra.errors import StillhouseError
@@ -190,12 +190,13 @@ class Env(BaseModel):
     def cli_cmd(self) -> None:
         """One export a line."""
         prepare()
+        settings = get_settings()
         shown = {
             name: value
             for name, value in os.environ.items()
             if name.startswith(SHOWN_ENVIRONMENT) and not name.endswith(SECRET_ENVIRONMENT)
         }
-        shown["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
+        shown["MLFLOW_TRACKING_URI"] = tracking_uri(settings)
         for name, value in sorted(shown.items()):
             if not holds_credentials(value):
                 print(f"export {name}={shlex.quote(value)}")
@@ -206,7 +207,9 @@ class Env(BaseModel):
             elif os.environ.get("STILLHOUSE_MLFLOW_URI") == value:
                 print(f'export {name}="$STILLHOUSE_MLFLOW_URI"')
             else:
-                messages.say_aside(f"# {name} holds a password and is not printed: set it to what .env says.")
+                messages.say_aside(
+                    f"# {name} holds a password and is not printed: {settings.env_file} has it."
+                )
 
 
 class Cli(BaseSettings):
@@ -237,6 +240,7 @@ class Cli(BaseSettings):
     def cli_cmd(self) -> None:
         """Run the command that was named, where the environment lets it."""
         settings = get_settings()
+        sources.tell()
         for warning in mistyped.warnings():
             messages.warn(warning)
         if self.doctor is None and self.env is None:  # `doctor` lists what is in the way, `env` needs nothing

@@ -32,7 +32,7 @@ surroundings.refuse_obstacles()
 
 from prefect import Flow  # noqa: E402
 
-from infra.cli import mistyped  # noqa: E402
+from infra.cli import mistyped, sources  # noqa: E402
 from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
 from infra.cli.report_file import claim, write  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
@@ -89,6 +89,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         if options.help:
             self._fields(["--help"])
             return 0
+        sources.tell()
         for warning in mistyped.warnings(self.config.model_fields):
             messages.warn(warning)
         config = build(self.config, self._layers(options, rest))
