@@ -1,4 +1,4 @@
-"""Where things lie, and secrets: `STILLHOUSE_*` in the environment or in `.env`.
+"""Where things lie, and secrets: `STILLHOUSE_*` in the environment or in the `.env` that `env_file` chooses.
 
 What is asked lives in the configs of flows and stages.
 """
@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
+from infra import env_file
 from infra.errors import ConfigError
 
 _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
@@ -26,7 +33,9 @@ SECRETS = ("hub_token", "store_signing_key")  # never shown, not even when they 
 class Settings(BaseSettings):
     """Places and secrets of one installation. None of it enters a cache key, a record or a tracked parameter."""
 
-    model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="STILLHOUSE_", extra="ignore", frozen=True)
+    _file: Path | None = PrivateAttr(None)
+    _from_file: frozenset[str] = PrivateAttr(frozenset())
 
     home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
     home_mode: int = Field(
@@ -95,7 +104,9 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65535, description="port of `infra.cli up`'s Prefect server")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of `infra.cli up`'s MLflow server")
     hub_token: SecretStr | None = Field(
-        None, description="token of the Hub, when it is not local; default: HF_TOKEN or `hf auth login`"
+        None,
+        description="token of the Hub, when it is not local; default: HF_TOKEN or `hf auth login`, where the environment "
+        "names the Hub or it is huggingface.co",
     )
     hub_private: bool = Field(True, description="repositories made on the Hub are private")
 
@@ -145,6 +156,18 @@ class Settings(BaseSettings):
         if not (stripped.isascii() and stripped.isprintable()) or " " in stripped:
             raise ValueError("a token is one word of printable characters")
         return SecretStr(stripped) if stripped else None
+
+    @property
+    def env_file(self) -> Path | None:
+        """The `.env` that was read."""
+        return self._file
+
+    def source_of(self, setting: str) -> Path | None:
+        """The file that gave a setting; None where the environment or nobody did.
+
+        Who names a host in a file has not shown that the tokens of the environment may go there.
+        """
+        return self._file if setting in self._from_file else None
 
     @property
     def artifacts(self) -> Path:
@@ -209,27 +232,38 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Settings of this process, read once. Raises ConfigError naming the variable that is wrong."""
+    """Settings of this process, read once. Raises ConfigError naming the variable or the file that is wrong."""
+    file = env_file.chosen()
     try:
-        return Settings()
+        return _read(file)
     except ValidationError as error:
         wrong = "; ".join(
             f"STILLHOUSE_{name.upper()}={'***' if name in SECRETS else repr(e['input'])}: {e['msg']}"
             for e in error.errors()
             for name in [str(e["loc"][0])]
         )
-        raise ConfigError(f"settings are not usable: {wrong}. Correct the environment or .env.") from None
+        place = "the environment" + (f" or {file}" if file else "")
+        raise ConfigError(f"settings are not usable: {wrong}. Correct {place}.") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(
-            f"{Path('.env').resolve()} is not UTF-8: byte {error.object[error.start]:#04x} in line {line} was found. "
-            "Save the file as UTF-8."
+            f"{file} is not UTF-8: byte {error.object[error.start]:#04x} in line {line} was found. Save the file as UTF-8."
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{Path('.env').resolve()} cannot be read ({error.strerror}): expected STILLHOUSE_* settings. "
-            "Make it readable, or move it away."
+            f"{file} cannot be read ({error.strerror}): expected STILLHOUSE_* settings. Make it readable, or move it away."
         ) from None
+
+
+def _read(file: Path | None) -> Settings:
+    settings = Settings(_env_file=file)
+    if file is not None:
+        in_file, in_environment = (
+            DotEnvSettingsSource(Settings, env_file=file)(),
+            EnvSettingsSource(Settings)(),
+        )
+        settings._file, settings._from_file = file, frozenset(in_file) - frozenset(in_environment)
+    return settings
 
 
 def holds_credentials(text: str) -> bool:

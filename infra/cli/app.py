@@ -20,7 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from infra.cli import messages, mistyped
+from infra.cli import messages, mistyped, sources
 from infra.cli.environment_command import Env
 from infra.cli.promotion_commands import Rollback, ShowPromotions
 from infra.cli.store_commands import StoreCommands
@@ -215,6 +215,7 @@ class Cli(BaseSettings):
     def cli_cmd(self) -> None:
         """Run the command that was named, where the environment lets it."""
         settings = get_settings()
+        sources.tell()
         for warning in mistyped.warnings():
             messages.warn(warning)
         if self.doctor is None and self.env is None:  # `doctor` lists what is in the way, `env` needs nothing

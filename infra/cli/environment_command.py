@@ -39,4 +39,4 @@ def _export(name: str, value: str) -> None:
     elif os.environ.get("STILLHOUSE_MLFLOW_URI") == value:
         print(f'export {name}="$STILLHOUSE_MLFLOW_URI"')
     else:
-        messages.say_aside(f"# {name} holds a password and is not printed: set it to what .env says.")
+        messages.say_aside(f"# {name} holds a password and is not printed: {get_settings().env_file} has it.")

@@ -34,7 +34,7 @@ surroundings.refuse_obstacles()
 from prefect import Flow  # noqa: E402
 from prefect.exceptions import PrefectHTTPStatusError  # noqa: E402
 
-from infra.cli import mistyped  # noqa: E402
+from infra.cli import mistyped, sources  # noqa: E402
 from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
 from infra.cli.listed import as_typed, lists  # noqa: E402
 from infra.cli.report_file import claim, write  # noqa: E402
@@ -92,6 +92,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         if options.help:
             self._fields(["--help"])
             return 0
+        sources.tell()
         for warning in mistyped.warnings(self.config.model_fields):
             messages.warn(warning)
         config = build(self.config, self._layers(options, rest))

@@ -4,25 +4,24 @@ import difflib
 import os
 from collections.abc import Collection, Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 
-from dotenv import dotenv_values
-
+from infra import env_file
 from infra.engine.registry import COMMANDS
 from infra.settings import Settings
 
 PREFIX, SEPARATOR = "STILLHOUSE_", "__"
-# Defaults of the commands' own options, and what the tests against real clouds read.
-OTHERS = ("STILLHOUSE_CLI_", "STILLHOUSE_LIVE_")
+# Defaults of the commands' own options, what the tests against real clouds read, and which file is read.
+OTHERS = ("STILLHOUSE_CLI_", "STILLHOUSE_LIVE_", env_file.VARIABLE)
 
 
 def warnings(own: Collection[str] = ()) -> Iterator[str]:
-    """A sentence for each variable, in the environment or in .env, that is no setting and no field of a flow.
+    """A sentence for each variable, in the environment or the `.env` that is read, that is no setting and no field of a flow.
 
     `own` are the fields of the flow that is run; those of the others are looked up only when something is odd.
     """
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
-    for place, names in (("", os.environ), (" in .env", _dotenv())):
+    file = env_file.chosen()
+    for place, names in (("", os.environ), (f" in {file}", env_file.values(file))):
         for name in sorted({name.upper() for name in names if name.upper().startswith(PREFIX)} - settings):
             field, separator, rest = name.removeprefix(PREFIX).partition(SEPARATOR)
             if name.startswith(OTHERS):
@@ -31,7 +30,7 @@ def warnings(own: Collection[str] = ()) -> Iterator[str]:
                 if place:
                     option = ".".join([field, *rest.split(SEPARATOR)] if rest else [field]).lower()
                     yield (
-                        f"{name} is a flow's field, and .env holds settings alone: it is ignored there. "
+                        f"{name} is a flow's field, and {file} holds settings alone: it is ignored there. "
                         f"Set it in the environment, or give --{option.replace('_', '-')}."
                     )
                 continue
@@ -39,11 +38,6 @@ def warnings(own: Collection[str] = ()) -> Iterator[str]:
             close = difflib.get_close_matches(PREFIX + field, sorted(known), n=1, cutoff=0.8)
             hint = f"did you mean {close[0]}{separator}{rest}?" if close else ".env.example lists them all."
             yield f"{name}{place} is not a setting: {hint}"
-
-
-def _dotenv() -> Collection[str]:
-    file = Path(".env")
-    return dotenv_values(file).keys() if file.is_file() else ()
 
 
 def _fields_of_all_flows() -> set[str]:

@@ -1,6 +1,7 @@
 """Whether a token may publish for an owner. Asked once: a Hub that does not answer now is said to be so."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi
@@ -8,6 +9,7 @@ from huggingface_hub.utils import get_token
 
 from infra.errors import HubError
 from infra.hub.faults import FAULTS, TOKENS, hub_error
+from infra.hub.named_by import no_token_for
 from infra.hub.protocol import Access
 
 WRITING = ("write", "admin")  # roles of a token
@@ -15,8 +17,13 @@ MEMBERS = ("write", "admin", "contributor")  # roles in an organisation that may
 PERMISSION = "repo.write"  # of a fine-grained token
 
 
-def ask_access(api: HfApi, owner: str, token: str | None) -> Access:
-    """What the Hub says of the token. Raises HubError when none is set, it is unknown, or the Hub does not answer."""
+def ask_access(api: HfApi, owner: str, token: str | None, named_in: Path | None = None) -> Access:
+    """What the Hub says of the token; a Hub that a file names (`named_in`) gets to see no other than `token`.
+
+    Raises HubError when none is set, it is unknown, or the Hub does not answer.
+    """
+    if token is None and named_in is not None:
+        raise HubError(no_token_for(api.endpoint, named_in))
     if token is None and get_token() is None:
         raise HubError(
             f"no token is set for {api.endpoint}: expected one that may write for {owner}. Make one at {TOKENS} and set "

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from infra.errors import ConfigError
 from infra.hub.local import LocalHub
+from infra.hub.named_by import naming_file, own_token
 from infra.hub.protocol import NAME, Hub
 from infra.settings import Settings
 
@@ -43,5 +44,6 @@ def open_hub(settings: Settings) -> Hub:
         owner,
         settings.hub_cache / parts.netloc.replace(":", "-"),
         settings.hub_private,
-        settings.hub_token,
+        own_token(settings),
+        naming_file(settings),
     )

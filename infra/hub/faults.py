@@ -6,6 +6,7 @@ and waits for as long as the server asked. No message holds the token, though a 
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import httpx2
@@ -15,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from infra.errors import HubError, StillhouseError, StoreError
 from infra.files import DISK_ERRORS
+from infra.hub.named_by import no_token_for
 
 ATTEMPTS = 6
 LONGEST_WAIT = 20.0  # seconds between two tries, when the server does not say how long
@@ -95,8 +97,12 @@ def _origin(error: BaseException) -> BaseException:
     return error
 
 
-def hub_error(place: str, done: str, error: Exception, token: str | None) -> StillhouseError:
+def hub_error(
+    place: str, done: str, error: Exception, token: str | None, named_in: Path | None = None
+) -> StillhouseError:
     """What to raise when `place` (an address) could not be `done` (read, written ...): the fault with its remedy.
+
+    `named_in` is the file that named the Hub, if one did.
 
     A HubError, or a StoreError when it is this machine's own disk that refuses.
     """
@@ -110,6 +116,8 @@ def hub_error(place: str, done: str, error: Exception, token: str | None) -> Sti
         said = cause.server_message or said
     for secret in secrets:
         said = said.replace(secret, HIDDEN)
+    if status == 401 and token is None and named_in is not None:
+        return HubError(f"{place} could not be {done}: {no_token_for('the Hub', named_in)}")
     remedy = _remedy(cause, status, " ".join(said.split())[:LONGEST_QUOTE], bool(secrets))
     return HubError(f"{place} could not be {done}: {remedy}")
 

@@ -63,6 +63,7 @@ class RemoteHub:
     cache: Path
     private: bool = True
     token: SecretStr | None = None
+    named_in: Path | None = None  # the file that named it: then it gets `token` or none
 
     def push(
         self,
@@ -208,15 +209,18 @@ class RemoteHub:
 
     def access(self) -> Access:
         """See `Hub.access`."""
-        return ask_access(self._api(), self.owner, self._secret())
+        return ask_access(self._api(), self.owner, self._secret(), self.named_in)
 
     def repository(self, kind: Kind, repo: str) -> Repository:
         """A repository of this Hub, there or not. Raises HubError for what is no name."""
         place, fetched = self.address(kind, repo), self.cache / "fetched"
-        return Repository(self._api(), kind, self.name(repo), place, fetched, self._secret())
+        return Repository(self._api(), kind, self.name(repo), place, fetched, self._secret(), self.named_in)
 
     def _api(self) -> HfApi:
-        return HfApi(endpoint=self.endpoint, token=self._secret(), library_name="stillhouse")
+        token = self._secret() or (
+            None if self.named_in is None else False
+        )  # None: the one that the client finds
+        return HfApi(endpoint=self.endpoint, token=token, library_name="stillhouse")
 
     def _secret(self) -> str | None:
         return self.token.get_secret_value() if self.token is not None else None

@@ -45,6 +45,7 @@ class Repository:
     place: str
     cache: Path
     token: str | None
+    named_in: Path | None = None
 
     def create(self, private: bool) -> None:
         """Make it, unless it is there; then its visibility stays."""
@@ -133,7 +134,7 @@ class Repository:
         except FAULTS as error:
             if isinstance(error, HfHubHTTPError) and error.response.status_code == CONFLICT:
                 raise BranchMoved from None
-            raise hub_error(self.place, "written", error, self.token) from None
+            raise hub_error(self.place, "written", error, self.token, self.named_in) from None
 
     def tag(self, name: str, commit: str) -> None:
         """Let a tag name a commit, whatever it named before."""
@@ -160,7 +161,7 @@ class Repository:
         except FAULTS as error:
             if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
                 return b""
-            raise hub_error(self.place, "read", error, self.token) from None
+            raise hub_error(self.place, "read", error, self.token, self.named_in) from None
         return Path(path).read_bytes()
 
     def snapshot(self, commit: str) -> Path:
@@ -192,7 +193,7 @@ class Repository:
         try:
             return persistently(step)
         except FAULTS as error:
-            raise hub_error(self.place, done, error, self.token) from None
+            raise hub_error(self.place, done, error, self.token, self.named_in) from None
 
     def _find(self, step: Callable[[], T]) -> T | None:
         """What `step` returns; None when the repository or revision is not there, or not for this token to see."""
@@ -201,7 +202,7 @@ class Repository:
         except FAULTS as error:
             if _is_missing(error):
                 return None
-            raise hub_error(self.place, "read", error, self.token) from None
+            raise hub_error(self.place, "read", error, self.token, self.named_in) from None
 
 
 def content_tag(content: str) -> str:

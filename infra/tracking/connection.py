@@ -6,6 +6,7 @@ from infra.files import file_lock, make_folder
 from infra.machine.environment import running_services
 from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
+from infra.tracking.login import choose_login
 from infra.tracking.moved_home import take_over
 from infra.tracking.rest import RestRuns
 from infra.tracking.values import Runs
@@ -43,6 +44,7 @@ def database_uri(settings: Settings) -> str:
 def connect_runs(settings: Settings, experiment: str) -> tuple[Runs, str]:
     """A connection and the id of an experiment, which is made when it is not there. Raises what the client raises."""
     uri = tracking_uri(settings)
+    choose_login(settings, uri)
     embedded = uri.startswith("sqlite")
     if embedded:
         make_folder(settings, settings.mlflow_artifacts)

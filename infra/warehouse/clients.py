@@ -2,6 +2,7 @@
 
 import ipaddress
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import google.auth
@@ -17,6 +18,8 @@ from infra.errors import ConfigError
 from infra.warehouse.place import BigQueryPlace
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+ENDPOINT, STORAGE_ENDPOINT = "STILLHOUSE_BIGQUERY_ENDPOINT", "STILLHOUSE_BIGQUERY_STORAGE_ENDPOINT"
+GOOGLE = ".googleapis.com"
 STORAGE_HOST = "bigquerystorage.googleapis.com"
 # A connection that says nothing is asked whether it lives; a message may be as large as the server likes. What a stream
 # may have on its way is fixed: left to itself it grows with the server's speed, to tens of megabytes for each stream.
@@ -31,7 +34,10 @@ CHANNEL_OPTIONS = (
 
 
 class BigQueryClients:
-    """Both clients of one place. `endpoint` and `storage_endpoint` stand for Google's own servers where given."""
+    """Both clients of one place. `endpoint` and `storage_endpoint` stand for Google's own servers where given.
+
+    `named_in` are the files that gave them, if files did.
+    """
 
     def __init__(
         self,
@@ -39,8 +45,10 @@ class BigQueryClients:
         endpoint: str | None = None,
         storage_endpoint: str | None = None,
         credentials: Credentials | None = None,
+        named_in: tuple[Path | None, Path | None] = (None, None),
     ) -> None:
         self.place = place
+        self._named_in, self._storage_named_in = named_in
         self._endpoint, self._storage_endpoint, self._given = endpoint, storage_endpoint, credentials
 
     @cached_property
@@ -49,7 +57,7 @@ class BigQueryClients:
         return bigquery.Client(
             project=self.place.project,
             location=self.place.location,
-            credentials=self._given or credentials_for(self._endpoint, "STILLHOUSE_BIGQUERY_ENDPOINT"),
+            credentials=self._given or credentials_for(self._endpoint, ENDPOINT, self._named_in),
             client_options=ClientOptions(api_endpoint=self._endpoint) if self._endpoint else None,
         )
 
@@ -62,16 +70,18 @@ class BigQueryClients:
         else:
             channel = BigQueryReadGrpcTransport.create_channel(
                 urlsplit(endpoint).netloc if endpoint else STORAGE_HOST,
-                credentials=self._given or credentials_for(endpoint, "STILLHOUSE_BIGQUERY_STORAGE_ENDPOINT"),
+                credentials=self._given
+                or credentials_for(endpoint, STORAGE_ENDPOINT, self._storage_named_in),
                 options=CHANNEL_OPTIONS,
             )
         return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
 
-def credentials_for(endpoint: str | None, setting: str) -> Credentials:
+def credentials_for(endpoint: str | None, setting: str, named_in: Path | None = None) -> Credentials:
     """Application default credentials; none for a server on this machine, which gets to see no real ones.
 
-    Raises ConfigError when there are none, and for an endpoint that would get them unencrypted.
+    Raises ConfigError when there are none, for an endpoint that would get them unencrypted, and for one that is not
+    Google's and that a file names: they are the user's own, and so is the environment.
     """
     if endpoint is not None:
         if is_loopback(endpoint):
@@ -80,6 +90,11 @@ def credentials_for(endpoint: str | None, setting: str) -> Credentials:
             raise ConfigError(
                 f"{setting}={endpoint} would be sent credentials: expected https://HOST, or http:// on this machine "
                 "(127.0.0.1). Correct the setting."
+            )
+        if named_in is not None and not (urlsplit(endpoint).hostname or "").endswith(GOOGLE):
+            raise ConfigError(
+                f"{setting}={endpoint} is named by {named_in}: your credentials of Google Cloud go to Google's own servers, "
+                f"and to a host that the environment names. If they may go there, set {setting} in the environment."
             )
     try:
         credentials, _ = google.auth.default(scopes=SCOPES)

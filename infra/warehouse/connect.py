@@ -36,7 +36,10 @@ def _bigquery(settings: Settings, spill: Path | None) -> Warehouse:
     from infra.warehouse.exports import ExportPlace
 
     clients = BigQueryClients(
-        read_place(settings.warehouse), settings.bigquery_endpoint, settings.bigquery_storage_endpoint
+        read_place(settings.warehouse),
+        settings.bigquery_endpoint,
+        settings.bigquery_storage_endpoint,
+        named_in=(settings.source_of("bigquery_endpoint"), settings.source_of("bigquery_storage_endpoint")),
     )
     url, over_bytes = settings.bigquery_export, settings.bigquery_export_over_gb * 1e9
     export = ExportPlace(url, over_bytes, spill) if url else None

@@ -108,7 +108,10 @@ ENVIRONMENTS = (
     ),
     Environment("no HOME, no passwd entry", {"HOME": None}, as_nobody=True, arguments=REAL),
     Environment(
-        ".env in Latin-1", {}, (".env", "not UTF-8", "Save the file as UTF-8"), files={".env": LATIN}
+        "STILLHOUSE_ENV_FILE in Latin-1",
+        {"STILLHOUSE_ENV_FILE": FILE},
+        ("/file", "not UTF-8", "Save the file as UTF-8"),
+        files={"file": LATIN},
     ),
     Environment(
         "a mistyped setting",
@@ -117,10 +120,22 @@ ENVIRONMENTS = (
         code=0,
     ),
     Environment(
-        "a mistyped setting in .env",
+        "a mistyped setting in STILLHOUSE_ENV_FILE",
+        {"STILLHOUSE_ENV_FILE": FILE},
+        ("STILLHOUSE_HBU in", "/file is not a setting", "did you mean STILLHOUSE_HUB?"),
+        files={"file": b"STILLHOUSE_HBU=local\n"},
+        code=0,
+    ),
+    Environment(
+        "STILLHOUSE_ENV_FILE is not there",
+        {"STILLHOUSE_ENV_FILE": FILE},
+        ("STILLHOUSE_ENV_FILE", "is not there", "unset STILLHOUSE_ENV_FILE"),
+    ),
+    Environment(
+        ".env in the working folder",
         {},
-        ("STILLHOUSE_HBU in .env is not a setting", "did you mean STILLHOUSE_HUB?"),
-        files={".env": b"STILLHOUSE_HBU=local\n"},
+        ("not read:", "/.env", "set STILLHOUSE_ENV_FILE="),
+        files={".env": b"STILLHOUSE_HUB=https://attacker.example/x\n"},
         code=0,
     ),
 )

@@ -37,7 +37,11 @@ def test_a_slip_is_told_with_what_was_meant(name: str, close: str, monkeypatch: 
     assert list(warnings(OWN)) == [f"{name} is not a setting: did you mean {close}?"]
 
 
-def test_a_flow_s_field_in_dotenv_is_told_because_it_is_not_read_there(folder: Path) -> None:
-    (folder / ".env").write_text("STILLHOUSE_EXTRACT__TEXT_COLUMN=body\nSTILLHOUSE_HUB=local\n")
+def test_a_flow_s_field_in_dotenv_is_told_because_it_is_not_read_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "team.env"
+    file.write_text("STILLHOUSE_EXTRACT__TEXT_COLUMN=body\nSTILLHOUSE_HUB=local\n")
+    monkeypatch.setenv("STILLHOUSE_ENV_FILE", str(file))
     (said,) = warnings(OWN)
     assert "STILLHOUSE_EXTRACT__TEXT_COLUMN" in said and "--extract.text-column" in said
