@@ -95,17 +95,26 @@ def client(url: str, login: str = "") -> Iterator[httpx.Client]:
 
 
 def post(http: httpx.Client, path: str, content: Mapping[str, Any]) -> Any:
-    """What the API answers. Raises httpx.HTTPStatusError for a refusal."""
-    return http.post(path, json=content).raise_for_status().json()
+    """What the API answers; asked again, as Prefect's own client does, while its database is busy (503).
+
+    Raises httpx.HTTPStatusError for a refusal.
+    """
+    deadline = time.monotonic() + PATIENCE
+    answer = http.post(path, json=content)
+    while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+        time.sleep(1)
+        answer = http.post(path, json=content)
+    return answer.raise_for_status().json()
 
 
 def ended(http: httpx.Client, run: str) -> dict[str, Any]:
     """A flow run once it has ended, or after some minutes."""
     deadline = time.monotonic() + PATIENCE
-    found: dict[str, Any] = http.get(f"flow_runs/{run}").raise_for_status().json()
+    asked = {"flow_runs": {"id": {"any_": [run]}}}
+    found: dict[str, Any] = post(http, "flow_runs/filter", asked)[0]
     while found["state_type"] not in FINAL and time.monotonic() < deadline:
         time.sleep(0.5)
-        found = http.get(f"flow_runs/{run}").raise_for_status().json()
+        found = post(http, "flow_runs/filter", asked)[0]
     return found
 
 
