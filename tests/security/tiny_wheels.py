@@ -78,7 +78,7 @@ def make(folder: Path, wheels: Path) -> "subprocess.CompletedProcess[str]":
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
     return subprocess.run(
         ["make", f"PYTHON={sys.executable}", ".venv/.installed"],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=450, check=False,
     )  # fmt: skip
 
 
