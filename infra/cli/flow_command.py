@@ -22,13 +22,14 @@ from rich.console import Console
 from rich.text import Text
 
 from infra.cli import messages
-from infra.machine import environment, surroundings
+from infra.machine import environment, prefect_import, surroundings
 
 # What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
 # clients of the network as soon as it is.
 messages.show_uncaught()
 environment.prepare()
 surroundings.refuse_obstacles()
+prefect_import.import_prefect()
 
 from prefect import Flow  # noqa: E402
 
