@@ -6,11 +6,12 @@ python -m flows.compress --preset clinc150                      CLINC150 `plus`,
 """
 
 import sys
-from functools import partial
-from pathlib import Path
 
-if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+# What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path[0] = __file__.removesuffix("/flows/compress.py")
+
+from functools import partial
 
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run

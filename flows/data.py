@@ -6,10 +6,10 @@ python -m flows.data --config flows/recipes/github_python.yaml       Python file
 """
 
 import sys
-from pathlib import Path
 
-if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+# What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path[0] = __file__.removesuffix("/flows/data.py")
 
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run

@@ -6,10 +6,10 @@ python -m flows.end_to_end --dry-run                           what would be com
 """
 
 import sys
-from pathlib import Path
 
-if __name__ == "__main__":  # What else lies in the working folder, such as a tasks.py, is not ours to import.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+# What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path[0] = __file__.removesuffix("/flows/end_to_end.py")
 
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run

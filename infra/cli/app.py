@@ -28,6 +28,7 @@ from infra.errors import StillhouseError
 from infra.machine import surroundings
 from infra.machine.environment import Services, require_folder, running_services
 from infra.machine.login import log_in, login_file, server_login
+from infra.machine.prefect_import import import_prefect
 from infra.machine.processes import last_error
 from infra.machine.schedules import REMEDY, Scheduled, await_next_runs
 from infra.machine.services import Processes, log_file, run_services, stop_services
@@ -64,6 +65,7 @@ class Up(BaseModel):
         os.environ["PREFECT_API_URL"], login = services.prefect_api_url, server_login(settings)
         log_in(login)
         # Prefect reads its environment when it is imported, so not before it is set.
+        import_prefect()
         from infra.engine.abandoned import end_dead_runs
         from infra.machine.deployments import deploy_all, ensure_work_pool, start_worker
 

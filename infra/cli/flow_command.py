@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from infra.cli import messages
-from infra.machine import environment, surroundings
+from infra.machine import environment, prefect_import, surroundings
 from infra.machine.terminal import Terminal, log_visibly, one_line
 
 # What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
@@ -30,6 +30,7 @@ messages.show_uncaught()
 log_visibly()
 environment.prepare()
 surroundings.refuse_obstacles()
+prefect_import.import_prefect()
 
 from prefect import Flow  # noqa: E402
 from prefect.exceptions import PrefectHTTPStatusError  # noqa: E402

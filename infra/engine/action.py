@@ -7,9 +7,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
 
-from infra.machine import environment
+from infra.machine import environment, prefect_import
 
 environment.prepare()
+prefect_import.import_prefect()
 
 from prefect import task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402

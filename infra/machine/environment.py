@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from infra import env_file
 from infra.errors import StoreError
 from infra.files import disk_errors, make_folder, make_home, prove_locks
 from infra.machine import surroundings
@@ -22,6 +23,7 @@ from infra.settings import Settings, get_settings
 OWN_LOGGERS = ("infra", "tasks", "flows", "stillhouse")
 CONSOLE_LEVEL, QUIET, HEARD = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL", "WARNING"
 PROFILES = "PREFECT_PROFILES_PATH"
+PYTHON_PATH = "PYTHONPATH"
 
 
 class Services(BaseModel):
@@ -85,6 +87,7 @@ def prepare() -> None:
     """Point Prefect, MLflow and the Hub's clients at `STILLHOUSE_HOME`, quietly and without telemetry."""
     settings = get_settings()
     surroundings.set_right(settings.home)
+    _leave_working_folder_out()
     services = running_services(settings)
     wanted = {
         "PREFECT_HOME": str(settings.home / "prefect"),
@@ -118,6 +121,9 @@ def prepare() -> None:
         wanted["PREFECT_API_URL"] = services.prefect_api_url
     if _users_profiles_count(wanted["PREFECT_HOME"], services):
         wanted[PROFILES] = _users_profiles()
+    else:  # Its own default, which it would look for in files of the working folder first.
+        prefect_home = os.environ.get("PREFECT_HOME", wanted["PREFECT_HOME"])
+        wanted[PROFILES] = str(Path(prefect_home) / "profiles.toml")
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
     if services is not None and os.environ[surroundings.PREFECT_API] == services.prefect_api_url:
@@ -135,6 +141,24 @@ def prepare() -> None:
 def login_of(services: Services, settings: Settings) -> str | None:
     """What clients of `up`'s Prefect server send: the home's string, or the user's own. Raises ServiceError as read_login."""
     return read_login(settings) if services.login else os.environ.get(CLIENT_LOGIN)
+
+
+def _leave_working_folder_out() -> None:
+    """What the working folder holds is not for this process's children to import, nor for Prefect to be set by."""
+    # An interpreter looks for modules there first, also one that a library starts with `python -c`. A checkout that is
+    # not installed stays importable, and so does what the user has on the path.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
+    path = [os.path.abspath(place) for place in os.environ.get(PYTHON_PATH, "").split(os.pathsep) if place]  # noqa: PTH100
+    if (env_file.PROJECT / env_file.PYPROJECT).is_file() and str(env_file.PROJECT) not in path:
+        path.append(str(env_file.PROJECT))
+    if path:
+        os.environ[PYTHON_PATH] = os.pathsep.join(path)
+    # Children have other working folders, and Prefect is imported in another one.
+    if (file := env_file.chosen()) and env_file.VARIABLE in os.environ:
+        os.environ[env_file.VARIABLE] = str(file)
+    for name in ("PREFECT_HOME", PROFILES):
+        if value := os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111  (no HOME: as it is)
 
 
 def server_environment() -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from infra.env_file import PROJECT
 from infra.errors import ServiceError
 from infra.files import disk_errors
 
@@ -60,12 +61,13 @@ class Child(BaseModel):
 def start_process(
     log: Path,
     command: Sequence[str],
-    cwd: Path | None = None,
+    cwd: Path = PROJECT,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child that writes to `log` and is out of reach of the terminal's Ctrl-C: its parent ends it.
 
-    The log of the start before stays beside it.
+    The log of the start before stays beside it. Its working folder is Stillhouse's own: servers import modules from it,
+    and read settings there.
     """
     with disk_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,10 @@
 """A folder that came with somebody's data chooses neither where the user's tokens go nor which code runs."""
 
 import json
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +13,14 @@ import pytest
 from infra.cli.app import main
 from infra.cli.doctor import Check, check_hub
 from infra.errors import ConfigError
+from infra.machine import environment
 from infra.settings import get_settings
 from infra.tracking.connection import connect_runs
 from infra.warehouse.connect import open_warehouse
 from tests.security.recording import Recorder, recording
 
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 400.0
 CANARY = "canary0token"
 TOKENS = {
     "HF_TOKEN": CANARY,
@@ -21,6 +28,7 @@ TOKENS = {
     "PREFECT_API_KEY": CANARY,
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
+MARKS = "import os, pathlib\npathlib.Path(os.environ['MARKER']).write_text(__file__)\n"
 KEY_FILE = {"type": "authorized_user", "client_id": "x", "client_secret": "y", "refresh_token": CANARY}
 
 
@@ -133,3 +141,85 @@ def test_which_file_was_read_is_told_and_which_was_not(
     said = capsys.readouterr().err
     assert f"settings: the environment, and {read}" in said
     assert f"not read: {folder / '.env'}" in said
+
+
+def test_a_python_that_is_started_in_the_folder_imports_none_of_its_modules(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "ran"
+    (folder / "multiprocessing.py").write_text(MARKS)
+    monkeypatch.setenv("MARKER", str(marker))
+    environment.prepare()
+    subprocess.run([sys.executable, "-c", "import multiprocessing"], check=True)
+    assert not marker.exists()
+
+
+# What follows runs whole commands, and a server each.
+
+
+def in_folder(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command of ours typed in the folder by a user with tokens, but without a login of Prefect's."""
+    ours = ("STILLHOUSE_", "PREFECT_", "PYTHONSAFEPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    variables = {
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder.parent / "user"),
+        "STILLHOUSE_HOME": str(folder.parent / "home"),
+        "MARKER": str(folder.parent / "ran"),
+        **TOKENS,
+    }
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+@pytest.fixture
+def hostile(folder: Path, stranger: Recorder) -> Path:
+    """Somebody's table, and beside it what would send the tokens away and run code."""
+    draw = random.Random(16)
+    words = ["".join(draw.choices("abcdefghijklmnopqrst", k=6)) for _ in range(400)]
+    rows = [
+        f"{verb} {' '.join(draw.sample(words, 6))},{verb}" for verb in ("add", "remove") for _ in range(60)
+    ]
+    (folder / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (folder / ".env").write_text(
+        f"STILLHOUSE_HUB={stranger.address}/attacker\nSTILLHOUSE_MLFLOW_URI={stranger.address}\n"
+    )
+    (folder / "prefect.toml").write_text(f'[api]\nurl = "{stranger.address}/api"\n')
+    for name in ("yaml", "uvicorn", "prefect", "mlflow", "pathlib", "multiprocessing"):
+        (folder / f"{name}.py").write_text(MARKS)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * PATIENCE_S)
+@pytest.mark.parametrize(
+    "command",
+    [("-m", "infra.cli", "doctor"), ("-m", "flows.data", "--extract.table", "rows.csv")],
+    ids=["doctor", "flows.data"],
+)
+def test_a_command_in_a_hostile_folder_sends_no_token_and_runs_no_code(
+    hostile: Path, stranger: Recorder, command: tuple[str, ...]
+) -> None:
+    done = in_folder(hostile, *command)
+    assert stranger.came == []
+    assert not (hostile.parent / "ran").exists()
+    assert done.returncode == 0 or "doctor" in command, (
+        done.stderr
+    )  # which may find other faults of this machine
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * PATIENCE_S)
+def test_prefect_s_own_server_runs_no_code_of_the_folder(hostile: Path) -> None:
+    for name in ("prefect.toml", ".env"):
+        (hostile / name).unlink()
+    done = in_folder(hostile, "-m", "flows.data", "--extract.table", "rows.csv")
+    assert not (hostile.parent / "ran").exists()
+    assert done.returncode == 0, done.stderr
