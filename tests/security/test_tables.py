@@ -20,9 +20,10 @@ from tests.conftest import ROOT
 ENDLESS = "CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 PATIENCE = 20.0  # seconds
 READ = """
-import sys
+import signal, sys
 from pathlib import Path
 from tasks.extract.databases import sqlite_records
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 print("reading", flush=True)
 for row in sqlite_records(Path(sys.argv[1]), "v"):
     print(row)

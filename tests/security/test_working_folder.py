@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli.app import main
-from infra.cli.doctor import Check, check_hub
+from infra.cli.doctor import Check, examine
 from infra.errors import ConfigError
 from infra.machine import environment
 from infra.settings import get_settings
@@ -55,7 +55,7 @@ def folder(tmp_path: Path, tracked_home: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def hub_of(server: Recorder) -> Check:
-    return check_hub(get_settings())
+    return next(check for check in examine(get_settings()) if check.name == "Hub")
 
 
 def test_a_hub_that_the_folder_names_gets_no_token(folder: Path, stranger: Recorder) -> None:
