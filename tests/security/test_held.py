@@ -41,7 +41,9 @@ def poison(key: str, marker: Path) -> bytes:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_a_run_reads_no_result_of_prefects_and_writes_no_pickle_there(tracked_home: Path, tmp_path: Path) -> None:
+def test_a_run_reads_no_result_of_prefects_and_writes_no_pickle_there(
+    tracked_home: Path, tmp_path: Path
+) -> None:
     from prefect.results import ResultRecord
     from prefect.settings import get_current_settings
 
