@@ -74,7 +74,7 @@ up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 # once more: 366 s instead of 356.
 test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --durations 30 --cov --cov-report term
 
 # What `make drill` runs; CI leaves out the whole runs (pyproject.toml says what they are).
 DRILL ?= slow
@@ -83,7 +83,7 @@ DRILL ?= slow
 # servers and for retries.
 drill: export OMP_NUM_THREADS = 1
 drill: .venv/.installed-dev ## the slow tests: whole flows killed in each stage, twice at once, on a full disk; real servers; every way to quantize; pages in Chromium
-	$(BIN)/python -m pytest -m '$(DRILL)' --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m '$(DRILL)' --numprocesses 4 --dist loadfile --durations 60
 
 check: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -39,6 +39,12 @@ class GateConfig(BaseModel):
         description="largest loss of recall in any class, 0.1 = 10 points; never below the margin. A class fails that is "
         "shown to have lost more, by an exact test that lets chance fail any at all in 5% of gates; 1 turns it off",
     )
+    faster: bool = Field(
+        True,
+        description="whether a model fails that is not shown to be faster than its teacher; false: one that need only be "
+        "smaller, and its speed is told",
+        json_schema_extra={"key": "unless_default"},
+    )
     resamples: int = Field(20_000, ge=1_000, le=1_000_000, description="bootstrap resamples")
     seed: int = Field(0, ge=0, description="seed of the bootstrap")
 

@@ -1,8 +1,8 @@
 """The gate: is the small model smaller, faster, and not worse than its teacher by more than a margin?
 
-*pass*: smaller, shown to be faster, no class shown to be below its floor, and the whole interval of the
-accuracy difference above minus the margin. *fail*: one of the first three is not so, or the whole interval
-lies below. Otherwise the test split is too small to tell: *needs more rows*, with the number that would.
+*pass*: smaller, shown to be faster (unless nobody asks for it), no class shown to be below its floor, and the
+whole interval of the accuracy difference above minus the margin. *fail*: one of the first three is not so, or
+the whole interval lies below. Otherwise the test split is too small to tell: *needs more rows*, with the number that would.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,8 @@ def judge(
     floor = config.effective_class_floor
     falls = class_falls(evaluation.labels, given.labels, given.reference, given.candidate, floor)
     failed = tuple(fall for fall in falls if fall.p_value <= 1 - config.confidence)
-    sound = smaller(teacher, released) and faster(speed) and not failed
+    fast = faster(speed) or not config.faster
+    sound = smaller(teacher, released) and fast and not failed
     verdict: Verdict = judge_accuracy(interval, config.margin) if sound else "fail"
     needed = rows_needed(counts, config.margin, config.confidence, config.power)
     judged = GateVerdict(
@@ -90,7 +91,7 @@ def judge(
         latency_interval=speed,
         beats_baseline=beats_baseline(evaluation, CANDIDATE),
     )
-    return judged.model_copy(update={"reasons": explain(judged, evaluation, benchmark)})
+    return judged.model_copy(update={"reasons": explain(config, judged, evaluation, benchmark)})
 
 
 def answers(folder: Path) -> np.ndarray:

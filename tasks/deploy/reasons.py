@@ -1,20 +1,22 @@
 """The verdict in words: one plain sentence or two for each condition, passed or not."""
 
 from tasks.deploy.conditions import BASELINE, CANDIDATE, REFERENCE, faster, judge_accuracy, smaller
+from tasks.deploy.config import GateConfig
 from tasks.results.speed import FEWEST_ROUNDS
 from tasks.results.values import BenchmarkReport, ClassFall, EvaluationReport, GateVerdict, Timing
 
 NAMED_CLASSES = 5
+SPEED_IS_TOLD = " Speed is told and decides nothing here (gate.faster)."
 
 
 def explain(
-    verdict: GateVerdict, evaluation: EvaluationReport, benchmark: BenchmarkReport
+    config: GateConfig, verdict: GateVerdict, evaluation: EvaluationReport, benchmark: BenchmarkReport
 ) -> tuple[str, ...]:
     """Size, latency, accuracy, classes and the baseline, in this order."""
     reference, candidate = benchmark.timing(REFERENCE), benchmark.timing(CANDIDATE)
     return (
         size_reason(reference, candidate),
-        latency_reason(verdict, reference, candidate),
+        latency_reason(verdict, reference, candidate) + ("" if config.faster else SPEED_IS_TOLD),
         accuracy_reason(verdict),
         class_reason(verdict),
         baseline_reason(verdict, evaluation),

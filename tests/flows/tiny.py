@@ -2,7 +2,7 @@
 
 The student comes out a little worse than its teacher, by design: every third in-scope row is told by rare words only, which
 the encoder knows and the student's small vocabulary cuts into letters. So the gate's margin alone decides whether the
-verdict is *pass*, *needs more rows* or *fail*.
+verdict is *pass*, *needs more rows* or *fail*: its speed, a few calls on a machine that runs four tests at once, does not.
 """
 
 import csv
@@ -70,7 +70,7 @@ ASKED: dict[str, object] = {
     "distill.augment.copies": 1, "distill.augment.mixed-precision": "no",
     "benchmark.rounds": 6, "benchmark.timed": 2, "benchmark.warmups": 1, "benchmark.tried": 1, "benchmark.yardstick-layers": 1,
     "benchmark.throughput-rows": 4, "benchmark.batch-size": 4,
-    "gate.resamples": 1000, "gate.margin": PASS,
+    "gate.resamples": 1000, "gate.margin": PASS, "gate.faster": False,
     "publish.name": "local/tiny-requests", "release.name": "local/tiny-classifier",
 }  # fmt: skip
 if not EXACT_INT8:

@@ -73,6 +73,17 @@ def test_an_equal_model_that_is_not_smaller_or_faster_fails(
     assert any(reason.startswith(word) for reason in verdict.reasons)
 
 
+def test_a_model_that_need_only_be_smaller_passes_and_its_speed_is_told(tmp_path: Path) -> None:
+    labels = np.arange(4_500) % len(LABELS)
+    folder = write_predictions(tmp_path, labels)
+    given = evaluation(len(labels)), benchmark(4.9, 8.1), folder, folder, labels
+    verdict = decide(GateConfig(faster=False), *given)
+    assert decide(GateConfig(), *given).verdict == "fail" and verdict.verdict == "pass"
+    assert any(reason.startswith("Not shown to be faster") for reason in verdict.reasons)
+    larger = decide(GateConfig(faster=False), evaluation(len(labels)), benchmark(91.4, 8.1), *given[2:])
+    assert larger.verdict == "fail"
+
+
 def test_faster_needs_rounds_enough_for_an_interval(tmp_path: Path) -> None:
     labels = np.arange(4_500) % len(LABELS)
     folder = write_predictions(tmp_path, labels)
