@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import prefect
 from prefect.client.orchestration import get_client
 from prefect.context import get_settings_context
@@ -36,7 +37,7 @@ from infra.machine.processes import LOOPBACK, end_processes, last_error, start_p
 from infra.machine.services import PREFECT_LOCK, Server, await_ready, log_file
 from infra.machine.surroundings import PREFECT_API, api_obstacle, is_cloud
 from infra.machine.temporary_servers import APPLICATION, MARK
-from infra.settings import Settings
+from infra.settings import Settings, without_credentials
 
 # What Prefect gives its own temporary server: no UI, and settings that do not change under it.
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
@@ -118,17 +119,30 @@ def _refuse_silent(settings: Settings, url: str) -> None:
 def _refuse_without_login(url: str) -> None:
     """Raises ServiceError for a server that does not let Prefect's client in, with what its settings make it send.
 
-    Its /health, which is asked before, is open to all. Prefect Cloud is left alone.
+    Its /health, which is asked before, is open to all, and another program may answer `true` to it. Prefect Cloud is left
+    alone.
     """
     if is_cloud(url):
         return
-    with get_client(sync_client=True) as client:
-        try:
+    try:
+        with get_client(sync_client=True) as client:
             client.api_version()
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code in REFUSED:
-                raise refused(url) from None
-            raise
+    except PrefectHTTPStatusError as error:
+        status = error.response.status_code
+        if status in REFUSED:
+            raise refused(url) from None
+        raise _no_prefect(url, f"answers {status} to /admin/version") from None
+    except httpx.TransportError as error:
+        raise _no_prefect(url, f"does not answer /admin/version ({error})") from None
+    except ValueError:
+        raise _no_prefect(url, "answers /admin/version with something that is no version") from None
+
+
+def _no_prefect(url: str, does: str) -> ServiceError:
+    return ServiceError(
+        f"{PREFECT_API} is {without_credentials(url)}, which {does}: expected Prefect's server. Correct its address (it "
+        f"ends in /api), or take it away (`unset {PREFECT_API}`): a run then brings its own."
+    )
 
 
 def _stop(process: subprocess.Popen[bytes], log: Path) -> None:

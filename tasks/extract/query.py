@@ -33,10 +33,16 @@ class AskedQuery:
 def load_query(path: Path, given: Mapping[str, Parameter]) -> AskedQuery:
     """Read a .sql file; a parameter that is not given has its default.
 
-    Raises ConfigError for a file that is not there or not text, a declaration that cannot be read, and a value that is
-    not of the declared type.
+    Raises ConfigError for what is no file or not text, a declaration that cannot be read, and a value that is not of the
+    declared type.
     """
     try:
+        if (
+            path.exists() and not path.is_file()
+        ):  # A pipe is empty at the second reading; one without a writer never ends.
+            raise ConfigError(
+                f"{path} is a folder, a pipe or a device: expected a .sql file. Correct --extract.query."
+            )
         sql = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(

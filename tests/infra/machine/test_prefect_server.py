@@ -4,14 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from infra.errors import ServiceError
 from infra.machine.prefect_server import temporary_server
+from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
+from tests.fakes.serving import serving
 
 FLOW = """
 import sys
@@ -74,3 +78,29 @@ def test_a_server_that_is_set_is_used(prefect_server: None, tmp_path: Path) -> N
         assert PREFECT_API_URL.value() == before
     assert called == []
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(("status", "body", "said"), [
+    (200, b"<html>a page</html>", "answers /admin/version with something that is no version"),
+    (404, b"{}", "answers 404 to /admin/version"),
+    (500, b"", "answers 500 to /admin/version"),
+])  # fmt: skip
+def test_a_server_that_only_looks_like_prefects_is_one_message(
+    tmp_path: Path, status: int, body: bytes, said: str
+) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            healthy = self.path.endswith("/health")
+            self.send_response(200 if healthy else status)
+            self.end_headers()
+            self.wfile.write(b"true" if healthy else body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with serving(ThreadingHTTPServer((LOOPBACK, 0), Page)) as address:
+        url = f"{address}/api"
+        server = temporary_server(Settings(home=tmp_path), lambda: None)
+        with temporary_settings({PREFECT_API_URL: url}), pytest.raises(ServiceError) as error, server:
+            pass
+    assert f"{url}, which {said}: expected Prefect's server" in str(error.value)

@@ -1,6 +1,7 @@
 """A .sql file: parameters declared at its head, typed and with defaults; tables of any kind; its result as rows."""
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -102,6 +103,13 @@ def test_a_file_that_is_no_query_is_said(tmp_path: Path) -> None:
         load_query(tmp_path / "bad.sql", {})
     with pytest.raises(ConfigError, match=r"@param share NUMBER = 3' cannot be read"):
         load_query(sql_file(tmp_path, "-- @param share NUMBER = 3\nSELECT 1"), {})
+
+
+def test_a_pipe_and_a_folder_are_no_query(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.sql")
+    for path in (tmp_path / "pipe.sql", tmp_path):
+        with pytest.raises(ConfigError, match=r"a folder, a pipe or a device: expected a \.sql file"):
+            load_query(path, {})
 
 
 def test_the_recipe_gives_every_query_with_its_intent(tmp_path: Path) -> None:
