@@ -53,8 +53,9 @@ def model(place: Path, answer: str) -> tuple[Model, dict[str, str]]:
 def served(settings: Settings) -> Iterator[str]:
     """MLflow's server as `up` starts it, with services.json that says so."""
     server = next(server for server in servers(settings) if server.name == "mlflow")
+    as_up_sets = {MLFLOW_SOURCES: NO_SOURCE, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     process: subprocess.Popen[bytes] = start_process(
-        settings.home / "mlflow.log", server.command, environment=os.environ | {MLFLOW_SOURCES: NO_SOURCE}
+        settings.home / "mlflow.log", server.command, environment=os.environ | as_up_sets
     )
     try:
         await_ready(server, settings.home / "mlflow.log", process)
