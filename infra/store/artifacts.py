@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlparse
 
-from filelock import Timeout
-
 from infra.errors import ArtifactError, InputChanged, StageStopped
 from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
 from infra.store.contents import BESIDE, are_own, damage, times_here
-from infra.store.locks import NAME_LENGTH, key_lock
+from infra.store.locks import NAME_LENGTH, alone_if_free, alone_on
 from infra.store.record import (
     ELSEWHERE_FILE,
     RECORD_FILE,
@@ -161,24 +159,16 @@ class Store:
                 self.elsewhere.bring(record)
 
     @contextmanager
-    def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the key alone. The lock is `flock`'s: it goes when its holder dies, however it dies."""
-        with disk_errors(self.settings.locks):
-            make_folder(self.settings, self.settings.locks)
-            lock = key_lock(self.settings.locks, key)
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                if waiting is not None:
-                    waiting()
-                lock.acquire()
-        held: set[str] = self._held.__dict__.setdefault("keys", set())
-        held.add(key)
-        try:
-            yield
-        finally:
-            held.discard(key)
-            lock.release()
+    def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[int]:
+        """Hold the key alone; gives the lock's open file, by which a child process holds it too (see `alone_on`)."""
+        with ExitStack() as stack:
+            with disk_errors(self.settings.locks):
+                make_folder(self.settings, self.settings.locks)
+                file = stack.enter_context(alone_on(self.settings.locks, key, waiting))
+            held: set[str] = self._held.__dict__.setdefault("keys", set())
+            held.add(key)
+            stack.callback(held.discard, key)
+            yield file
 
     def _note_times(self, text: bytes, record: Record) -> None:
         """Files that were hashed and found right are known by their mtimes from now on, as in a home that was copied.
@@ -189,9 +179,7 @@ class Store:
         with _unless_read_only(), ExitStack() as held:
             if record.key not in self._held.__dict__.get("keys", ()):
                 make_folder(self.settings, self.settings.locks)
-                try:
-                    held.enter_context(key_lock(self.settings.locks, record.key).acquire(blocking=False))
-                except Timeout:
+                if not held.enter_context(alone_if_free(self.settings.locks, record.key)):
                     return
             if place.is_file() and place.read_bytes() == text:
                 write_atomically(place, record.model_dump_json(indent=2) + "\n")

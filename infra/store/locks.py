@@ -12,22 +12,46 @@ import fcntl
 import os
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from infra.files import disk_errors, file_lock
+from infra.files import disk_errors
 
 NAME_LENGTH = 20  # digits of a key that name its folders and lock files
 ALONE, USED = ".lock", ".used"
 OPEN_FILES = 65_536  # a run holds an open file for each of its keys
 
 
-def key_lock(locks: Path, key: str) -> FileLock:
-    """The lock of whoever computes, fetches or frees what a key names."""
-    return file_lock(locks / f"{key[:NAME_LENGTH]}{ALONE}")
+@contextmanager
+def alone_on(locks: Path, key: str, waiting: Callable[[], None] | None = None) -> Iterator[int]:
+    """Hold a key as who computes or fetches what it names, in this thread alone; gives the lock's open file.
+
+    A process that inherits the file holds the key too, until it ends: nobody enters while it lives, whatever becomes of who
+    started it. `waiting` is called when another holds it. The folder must stand. Raises OSError where nothing can be locked.
+    """
+    path = locks / f"{key[:NAME_LENGTH]}{ALONE}"
+    file = _take(path)
+    if file is None:
+        if waiting is not None:
+            waiting()
+        file = _wait_for(path, fcntl.LOCK_EX)
+    try:
+        yield file
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)  # Also where a process that inherited it is still on its way out.
+        os.close(file)
+
+
+@contextmanager
+def alone_if_free(locks: Path, key: str) -> Iterator[bool]:
+    """The same without waiting; gives False when another holds the key."""
+    file = _take(locks / f"{key[:NAME_LENGTH]}{ALONE}")
+    try:
+        yield file is not None
+    finally:
+        if file is not None:
+            os.close(file)
 
 
 class KeysInUse:
@@ -50,9 +74,7 @@ class KeysInUse:
             if not self._files:
                 _allow_open_files()
                 self._locks.mkdir(parents=True, exist_ok=True)
-            held = _take(self._locks / f"{name}{USED}", fcntl.LOCK_SH)
-            if held is not None:
-                self._files[name] = held
+            self._files[name] = _wait_for(self._locks / f"{name}{USED}", fcntl.LOCK_SH)
 
     def release(self) -> None:
         """The run has ended. A lock file that no other run holds goes too."""
@@ -92,14 +114,11 @@ def locked_keys(locks: Path) -> set[str]:
 
 
 def _take_alone(locks: Path, key: str, held: ExitStack) -> bool:
-    path, lock = locks / f"{key[:NAME_LENGTH]}{ALONE}", key_lock(locks, key)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    path = locks / f"{key[:NAME_LENGTH]}{ALONE}"
+    if not held.enter_context(alone_if_free(locks, key)):
         return False
-    held.callback(lock.release)
     users = path.with_suffix(USED)
-    file = _take(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    file = _take(users)
     if file is None:
         return False
     held.callback(path.unlink, missing_ok=True)
@@ -107,21 +126,26 @@ def _take_alone(locks: Path, key: str, held: ExitStack) -> bool:
     return True
 
 
-def _take(path: Path, how: int) -> int | None:
-    """The file of this name, locked; None where that would mean waiting, and `how` says not to."""
+def _wait_for(path: Path, how: int) -> int:
+    """The file of this name, locked; raises BlockingIOError where that would mean waiting, and `how` says not to."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(file, how)
-        except BlockingIOError:
-            os.close(file)
-            return None
         except BaseException:
             os.close(file)
             raise
         if os.fstat(file).st_nlink:
             return file
         os.close(file)  # Its last holder took the name along while this one waited.
+
+
+def _take(path: Path) -> int | None:
+    """The file of this name, held alone; None where another holds it."""
+    try:
+        return _wait_for(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
 
 
 def _remove(path: Path, file: int) -> None:

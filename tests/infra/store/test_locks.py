@@ -5,7 +5,9 @@ import sys
 import threading
 from pathlib import Path
 
-from infra.store.locks import KeysInUse, freeing, key_lock, keys_in_use, locked_keys
+import psutil
+
+from infra.store.locks import KeysInUse, alone_if_free, alone_on, freeing, keys_in_use, locked_keys
 
 KEY = "0123456789abcdef0123" + "f" * 44
 NAME = KEY[:20]
@@ -26,10 +28,31 @@ def test_what_runs_count_on_is_not_free_until_the_last_has_ended(tmp_path: Path)
 
 
 def test_what_is_being_computed_is_in_use_and_not_free(tmp_path: Path) -> None:
-    with key_lock(tmp_path, KEY):
+    with alone_on(tmp_path, KEY):
         assert keys_in_use(tmp_path) == {NAME}
         with freeing(tmp_path, KEY) as alone:
             assert not alone
+
+
+def test_a_child_that_inherits_the_lock_of_a_killed_process_keeps_the_key(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time; from pathlib import Path; from infra.store.locks import alone_on\n"
+        f"with alone_on(Path({str(tmp_path)!r}), {KEY!r}) as file:\n"
+        "    child = subprocess.Popen([sys.executable, '-c', 'input()'], pass_fds=[file], stdin=0)\n"
+        "    print(child.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdin is not None and holder.stdout is not None
+        child = psutil.Process(int(holder.stdout.readline()))
+        holder.kill()
+        holder.wait()
+        assert keys_in_use(tmp_path) == {NAME}
+        with alone_if_free(tmp_path, KEY) as alone:
+            assert not alone
+        holder.stdin.close()  # Its end: the child reads nothing any more.
+        psutil.wait_procs([child], timeout=60)
+    with alone_if_free(tmp_path, KEY) as alone:
+        assert alone
 
 
 def test_who_looks_up_a_key_that_is_being_freed_waits_and_then_holds_it(tmp_path: Path) -> None:
