@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
+from infra.engine.call import RunIds
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
@@ -46,6 +48,7 @@ class StageOutcome(BaseModel):
     seconds: float
     key: str
     digest: str
+    label: str = Field("", exclude=True, description="what the call was named: `predict: teacher`")
 
 
 class PlanLine(BaseModel):
@@ -104,15 +107,24 @@ class FlowRun:
         self.console.print(shown)
         logger.info(visible(shown.plain))
 
-    def finished(self, outcome: StageOutcome) -> None:
-        """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
+    def ids(self) -> RunIds:
+        """By what another process takes part in this run."""
+        return RunIds(
+            self.name, self.tracker.session, self.flow_run_id, self.mlflow_run_id, self.options.full_verify
+        )
+
+    def note(self, outcome: StageOutcome) -> None:
+        """Note a stage's outcome. A hit that had to be computed after all is no hit."""
         again = next((i for i, known in enumerate(self.outcomes) if known.key == outcome.key), None)
         if again is not None and outcome.state == "computed":
             self.outcomes[again] = outcome
         else:
             self.outcomes.append(outcome)
+
+    def show(self, outcome: StageOutcome) -> None:
+        """Say what became of a stage."""
         mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
-        told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        told = f" {outcome.label or outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
         self.say(one_line("  ", mark, told))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
@@ -160,6 +172,31 @@ def current_run() -> FlowRun:
         raise ConfigError(
             "a stage was called outside of a flow run: expected `with open_run(name, config):` around it."
         )
+    return run
+
+
+@contextmanager
+def joined_run(ids: RunIds) -> Iterator[FlowRun]:
+    """The open run that a call belongs to; in a process or machine of its own it is made of the settings there."""
+    run = _current.get()
+    if run is not None:
+        yield run
+        return
+    run = _taken_part_in(ids)
+    token = _current.set(run)
+    try:
+        yield run
+    finally:
+        _current.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _taken_part_in(ids: RunIds) -> FlowRun:
+    """One a process: the keys that its calls count on are held until it ends."""
+    settings = get_settings()
+    tracker = Tracker(settings, f"stillhouse/{ids.name}", ids.session)
+    run = FlowRun(ids.name, settings, RunOptions(full_verify=ids.full_verify), Store(settings), tracker)
+    run.flow_run_id, run.mlflow_run_id = ids.flow_run_id, ids.mlflow_run_id
     return run
 
 

@@ -58,7 +58,7 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.elsewhere: Elsewhere | None = None  # set by who opens the shared store
-        self._held = threading.local()  # keys that this thread holds by `lock`
+        self._held = threading.local()  # keys that this thread holds by `lock`, with their open files
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact of a key lies or would lie."""
@@ -165,10 +165,14 @@ class Store:
             with disk_errors(self.settings.locks):
                 make_folder(self.settings, self.settings.locks)
                 file = stack.enter_context(alone_on(self.settings.locks, key, waiting))
-            held: set[str] = self._held.__dict__.setdefault("keys", set())
-            held.add(key)
-            stack.callback(held.discard, key)
+            held: dict[str, int] = self._held.__dict__.setdefault("keys", {})
+            held[key] = file
+            stack.callback(held.pop, key)
             yield file
+
+    def held_lock(self, key: str) -> int:
+        """The open file of a key that this thread holds by `lock`."""
+        return int(self._held.keys[key])
 
     def _note_times(self, text: bytes, record: Record) -> None:
         """Files that were hashed and found right are known by their mtimes from now on, as in a home that was copied.

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def read_history(folder: Path) -> list[Point]:
     if not whole:
         _say_cut(path)
     return [(name, value, int(row[STEP])) for row in rows for name, value in row.items() if name != STEP]
+
+
+def add_history(folder: Path, values: Mapping[str, float], step: int) -> None:
+    """Append the metrics of a step to those of a stage under way."""
+    with (folder / HISTORY_FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({STEP: step, **values}) + "\n")
 
 
 def keep_history(source: Path, target: Path) -> None:

@@ -32,11 +32,11 @@ PARENT, SESSION = "mlflow.parentRunId", "stillhouse.session"
 class Tracker:
     """One flow's view of the tracking server."""
 
-    def __init__(self, settings: Settings, experiment: str) -> None:
+    def __init__(self, settings: Settings, experiment: str, session: str | None = None) -> None:
         self.settings = settings
         self.experiment = experiment
         self.uri = tracking_uri(settings)
-        self._session = uuid4().hex
+        self.session = session or uuid4().hex  # of the flow's runs, in whatever process they are made
         self._left_open = LeftOpen(settings, self.uri)
         self._open: set[str] = set()
         self._refused: set[str] = set()
@@ -48,7 +48,7 @@ class Tracker:
 
     def tags(self, parent: str | None) -> dict[str, str]:
         """What tells the runs of this flow from others, and whose child one is."""
-        return {SESSION: self._session} | ({PARENT: parent} if parent else {})
+        return {SESSION: self.session} | ({PARENT: parent} if parent else {})
 
     def start(
         self,
@@ -160,7 +160,7 @@ class Tracker:
 
     def _close_unknown(self, runs: Runs) -> None:
         """Close this flow's runs that nobody has the id of: their making was asked for again, or their maker failed."""
-        for run in runs.still_open(self._experiment_id, SESSION, self._session):
+        for run in runs.still_open(self._experiment_id, SESSION, self.session):
             if run not in self._open:
                 runs.end(run, "KILLED")
 
