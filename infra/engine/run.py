@@ -18,6 +18,7 @@ from rich.text import Text
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.engine.call import RunIds
+from infra.engine.launchers import check_launcher
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
@@ -205,6 +206,7 @@ def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
     """Open the MLflow parent run and everything the stages of one flow run share."""
     settings, options = get_settings(), _options.get() or RunOptions()
     check_kept_home(settings)
+    check_launcher(settings)
     run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
     token = _current.set(run)
     try:

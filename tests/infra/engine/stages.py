@@ -101,4 +101,11 @@ def _memory(config: LearnConfig) -> None:
         bytearray(2**31)
 
 
-MEETS = {"nothing": lambda _: None, "kill": _killed, "wait": _waits, "data": _data, "defect": _defect, "memory": _memory}
+MEETS = {
+    "nothing": lambda _: None,
+    "kill": _killed,
+    "wait": _waits,
+    "data": _data,
+    "defect": _defect,
+    "memory": _memory,
+}
