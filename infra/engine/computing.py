@@ -193,13 +193,14 @@ class Computation:
 
     def _compute(self, lock: int) -> Record:
         flow, stage = self.flow, self.stage
-        asked, began, clock = canonical(self.config), datetime.now(UTC), time.monotonic()
+        asked = canonical(self.config)
         slot = (
             nullcontext()
             if self.call.group is None or not stage.process
             else self.call.group.training(stage.label)
         )
         with slot:
+            began, self.started = datetime.now(UTC), time.monotonic()  # It waited for its turn until now.
             flow.say(one_line("  ", ("running ", "dim"), f" {stage.label}"))
             run_id = flow.tracker.start(stage.label, self.call.run.mlflow_run_id, asked)
             status = "FAILED"
@@ -230,7 +231,7 @@ class Computation:
                         seed=getattr(self.config, "seed", None),
                         started=began.isoformat(),
                         finished=datetime.now(UTC).isoformat(),
-                        seconds=time.monotonic() - clock,
+                        seconds=time.monotonic() - self.started,
                         mlflow_run_id=run_id,
                         code_revision=code_revision(),
                         libraries=library_versions(),
@@ -263,7 +264,6 @@ class Computation:
 
     def _make_again(self) -> Record:
         """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
-        self.started = time.monotonic()
         record = self._compute(self.flow.store.held_lock(self.key))
         self._finished(record, "computed")
         return record

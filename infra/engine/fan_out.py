@@ -19,8 +19,12 @@ from infra.machine import environment, prefect_import
 environment.prepare()
 prefect_import.import_prefect()
 
+from prefect.context import FlowRunContext  # noqa: E402
 from prefect.futures import PrefectFuture  # noqa: E402
-from prefect.utilities.engine import link_state_to_task_run_result  # noqa: E402
+from prefect.utilities.engine import (  # noqa: E402
+    collect_task_run_inputs_sync,
+    link_state_to_task_run_result,
+)
 
 from infra.engine.call import Group, StageCall  # noqa: E402
 from infra.engine.computing import plan_stage, task_of  # noqa: E402
@@ -74,7 +78,7 @@ class Several:
         flat_inputs(stage.name, inputs)  # What is wrong with them is said now.
         waiting = _each(inputs, lambda later: later.future)
         call = StageCall(stage, config, waiting, self._flow.ids(), self._group, len(self._asked))
-        later: Later[Output] = Later(stage.label, task_of(stage).submit(call))
+        later: Later[Output] = Later(stage.label, _submit(call))
         self._asked.append(later)
         return later
 
@@ -132,6 +136,22 @@ def fan_out() -> Iterator[Several]:
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _submit(call: StageCall) -> PrefectFuture[Any]:
+    """Hand a call to the flow's task runner, with the edges of its inputs: another process does not know where they came from.
+
+    Raises ConfigError outside of a flow of Prefect's.
+    """
+    flow = FlowRunContext.get()
+    if flow is None:
+        raise ConfigError(
+            f"{call.stage.label} was called in a group outside of a flow: expected a function decorated with Prefect's @flow."
+        )
+    edges: Any = {"call": collect_task_run_inputs_sync(call)}
+    return cast(
+        PrefectFuture[Any], flow.task_runner.submit(task_of(call.stage), {"call": call}, dependencies=edges)
+    )
 
 
 def _each(inputs: Mapping[str, Any], take: Callable[[Later[Any]], Any]) -> dict[str, Any]:

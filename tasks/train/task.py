@@ -9,7 +9,7 @@ from infra.store.references import CheckpointRef, DatasetRef
 from tasks.train.config import TrainConfig
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, process=True, distributed=True)
 def train_teacher(run: StageRun, config: TrainConfig, base: CheckpointRef, dataset: DatasetRef) -> Metrics:
     """Linear probing, then fine-tuning, from the pinned base model."""
     from tasks.train.teacher import train_teacher as train

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from infra.errors import DataError
 from infra.store.references import DatasetRef, ReportRef
 
 CHECKPOINT = "checkpoint"
+TWO = threading.Barrier(2)
 
 
 class WordsConfig(BaseModel):
@@ -85,6 +87,12 @@ def _waits(config: LearnConfig) -> None:
         time.sleep(600)
 
 
+def _together(config: LearnConfig) -> None:
+    """Fails once another thread is here as well: neither is the first."""
+    TWO.wait(60)
+    raise DataError(f"found nothing to learn from {config.text}: expected words. Give some.")
+
+
 def _data(config: LearnConfig) -> None:
     raise DataError("found nothing to learn: expected words. Give some.")
 
@@ -108,4 +116,5 @@ MEETS = {
     "data": _data,
     "defect": _defect,
     "memory": _memory,
+    "together": _together,
 }

@@ -25,8 +25,10 @@ PATIENCE = 120.0
 
 
 @pytest.fixture(autouse=True)
-def ready(tracked_home: Path, prefect_server: None) -> None:
-    """A home of its own, and Prefect's real server."""
+def ready(tracked_home: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own, Prefect's real server, and stages in processes of their own."""
+    monkeypatch.setenv("STILLHOUSE_STAGE_PROCESSES", "true")
+    get_settings.cache_clear()
 
 
 def record_of(learnt: Learnt) -> Record:
@@ -115,7 +117,7 @@ def test_a_config_that_json_does_not_keep_is_refused() -> None:
     class Mixed(LearnConfig):
         anything: object = None
 
-    with pytest.raises(ConfigError, match="no canonical form|not the same after it was written as JSON"):
+    with pytest.raises(ConfigError, match=r"no canonical form|not the same after it was written as JSON"):
         learning(Mixed(anything=(1, 2)))
 
 
