@@ -33,7 +33,7 @@ from infra.machine.terminal import one_line  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Lookup, Store  # noqa: E402
 from infra.store.contents import content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical, stage_key  # noqa: E402
-from infra.store.history import keep_history, read_history  # noqa: E402
+from infra.store.history import keep_history  # noqa: E402
 from infra.store.record import (  # noqa: E402  # fmt: skip
     HISTORY_FILE,
     SCHEMA,
@@ -223,8 +223,9 @@ class Stage(Generic[Inputs, Output]):
                 own, record = record, flow.sharing.publish(record)
                 flow.store.commit(record)
             if record.digest != own.digest:
-                self._show(flow, record)
+                flow.tracker.hit(flow.mlflow_run_id, record)
             flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
+            flow.tracker.log_pictures(run_id, flow.store.folder(self.name, key))
             status = "FINISHED"
         except StageStopped:
             status = "KILLED"
@@ -238,19 +239,14 @@ class Stage(Generic[Inputs, Output]):
     ) -> Record:
         """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
         started = time.monotonic()
+        flow.tracker.no_hit(key)
         record = self._compute(flow, key, config, inputs)
         flow.finished(_outcome(record, "computed", time.monotonic() - started))
         return record
 
-    def _show(self, flow: FlowRun, record: Record) -> None:
-        """What another run computed, as a child of this one in MLflow."""
-        flow.tracker.replay(
-            record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
-        )
-
     def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
         flow.store.use(record)
-        self._show(flow, record)
+        flow.tracker.hit(flow.mlflow_run_id, record)
         flow.finished(_outcome(record, "cached", time.monotonic() - started))
         flow.sharing.share(record)
 
