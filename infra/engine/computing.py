@@ -33,7 +33,7 @@ from infra.machine.terminal import one_line  # noqa: E402
 from infra.store.artifacts import KEY_LENGTH, Lookup  # noqa: E402
 from infra.store.contents import content_digest, measure_files  # noqa: E402
 from infra.store.fingerprint import canonical  # noqa: E402
-from infra.store.history import add_history, keep_history, read_history  # noqa: E402
+from infra.store.history import add_history, keep_history  # noqa: E402
 from infra.store.record import (  # noqa: E402  # fmt: skip
     HISTORY_FILE,
     SCHEMA,
@@ -242,8 +242,9 @@ class Computation:
                     own, record = record, flow.sharing.publish(record)
                     flow.store.commit(record)
                 if record.digest != own.digest:
-                    self._show(record)
+                    self._hit(record)
                 flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
+                flow.tracker.log_pictures(run_id, flow.store.folder(stage.name, self.key))
                 status = "FINISHED"
             except StageStopped:
                 status = "KILLED"
@@ -264,18 +265,19 @@ class Computation:
 
     def _make_again(self) -> Record:
         """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
+        self.flow.tracker.no_hit(self.key)
         record = self._compute(self.flow.store.held_lock(self.key))
         self._finished(record, "computed")
         return record
 
-    def _show(self, record: Record) -> None:
-        """What another run computed, as a child of this one in MLflow."""
-        history = read_history(self.flow.store.folder(record.stage, record.key))
-        self.flow.tracker.replay(record, self.call.run.mlflow_run_id, history)
+    def _hit(self, record: Record) -> None:
+        """Note what was not computed here. Of a group, whose members may be other processes, its outcomes tell."""
+        if self.call.group is None:
+            self.flow.tracker.hit(self.call.run.mlflow_run_id, record)
 
     def _serve(self, record: Record) -> None:
         self.flow.store.use(record)
-        self._show(record)
+        self._hit(record)
         self._finished(record, "cached")
         self.flow.sharing.share(record)
 

@@ -66,6 +66,7 @@ class Several:
     def __init__(self, flow: FlowRun, group: Group) -> None:
         self._flow, self._group = flow, group
         self._asked: list[Later[Any]] = []
+        self._outcomes: dict[int, StageOutcome] = {}  # by place among the asked
 
     def call(self, stage: Stage[Inputs, Output], *args: Any, **kwargs: Any) -> Later[Output]:
         """Call a stage as soon as its inputs are there; they may be what other calls of this group will give."""
@@ -95,7 +96,7 @@ class Several:
         self._note_outcomes()
         failed: dict[str, BaseException] = {}
         left_out = []
-        for later in self._asked:
+        for place, later in enumerate(self._asked):
             answer = cast(PrefectFuture[Any], later.future).result(raise_on_failure=False)
             if isinstance(answer, NotStarted):
                 left_out.append(later.label)
@@ -105,16 +106,21 @@ class Several:
                 # What came from another process has no edge in Prefect's graph yet.
                 link_state_to_task_run_result(cast(PrefectFuture[Any], later.future).state, answer)
                 later.settle(answer)
+                self._note_hit(place, answer)
         if failed:
             raise _failure(failed, left_out)
 
     def _note_outcomes(self) -> None:
-        noted = self._group.noted()
-        for place, later in enumerate(self._asked):
-            if place in noted:
-                outcome = StageOutcome(**noted[place], label=later.label)
-                self._flow.keys.hold(outcome.key)
-                self._flow.note(outcome)
+        for place, noted in sorted(self._group.noted().items()):
+            outcome = StageOutcome(**noted, label=self._asked[place].label)
+            self._outcomes[place] = outcome
+            self._flow.keys.hold(outcome.key)
+            self._flow.note(outcome)
+
+    def _note_hit(self, place: int, ref: ArtifactRef) -> None:
+        record = self._flow.store.record_of(ref)
+        if self._outcomes[place].state == "cached" and record is not None:
+            self._flow.tracker.hit(self._flow.mlflow_run_id, record)
 
 
 @contextmanager

@@ -29,7 +29,6 @@ from infra.machine.temporary_servers import temporary_servers
 from infra.machine.terminal import Terminal, one_line, visible
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
-from infra.store.fingerprint import canonical
 from infra.store.locks import KeysInUse
 from infra.store.references import ArtifactRef
 from infra.store.shared.sharing import Sharing
@@ -227,7 +226,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     if killed := end_dead_runs(run.settings):
         run.say(f"  {killed} earlier run(s) had been killed; they are marked as such")
     tags = {"prefect.flow_run_id": run.flow_run_id or ""}
-    run.mlflow_run_id = run.tracker.start(run.name, config=canonical(config), tags=tags)
+    run.mlflow_run_id = run.tracker.start_flow(run.name, config, tags)
     marker = run.settings.runs / f"{run.flow_run_id or uuid4()}.json"
     held = ExitStack()
     with disk_errors(marker):

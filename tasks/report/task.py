@@ -18,12 +18,13 @@ from infra.machine.terminal import Terminal
 from infra.store.history import read_history
 from infra.store.record import PROVENANCE_FILE, InputRecord, hardware
 from infra.store.references import ArtifactRef, DatasetRef
+from infra.tracking.headline import headline
 from infra.tracking.showcase import show_in_prefect
 from tasks.report.data_summary import DataRecord, DataStage, DataSummary, FilterSummary
 from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
 from tasks.report.summary import RunSummary, StageSummary
 from tasks.results.comparison import compare
-from tasks.results.pictures import find_plots
+from tasks.results.pictures import IMAGES, find_plots
 from tasks.results.values import (
     BenchmarkReport,
     EvaluationReport,
@@ -34,6 +35,11 @@ from tasks.results.values import (
 )
 
 SUMMARY, PAGE = "summary.json", "report.html"
+VERDICT, NOTE = (
+    "stillhouse.verdict",
+    "mlflow.note.content",
+)  # the second is a run's description in MLflow's UI
+HEADLINE = ("accuracy", "macro_f1", "size_mb", "p50_ms", "latency_ratio", "size_ratio")
 SOURCES = {"SourceRef": "tables", "CheckpointRef": "base model"}
 
 
@@ -70,15 +76,31 @@ def report_run(
         links=_places(run.flow),
     )
     render_report(inputs, folder / PAGE)
-    write_atomically(folder / SUMMARY, summary.model_dump_json(indent=2) + "\n")
-    run.tracker.log_file(run.flow.mlflow_run_id, folder / PAGE)
-    run.tracker.log(run.flow.mlflow_run_id, [(f"{row.name}_{name}", value, 0) for row in summary.rows
-                                             for name, value in row.model_dump(exclude={"name"}).items()
-                                             if value is not None])  # fmt: skip
-    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE, inputs.plots,
+    write_atomically(folder / SUMMARY, summary.model_dump_json() + "\n")
+    _track(run, summary, folder / PAGE)
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
     print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run.flow).items()))
     return record.model_copy(update={"summary": str(folder / SUMMARY)})
+
+
+def _track(run: ActionRun, summary: RunSummary, page: Path) -> None:
+    """The headline, and where the page is. It lies once in a home: only a server elsewhere gets one of its own.
+
+    The page of a run that computed nothing names the pictures of the artifacts, which an earlier page has in it.
+    """
+    from tasks.report.pictures import with_references
+
+    tracker, parent = run.tracker, run.flow.mlflow_run_id
+    if all(outcome.state == "cached" for outcome in run.flow.outcomes):
+        folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
+        pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
+        write_atomically(page, with_references(page.read_text(encoding="utf-8"), page.parent, pictures))
+    elif run.settings.mlflow_uri is not None:
+        tracker.log_file(parent, page)
+    tracker.log(parent, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]))
+    place = page.relative_to(run.settings.home).as_posix()
+    tracker.tag(parent, {VERDICT: summary.verdict, NOTE: f"Report: `{place}` in the home of this run."})
 
 
 def read_summary(record: ReleaseRecord) -> RunSummary:

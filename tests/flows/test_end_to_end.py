@@ -133,14 +133,22 @@ def test_the_release_is_registered_as_challenger_and_champion(unbroken: Unbroken
 
 def test_mlflow_has_a_parent_with_a_child_for_every_stage(unbroken: Unbroken) -> None:
     parent = unbroken.summary.mlflow_run_id
-    stages = [run for run in children_of(unbroken.home, parent) if run.info.run_name != "register"]
+    children = children_of(unbroken.home, parent)
+    stages = [run for run in children if run.info.run_name != "register"]
     assert sorted(run.info.run_name for run in stages) == sorted(STAGES)
     assert {run.info.status for run in stages} == {"FINISHED"}
-    by_name = {run.info.run_name: run for run in stages}
+    by_name = {run.info.run_name: run for run in children}
     assert by_name["distill"].data.params["temperature"] == "2.0"
     assert "train_loss" in by_name["distill"].data.metrics
     assert by_name["gate"].data.metrics["passed"] == 1.0
-    assert tracking(unbroken.home).get_run(str(parent)).data.metrics["released_accuracy"] > 0.6
+    client = tracking(unbroken.home)
+    assert client.get_run(str(parent)).data.metrics["released_accuracy"] > 0.6
+    assert "stillhouse.hits" not in client.get_run(str(parent)).data.tags
+    pictures = [item.path for item in client.list_artifacts(by_name["evaluate"].info.run_id, "plots")]
+    assert "plots/reliability.png" in pictures
+    assert {"mlflow.user", "mlflow.source.name", "mlflow.source.git.commit"} <= by_name[
+        "register"
+    ].data.tags.keys()
 
 
 def test_the_documented_lines_use_a_release_without_this_project(unbroken: Unbroken) -> None:

@@ -181,6 +181,6 @@ def hostile_verdict(config: RunConfig) -> ReleaseRecord:
 def test_a_verdict_in_prefect_has_no_element_but_its_sentences() -> None:
     hostile_verdict(RunConfig())
     api = os.environ["PREFECT_API_URL"]
-    shown = httpx.get(f"{api}/artifacts/hostile-verdict-verdict-and-plots/latest").json()["data"]
+    shown = httpx.get(f"{api}/artifacts/hostile-verdict-verdict/latest").json()["data"]
     said = [line for line in shown.splitlines() if line.startswith("- ")]
     assert elements("\n".join(said)) == elements("\n".join([f"- {PLAIN}"] * len(HOSTILE)))
