@@ -1,0 +1,96 @@
+"""Thirty stages at once, by six threads and by four processes, twenty times: computed once each, then cached.
+
+    python -m tests.infra.engine.many [ROUNDS]
+
+Each round takes a home of its own, kills the flow in the middle, runs it again, and once more. What must hold is asserted:
+30 outcomes in the order of asking; MLflow has a run for each that was computed and none for a hit; after a kill only what
+was not done is done.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mlflow.tracking import MlflowClient
+from prefect import flow
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+from infra.engine.fan_out import fan_out
+from infra.engine.run import open_run
+from tests.infra.engine.stages import WordsConfig, write_words
+
+STAGES, ROUNDS, PATIENCE = 30, 20, 600.0
+RUNNERS = {
+    "threads": lambda: ThreadPoolTaskRunner(max_workers=6),
+    "processes": lambda: ProcessPoolTaskRunner(max_workers=4),
+}
+
+
+def thirty(runner: str) -> dict[str, object]:
+    """Run them in this process's home: the states, in the order of asking, and the flow's MLflow run."""
+
+    @flow(name="thirty", task_runner=RUNNERS[runner]())
+    def thirty_stages() -> dict[str, object]:
+        with open_run("thirty", WordsConfig()) as run:
+            with fan_out() as several:
+                for number in range(STAGES):
+                    several.call(write_words.labelled(str(number)), WordsConfig(text=f"words {number}"))
+            labels = [outcome.label for outcome in run.outcomes]
+            assert labels == [f"write_words: {number}" for number in range(STAGES)], labels
+            return {"states": [outcome.state for outcome in run.outcomes], "mlflow": run.mlflow_run_id}
+
+    return thirty_stages()
+
+
+def once(runner: str, home: Path) -> None:
+    """One round."""
+    process = started(runner, home)
+    while len(list(home.glob("artifacts/write_words/*/record.json"))) < STAGES // 3:
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    done = len(list(home.glob("artifacts/write_words/*/record.json")))
+    for computed in (STAGES - done, 0):
+        found = json.loads(started(runner, home).communicate(timeout=PATIENCE)[0])
+        assert found["states"].count("computed") == computed, (found, done)
+        client = MlflowClient(f"sqlite:///{home}/mlflow/mlflow.db")
+        experiment = client.get_experiment_by_name("stillhouse/thirty")
+        wanted = f"tags.mlflow.parentRunId = '{found['mlflow']}'"
+        children = client.search_runs([experiment.experiment_id], wanted, max_results=100)
+        assert len(children) == computed, (len(children), computed)
+        hits = json.loads(client.get_run(found["mlflow"]).data.tags.get("stillhouse.hits", "[]"))
+        assert len(hits) == STAGES - computed or "hits.json" in str(hits), len(hits)
+
+
+def started(runner: str, home: Path) -> "subprocess.Popen[str]":
+    """The flow, in a process of its own."""
+    command = [sys.executable, "-m", "tests.infra.engine.many", "--one", runner]
+    return subprocess.Popen(
+        command, env=os.environ | {"STILLHOUSE_HOME": str(home)}, stdout=subprocess.PIPE, text=True
+    )
+
+
+def main(rounds: int) -> None:
+    """Every round of both, each in a new home."""
+    for number in range(rounds):
+        for runner in RUNNERS:
+            with tempfile.TemporaryDirectory(prefix="many-") as folder:
+                begun = time.monotonic()
+                once(runner, Path(folder) / "home")
+                print(f"round {number + 1}, {runner}: {time.monotonic() - begun:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        from infra.machine.prefect_server import temporary_server
+        from infra.settings import get_settings
+
+        with temporary_server(get_settings(), lambda: None):
+            print(json.dumps(thirty(sys.argv[2])))
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
