@@ -7,7 +7,7 @@ artifact is served and Prefect shows the task as Cached.
 import inspect
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from prefect.states import Completed, State  # noqa: E402
 from infra.engine.explain import explain_hit, explain_miss  # noqa: E402
 from infra.engine.registry import register  # noqa: E402
 from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
+from infra.engine.sections import Section, declare_section  # noqa: E402
 from infra.errors import ConfigError, StageStopped, StillhouseError, without_frames  # noqa: E402
 from infra.machine.cpu import machine_facts  # noqa: E402
 from infra.machine.terminal import one_line  # noqa: E402
@@ -259,15 +260,22 @@ class Stage(Generic[Inputs, Output]):
 
 
 def stage(
-    *, version: int, output: type[Output], machine: bool = False
+    *,
+    version: int,
+    output: type[Output],
+    machine: bool = False,
+    section: Section | None = None,
+    reads: Sequence[str] = (),
 ) -> Callable[[Callable[Concatenate[StageRun, Inputs], Metrics]], Stage[Inputs, Output]]:
     """Make a cached stage of `function(run, config, **refs) -> metrics`.
 
     Raise `version` when what it computes changes. `machine`: it measures time, so that processor, usable cores and the
-    versions of the runtimes are in its key. Raises ConfigError when another function has the name.
+    versions of the runtimes are in its key. `section`: what it shows of a finished artifact, from those of its files
+    that the patterns `reads` name. Raises ConfigError when another function has the name.
     """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
+        declare_section(function.__name__, section, reads)
         return Stage(function, version, output, machine)
 
     return decorate

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,10 @@ class Elsewhere(Protocol):
         """Get them into the home. The caller holds the key. Raises StoreError or ArtifactError with what to do."""
         ...
 
+    def bring_part(self, record: Record, names: Collection[str]) -> None:
+        """Get these alone into the home, to be looked at; likewise."""
+        ...
+
 
 class Store:
     """Artifacts under one home."""
@@ -89,6 +93,19 @@ class Store:
     def beside(self, ref: ArtifactRef) -> Path:
         """Folder of an artifact of the store; its files may be in the shared store yet."""
         return self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
+
+    def part(self, record: Record, names: Collection[str]) -> Path:
+        """Folder of an artifact of the home with the named of its files, which is all that may be read there.
+
+        Where the files are in the shared store alone, these come from it and no others: the artifact stays there. Raises
+        ArtifactError or StoreError when they cannot be had; nothing is computed for them.
+        """
+        folder = self.folder(record.stage, record.key)
+        if _elsewhere(folder) is not None:
+            with self.lock(record.key):
+                if (address := _elsewhere(folder)) is not None:
+                    self._reach(record, address).bring_part(record, names)
+        return folder
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
         """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
@@ -150,15 +167,20 @@ class Store:
         address, record = _elsewhere(folder), self.record_of(ref)
         if address is None or record is None:
             return
-        if self.elsewhere is None or address != self.settings.store:
-            raise ArtifactError(
-                f"{ref.uri}: its files are in {address} alone, and STILLHOUSE_STORE is "
-                f"{self.settings.store or 'not set'}: expected them here. Set STILLHOUSE_STORE={address} and run the flow "
-                "again, or run it without: it is made anew."
-            )
+        there = self._reach(record, address)
         with self.lock(record.key):
             if _elsewhere(folder) is not None:
-                self.elsewhere.bring(record)
+                there.bring(record)
+
+    def _reach(self, record: Record, address: str) -> Elsewhere:
+        """The shared store at `address`. Raises ArtifactError when it is not that of the settings."""
+        if self.elsewhere is None or address != self.settings.store:
+            raise ArtifactError(
+                f"{STORE_SCHEME}{record.stage}/{record.key[:KEY_LENGTH]}: its files are in {address} alone, and "
+                f"STILLHOUSE_STORE is {self.settings.store or 'not set'}: expected them here. Set "
+                f"STILLHOUSE_STORE={address} and run the flow again, or run it without: it is made anew."
+            )
+        return self.elsewhere
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
