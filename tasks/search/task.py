@@ -131,14 +131,15 @@ class Search:
             self._run.tracker.log_file(self._run.mlflow_run_id, folder / name)
         return found
 
-    def attribute(self, evaluation: ReportRef, benchmark: ReportRef) -> Path:
-        """The waterfall of the winner: what each stage cost and gained."""
+    def attribute(self, evaluation: ReportRef, benchmark: ReportRef, steps: Mapping[str, str]) -> Path:
+        """The waterfall of the winner: what each of `steps` (a row of the reports: its title) cost and gained."""
         from tasks.search.plots import plot_waterfall
 
         path, store = self._folder() / "waterfall.png", self._run.store
         plot_waterfall(
             read_report(store.path(evaluation), EvaluationReport),
             read_report(store.path(benchmark), BenchmarkReport),
+            steps,
             path,
         )
         self._run.tracker.log_file(self._run.mlflow_run_id, path)
