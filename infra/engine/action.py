@@ -59,10 +59,6 @@ class ActionRun:
         record = self.record(ref)
         return self.path(ref) if record is None else self.store.part(record, names)
 
-    def beside(self, ref: ArtifactRef) -> Path:
-        """Folder of what lies beside an artifact's files (metrics, provenance); the files may be in the shared store yet."""
-        return self.store.beside(ref)
-
     def record(self, ref: ArtifactRef) -> Record | None:
         """How an artifact came to be; None for what lies outside the store."""
         return self.store.record_of(ref)

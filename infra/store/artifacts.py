@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlparse
 
 from filelock import Timeout
@@ -17,6 +16,7 @@ from infra.errors import ArtifactError, InputChanged, StageStopped
 from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
 from infra.store.contents import BESIDE, are_own, damage, times_here
+from infra.store.elsewhere import Elsewhere, elsewhere_of
 from infra.store.locks import NAME_LENGTH, key_lock
 from infra.store.record import (
     ELSEWHERE_FILE,
@@ -40,22 +40,6 @@ class Lookup:
     record: Record | None
     problem: str | None = None
     remote: bool = False
-
-
-class Elsewhere(Protocol):
-    """The shared store, which has the files that a home has only the record of."""
-
-    def answers(self) -> bool:
-        """Whether they can be had now."""
-        ...
-
-    def bring(self, record: Record) -> None:
-        """Get them into the home. The caller holds the key. Raises StoreError or ArtifactError with what to do."""
-        ...
-
-    def bring_part(self, record: Record, names: Collection[str]) -> None:
-        """Get these alone into the home, to be looked at; likewise."""
-        ...
 
 
 class Store:
@@ -90,10 +74,6 @@ class Store:
             )
         return path
 
-    def beside(self, ref: ArtifactRef) -> Path:
-        """Folder of an artifact of the store; its files may be in the shared store yet."""
-        return self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
-
     def part(self, record: Record, names: Collection[str]) -> Path:
         """Folder of an artifact of the home with the named of its files, which is all that may be read there.
 
@@ -101,9 +81,9 @@ class Store:
         ArtifactError or StoreError when they cannot be had; nothing is computed for them.
         """
         folder = self.folder(record.stage, record.key)
-        if _elsewhere(folder) is not None:
+        if elsewhere_of(folder) is not None:
             with self.lock(record.key):
-                if (address := _elsewhere(folder)) is not None:
+                if (address := elsewhere_of(folder)) is not None:
                     self._reach(record, address).bring_part(record, names)
         return folder
 
@@ -121,7 +101,7 @@ class Store:
             return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]} of {record.stage}")
         if not are_own(record.files):
             return Lookup(None, f"{folder / RECORD_FILE} names what can be no file of {folder}")
-        if (address := _elsewhere(folder)) is not None:
+        if (address := elsewhere_of(folder)) is not None:
             return self._find_elsewhere(record, address, full)
         for name, file in record.files.items():
             if problem := damage(folder / name, file, full):
@@ -138,7 +118,7 @@ class Store:
 
     def is_here(self, record: Record) -> bool:
         """Whether its files are in the home, and not in the shared store alone."""
-        return _elsewhere(self.folder(record.stage, record.key)) is None
+        return elsewhere_of(self.folder(record.stage, record.key)) is None
 
     def leave_record(self, record: Record) -> None:
         """Take the files of an artifact away, which the shared store of the settings has. The caller holds the key."""
@@ -164,12 +144,12 @@ class Store:
 
     def _bring(self, ref: ArtifactRef, folder: Path) -> None:
         """Fetch the files of an artifact that has only its record here; another process may be doing it."""
-        address, record = _elsewhere(folder), self.record_of(ref)
+        address, record = elsewhere_of(folder), self.record_of(ref)
         if address is None or record is None:
             return
         there = self._reach(record, address)
         with self.lock(record.key):
-            if _elsewhere(folder) is not None:
+            if elsewhere_of(folder) is not None:
                 there.bring(record)
 
     def _reach(self, record: Record, address: str) -> Elsewhere:
@@ -284,14 +264,6 @@ class Store:
             return Record.model_validate_json(path.read_bytes())
         except (OSError, ValueError):
             return None
-
-
-def _elsewhere(folder: Path) -> str | None:
-    """Address of the shared store that has an artifact's files, while only its record is here."""
-    try:
-        return (folder / ELSEWHERE_FILE).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
 
 
 @contextmanager
