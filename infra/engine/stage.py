@@ -275,8 +275,9 @@ def stage(
     """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
-        declare_section(function.__name__, section, reads)
-        return Stage(function, version, output, machine)
+        made: Stage[Inputs, Output] = Stage(function, version, output, machine)
+        declare_section(made.name, section, reads)
+        return made
 
     return decorate
 
