@@ -6,7 +6,7 @@ process of its own in which it may run, and that needs neither Prefect nor MLflo
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -15,6 +15,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 from pydantic import BaseModel, JsonValue
 
 from infra.engine.registry import register
+from infra.engine.sections import Section, declare_section
 from infra.errors import ConfigError
 from infra.machine.cpu import machine_facts
 from infra.store.fingerprint import canonical, stage_key
@@ -184,17 +185,22 @@ def stage(
     machine: bool = False,
     process: bool = False,
     distributed: bool = False,
+    section: Section | None = None,
+    reads: Sequence[str] = (),
 ) -> Callable[[Callable[Concatenate[StageRun, Inputs], Metrics]], Stage[Inputs, Output]]:
     """Make a cached stage of `function(run, config, **refs) -> metrics`.
 
     Raise `version` when what it computes changes. `machine`: it measures time, so that processor, usable cores and the
     versions of the runtimes are in its key. `process`: it runs in a process of its own, which can be ended, and whose memory
     is given back: for training and generation. `distributed`: that may be several processes, which share its work by
-    torch.distributed. An input may be a reference or a mapping of names to references. Raises ConfigError when another
+    torch.distributed. `section`: what it shows of a finished artifact, from those of its files that the patterns `reads`
+    name. An input may be a reference or a mapping of names to references. Raises ConfigError when another
     function has the name.
     """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
-        return Stage(function, version, output, machine, process, distributed)
+        made: Stage[Inputs, Output] = Stage(function, version, output, machine, process, distributed)
+        declare_section(made.name, section, reads)
+        return made
 
     return decorate

@@ -17,12 +17,12 @@ from infra.errors import DataError
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
 from tasks.benchmark.process import Worker, idle_share, workers
-from tasks.benchmark.protocol import YARDSTICK, Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune
+from tasks.benchmark.protocol import Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.results.roles import REFERENCE, YARDSTICK
 from tasks.results.values import BenchmarkReport, Timing, write_report
 from tasks.runtimes.runner import kind_of
 
-TEACHER = "teacher"  # lends its tokenizer to the yardstick
 IDLE_S = 0.5  # how long the waiting workers are watched
 
 
@@ -43,7 +43,10 @@ def benchmark(
     for folder in models.values():
         kind_of(folder)  # a folder without a model is refused before processes start
     query = config.query or median_text(texts)
-    folders = {YARDSTICK: models[TEACHER].resolve()} | {name: path.resolve() for name, path in models.items()}
+    # The yardstick has random weights, and the teacher lends it its tokenizer.
+    folders = {YARDSTICK: models[REFERENCE].resolve()} | {
+        name: path.resolve() for name, path in models.items()
+    }
     cores, classes = usable_cores(), len(load_info(dataset).labels)
     asked = Open(
         name=YARDSTICK,

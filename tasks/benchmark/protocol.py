@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-YARDSTICK = "yardstick"
-
 
 class Message(BaseModel):
     """A frozen message that refuses unknown fields."""

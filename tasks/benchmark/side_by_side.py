@@ -19,7 +19,6 @@ from tasks.benchmark.machine import cpu_facts, usable_cores
 from tasks.benchmark.measure import in_turns, length_batches, median_text, open_all
 from tasks.benchmark.process import Worker, workers
 from tasks.benchmark.protocol import (
-    YARDSTICK,
     Latency,
     Open,
     Opened,
@@ -31,6 +30,7 @@ from tasks.benchmark.protocol import (
     Use,
 )
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.results.roles import YARDSTICK
 
 ONE = Setting(threads=1, spinning=False)
 PADDED_TEXTS = 4  # each takes the yardstick a second; with all padded alike, more would only be slower

@@ -3,21 +3,22 @@
 import json
 
 from infra.engine.stage import Metrics, StageRun, stage
-from infra.store.references import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
+from infra.store.references import ArtifactRef, DatasetRef, ReleaseRef, ReportRef
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
+from tasks.benchmark.section import READS, benchmark_section
 
 
-@stage(version=3, output=ReportRef, machine=True)
+@stage(version=3, output=ReportRef, machine=True, section=benchmark_section, reads=READS)
 def benchmark(
     run: StageRun,
     config: BenchmarkConfig,
     dataset: DatasetRef,
-    tfidf: BaselineRef,
-    teacher: CheckpointRef,
-    student: CheckpointRef,
-    onnx: OnnxModelRef,
-    onnx_int8: OnnxModelRef,
-    released: ReleaseRef,
+    tfidf: ArtifactRef,
+    teacher: ArtifactRef,
+    student: ArtifactRef,
+    onnx: ArtifactRef,
+    onnx_int8: ArtifactRef,
+    released: ArtifactRef,
 ) -> Metrics:
     """Size, latency of one query and throughput of every form and of the yardstick, side by side."""
     from tasks.benchmark import measure

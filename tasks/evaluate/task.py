@@ -6,6 +6,7 @@ Domain imports are inside the stages: a hit never pays for torch, scikit-learn o
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from tasks.evaluate.config import EvaluateConfig, PredictConfig
+from tasks.evaluate.section import READS, evaluation_section
 
 
 @stage(version=2, output=PredictionsRef)
@@ -24,7 +25,7 @@ def validate(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: 
     return domain.validate(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=ReportRef)
+@stage(version=2, output=ReportRef, section=evaluation_section, reads=READS)
 def evaluate(
     run: StageRun,
     config: EvaluateConfig,

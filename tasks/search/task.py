@@ -132,14 +132,15 @@ class Search:
         self._keep(*(folder / name for name in ("search.json", "trials.jsonl", "front.png")))
         return found
 
-    def attribute(self, evaluation: ReportRef, benchmark: ReportRef) -> Path:
-        """The waterfall of the winner: what each stage cost and gained."""
+    def attribute(self, evaluation: ReportRef, benchmark: ReportRef, steps: Mapping[str, str]) -> Path:
+        """The waterfall of the winner: what each of `steps` (a row of the reports: its title) cost and gained."""
         from tasks.search.plots import plot_waterfall
 
         path, store = self._folder() / "waterfall.png", self._run.store
         plot_waterfall(
             read_report(store.path(evaluation), EvaluationReport),
             read_report(store.path(benchmark), BenchmarkReport),
+            steps,
             path,
         )
         self._keep(path)

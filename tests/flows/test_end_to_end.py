@@ -15,13 +15,25 @@ from huggingface_hub import DatasetCard, ModelCard
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from infra.engine.sections import declared
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.record import Record
+from tasks.baseline.task import fit_baseline
+from tasks.benchmark.task import benchmark
+from tasks.compress.task import check_parity, export_onnx, quantize
+from tasks.dataset.task import curate
+from tasks.deploy.task import gate, package
+from tasks.distill.task import distill
+from tasks.evaluate.task import evaluate
+from tasks.extract.task import extract
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.tokenizer.task import build_tokenizer
+from tasks.train.task import train_teacher
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken
 from tests.flows.tiny import LABELS, ROWS
+from tests.tasks.sections import shown
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +96,20 @@ def test_the_html_report_is_one_page_that_shows_every_stage(unbroken: Unbroken) 
     for stage in set(STAGES):
         assert stage in page
     assert not re.search(r"""(src|href)=["'](https?:|//|file:)""", page)
+
+
+def test_every_section_is_made_of_the_files_that_its_stage_names(unbroken: Unbroken, tmp_path: Path) -> None:
+    titles = set()
+    for stage in (extract, curate, train_teacher, fit_baseline, build_tokenizer, distill, export_onnx, quantize, package,
+                  check_parity, evaluate, benchmark, gate):  # fmt: skip
+        record, folder = record_of(unbroken, stage.name)
+        read = declared(stage.name).names(record.files)  # type: ignore[union-attr]
+        assert sum(record.files[name].size for name in read) < 2e6, (
+            "reports and pictures, never weights or rows"
+        )
+        titles.add(shown(stage, folder, tmp_path / stage.name).title)
+    page = Path(str(unbroken.summary.report)).read_text(encoding="utf-8")
+    assert titles <= set(re.findall("<h2>(.*?)</h2>", page)) and len(titles) == 13
 
 
 def test_the_data_set_is_on_the_hub_with_a_card_that_is_read_by_it(

@@ -20,9 +20,9 @@ from tasks.dataset.code.split import split_by_repository
 from tasks.dataset.config import CurateCodeConfig
 from tasks.dataset.ledger import Filter, Judgement, Ledger
 from tasks.dataset.redact import redact_texts
-from tasks.dataset.report import REPORT_FILE, CurationReport
 from tasks.dataset.rows import replace
 from tasks.labelled_text.dataset import SPLITS
+from tasks.results.curation import REPORT_FILE, CurationReport
 
 
 def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[str, float]:
