@@ -101,9 +101,12 @@ def judge_and_release(config: EndToEndConfig, given: Prepared, made: Student) ->
     parity = check_parity(config.compress.parity, made.checkpoint, made.onnx, made.onnx_int8, dataset)
     models = {"tfidf": given.tfidf, "teacher": given.teacher, "student": made.checkpoint, "onnx": made.onnx,
               "onnx_int8": made.onnx_int8, "released": made.package}  # fmt: skip
-    answers = {name: predict(config.evaluate.predict, model, dataset) for name, model in models.items()}
-    evaluation = evaluate(config.evaluate, dataset, **answers)
-    timings = benchmark(config.benchmark, dataset, **models)
+    answers = {
+        name: predict.labelled(name)(config.evaluate.predict, model, dataset)
+        for name, model in models.items()
+    }
+    evaluation = evaluate(config.evaluate, dataset, answers)
+    timings = benchmark(config.benchmark, dataset, models)
     verdict = gate(config.gate, dataset, evaluation, timings, answers[REFERENCE], answers[CANDIDATE])
     record = release(config.release, made.package, verdict, evaluation, timings, parity, dataset, given.published,
                      config.base.source)  # fmt: skip

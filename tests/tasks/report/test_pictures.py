@@ -35,9 +35,13 @@ def test_a_page_without_pictures_stays_as_it_is(tmp_path: Path) -> None:
     assert with_references("<p>data: nothing</p>", tmp_path, []) == "<p>data: nothing</p>"
 
 
-def test_its_policy_lets_it_show_what_lies_beside_it_only_where_it_names_something_there(tmp_path: Path) -> None:
+def test_its_policy_lets_it_show_what_lies_beside_it_only_where_it_names_something_there(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "other.png").write_bytes(PNG)
     policy = "<meta content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
     page = with_references(policy + embedded(PNG), tmp_path, [tmp_path / "other.png"])
     assert "img-src data: 'self';" in page
-    assert with_references(policy + embedded(b"another"), tmp_path, [tmp_path / "other.png"]).startswith(policy)
+    assert with_references(policy + embedded(b"another"), tmp_path, [tmp_path / "other.png"]).startswith(
+        policy
+    )
