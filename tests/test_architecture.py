@@ -91,6 +91,27 @@ def test_nothing_is_loaded_that_can_run_code() -> None:
     assert found == []
 
 
+def calls(path: Path, *names: str) -> Iterator[ast.Call]:
+    """Calls of functions of these names, whatever they are taken from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            function = node.func
+            called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if called in names:
+                yield node
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone_and_says_what_it_counts() -> None:
+    """`disable=None` is tqdm's own: no bar where stderr is no terminal, so that a log has no carriage returns."""
+    bars = [(shown(path), call) for path in MODULES for call in calls(path, "tqdm", "trange")]
+    assert bars
+    for where, bar in bars:
+        given = {word.arg: word.value for word in bar.keywords}
+        silent = given.get("disable")
+        assert isinstance(silent, ast.Constant) and silent.value is None, f"{where}:{bar.lineno}"
+        assert "desc" in given or len(bar.args) > 1, f"{where}:{bar.lineno}"
+
+
 def test_a_model_answers_on_the_device_that_accelerate_chooses() -> None:
     """Batches are made by `pad`: whoever makes them asks tasks/encoder/device.py where they go, or is named here."""
     others = {

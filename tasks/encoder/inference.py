@@ -35,7 +35,7 @@ def answer_rows(
     with (
         on_device(model) as device,
         torch.inference_mode(),
-        tqdm(total=len(rows), unit="row", leave=False, disable=None) as bar,
+        tqdm(total=len(rows), desc="answers", unit="row", leave=False, disable=None) as bar,
     ):
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
