@@ -16,6 +16,7 @@ from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
+from infra.engine.outlook import Expected, Named, Outlook
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
@@ -37,15 +38,24 @@ FILE_SCHEME = "file:"
 
 
 class StageOutcome(BaseModel):
-    """What became of one stage in a run."""
+    """What became of one stage in a run. `label`: on what a flow called it, where it calls it on several things."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    label: str = ""
     state: Literal["computed", "cached"]
     seconds: float
     key: str
     digest: str
+    cost: float = Field(
+        0.0, exclude=True, description="seconds that computing it took, in whichever run that was"
+    )
+
+    @property
+    def named(self) -> Named:
+        """Name and label, as they are shown."""
+        return Named(self.name, self.label)
 
 
 class PlanLine(BaseModel):
@@ -88,10 +98,12 @@ class FlowRun:
     console: Terminal = field(default_factory=lambda: Terminal(stderr=True))
     sharing: Sharing = field(init=False)
     keys: KeysInUse = field(init=False)
+    outlook: Outlook = field(init=False)
 
     def __post_init__(self) -> None:
         self.sharing = Sharing(self.settings, self.store, self.say)
         self.keys = KeysInUse(self.settings.locks)
+        self.outlook = Outlook(self.settings.outlooks / f"{self.name}.json")
 
     @property
     def seconds(self) -> float:
@@ -104,6 +116,12 @@ class FlowRun:
         self.console.print(shown)
         logger.info(visible(shown.plain))
 
+    def begun(self, key: str, name: str, label: str = "") -> None:
+        """Show that a stage begins to be computed, where in the run that is, and how long the rest takes."""
+        named = Named(name, label)
+        told = self.outlook.begun(key, named)
+        self.say(one_line("  ", ("running ", "dim"), f" {named!s:<18}   {told}"))
+
     def finished(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
         again = next((i for i, known in enumerate(self.outcomes) if known.key == outcome.key), None)
@@ -111,8 +129,9 @@ class FlowRun:
             self.outcomes[again] = outcome
         else:
             self.outcomes.append(outcome)
+        self.outlook.done(outcome.key, Expected(name=outcome.name, label=outcome.label, seconds=outcome.cost))
         mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
-        told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        told = f" {outcome.named!s:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
         self.say(one_line("  ", mark, told))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
@@ -198,6 +217,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     try:
         yield
         status = "FINISHED"
+        run.outlook.keep()
     except KeyboardInterrupt:
         status = "KILLED"
         raise

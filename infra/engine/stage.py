@@ -184,7 +184,7 @@ class Stage(Generic[Inputs, Output]):
         self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
     ) -> Record:
         asked, began, clock = canonical(config), datetime.now(UTC), time.monotonic()
-        flow.say(one_line("  ", ("running ", "dim"), f" {self.name}"))
+        flow.begun(key, self.name)
         run_id = flow.tracker.start(self.name, flow.mlflow_run_id, asked)
         status = "FAILED"
         try:
@@ -230,6 +230,7 @@ class Stage(Generic[Inputs, Output]):
             status = "KILLED"
             raise
         finally:
+            flow.outlook.ended(key)
             flow.tracker.end(run_id, status)
         return record
 
@@ -275,5 +276,10 @@ def stage(
 
 def _outcome(record: Record, state: Any, seconds: float) -> StageOutcome:
     return StageOutcome(
-        name=record.stage, state=state, seconds=round(seconds, 3), key=record.key, digest=record.digest
+        name=record.stage,
+        state=state,
+        seconds=round(seconds, 3),
+        key=record.key,
+        digest=record.digest,
+        cost=record.seconds,
     )
