@@ -205,6 +205,11 @@ class Settings(BaseSettings):
         return self.home / "runs"
 
     @property
+    def outlooks(self) -> Path:
+        """What the last run of each flow took, stage by stage: one small file a flow."""
+        return self.home / "outlooks"
+
+    @property
     def services_file(self) -> Path:
         """Written by `infra.cli up` while its servers run."""
         return self.home / "services.json"

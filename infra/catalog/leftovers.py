@@ -109,6 +109,7 @@ def _temporary(settings: Settings) -> Iterator[Path]:
     places = (
         "*",
         "runs/*",
+        "outlooks/*",
         "reports/*/*",
         "artifacts/*/*/*",
         "hub/*/*/*/*",

@@ -35,9 +35,9 @@ class Group:
     folder: Path
     trainings: int
 
-    def note(self, place: int, outcome: BaseModel) -> None:
-        """Keep a stage's outcome for who called the group: a line, written at once."""
-        line = NotedOutcome(place=place, outcome=outcome.model_dump(mode="json")).model_dump_json() + "\n"
+    def note(self, place: int, outcome: Mapping[str, Any]) -> None:
+        """Keep the fields of a stage's outcome for who called the group: a line, written at once."""
+        line = NotedOutcome(place=place, outcome=dict(outcome)).model_dump_json() + "\n"
         file = os.open(self.folder / "outcomes.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             os.write(file, line.encode())

@@ -74,7 +74,7 @@ def run_in_process(
     folder.mkdir()
     write_atomically(folder / SPEC, written_spec(settings, call, run).model_dump_json(indent=2))
     try:
-        process = Process(call.stage.label, launcher, folder, lock)
+        process = Process(call.stage.title, launcher, folder, lock)
         metrics, told = Tail(run.work_dir / HISTORY_FILE), Tail(folder / TOLD)
         with process.running():
             alive = True
@@ -111,7 +111,7 @@ def written_spec(settings: Settings, call: StageCall, run: StageRun) -> Spec:
     }
     return Spec(
         stage=call.stage.place,
-        label=call.stage.label,
+        label=call.stage.title,
         key=run.key,
         config_class=place(type(call.config)),
         config=config,

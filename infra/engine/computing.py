@@ -62,7 +62,7 @@ def call_stage(stage: Stage[..., Any], config: BaseModel, inputs: Mapping[str, A
 def task_of(stage: Stage[..., Any]) -> Task[[StageCall], Any]:
     """Prefect's task for a stage's calls, named after it."""
     return stage_task.with_options(
-        name=stage.name, task_run_name=stage.label.replace("{", "{{").replace("}", "}}")
+        name=stage.name, task_run_name=stage.title.replace("{", "{{").replace("}", "}}")
     )
 
 
@@ -71,12 +71,12 @@ def stage_task(call: StageCall) -> ArtifactRef | State[Any]:
     """The reference of the call's artifact; a state named Cached around it when it was served."""
     with joined_run(call.run) as flow:
         if call.group is not None:
-            call.group.go_on(call.stage.label)
+            call.group.go_on(call.stage.title)
         try:
             return Computation(flow, call).answer()
         except BaseException as error:
             if call.group is not None and not isinstance(error, NotStarted):
-                call.group.stop(call.stage.label)
+                call.group.stop(call.stage.title)
             raise
 
 
@@ -172,7 +172,7 @@ class Computation:
         flow, stage = self.flow, self.stage
         flow.keys.hold(self.key)  # Nothing that is found from now on is freed before the run ends.
         flow.sharing.makers[self.key] = self._make_again
-        waiting = f"  {stage.label}: another run computes it; waiting"
+        waiting = f"  {stage.title}: another run computes it; waiting"
         with flow.store.lock(self.key, lambda: flow.say(waiting)) as lock:
             lookup = look_up(flow, stage, flow.sharing.find, self.config, self.inputs)
             if lookup.problem:
@@ -197,12 +197,12 @@ class Computation:
         slot = (
             nullcontext()
             if self.call.group is None or not stage.process
-            else self.call.group.training(stage.label)
+            else self.call.group.training(stage.title)
         )
         with slot:
             began, self.started = datetime.now(UTC), time.monotonic()  # It waited for its turn until now.
-            flow.say(one_line("  ", ("running ", "dim"), f" {stage.label}"))
-            run_id = flow.tracker.start(stage.label, self.call.run.mlflow_run_id, asked)
+            flow.begun(self.key, stage.name, stage.label)
+            run_id = flow.tracker.start(stage.title, self.call.run.mlflow_run_id, asked)
             status = "FAILED"
             try:
                 with flow.store.writing(stage.name, self.key) as (output, work):
@@ -250,6 +250,7 @@ class Computation:
                 status = "KILLED"
                 raise
             finally:
+                flow.outlook.ended(self.key)
                 flow.tracker.end(run_id, status)
         return record
 
@@ -258,7 +259,7 @@ class Computation:
         stage, settings = self.stage, self.flow.settings
         if stage.process and settings.stage_processes:
             group = self.call.group
-            going_on = (lambda: None) if group is None else (lambda: group.go_on(stage.label))
+            going_on = (lambda: None) if group is None else (lambda: group.go_on(stage.title))
             return run_in_process(settings, self.call, run, house, lock, going_on)
         found = stage.function(run, self.config, **self.call.inputs)
         return {name: float(value) for name, value in found.items()}, None
@@ -289,9 +290,10 @@ class Computation:
             seconds=round(time.monotonic() - self.started, 3),
             key=record.key,
             digest=record.digest,
+            cost=record.seconds,
         )
         self.flow.show(outcome)
         if self.call.group is None:
             self.flow.note(outcome)
         else:
-            self.call.group.note(self.call.place, outcome)
+            self.call.group.note(self.call.place, dict(outcome))  # also what no JSON of a run has

@@ -72,14 +72,14 @@ class Several:
         """Call a stage as soon as its inputs are there; they may be what other calls of this group will give."""
         config, inputs = stage.bind(*args, **kwargs)
         if self._flow.options.dry_run:
-            planned: Later[Output] = Later(stage.label, None)
+            planned: Later[Output] = Later(stage.title, None)
             known = flat_inputs(stage.name, _each(inputs, lambda later: later.ref))
             planned.settle(cast(Output, plan_stage(self._flow, stage, config, known)))
             return planned
         flat_inputs(stage.name, inputs)  # What is wrong with them is said now.
         waiting = _each(inputs, lambda later: later.future)
         call = StageCall(stage, config, waiting, self._flow.ids(), self._group, len(self._asked))
-        later: Later[Output] = Later(stage.label, _submit(call))
+        later: Later[Output] = Later(stage.title, _submit(call))
         self._asked.append(later)
         return later
 
@@ -112,7 +112,7 @@ class Several:
 
     def _note_outcomes(self) -> None:
         for place, noted in sorted(self._group.noted().items()):
-            outcome = StageOutcome(**noted, label=self._asked[place].label)
+            outcome = StageOutcome(**noted)
             self._outcomes[place] = outcome
             self._flow.keys.hold(outcome.key)
             self._flow.note(outcome)
@@ -152,7 +152,7 @@ def _submit(call: StageCall) -> PrefectFuture[Any]:
     flow = FlowRunContext.get()
     if flow is None:
         raise ConfigError(
-            f"{call.stage.label} was called in a group outside of a flow: expected a function decorated with Prefect's @flow."
+            f"{call.stage.title} was called in a group outside of a flow: expected a function decorated with Prefect's @flow."
         )
     edges: Any = {"call": collect_task_run_inputs_sync(call)}
     return cast(

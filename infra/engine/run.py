@@ -19,6 +19,7 @@ from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.engine.call import RunIds
 from infra.engine.launchers import check_launcher
+from infra.engine.outlook import Expected, Named, Outlook
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
@@ -39,16 +40,24 @@ FILE_SCHEME = "file:"
 
 
 class StageOutcome(BaseModel):
-    """What became of one stage in a run."""
+    """What became of one stage in a run. `label`: on what a flow called it, where it calls it on several things."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    label: str = ""
     state: Literal["computed", "cached"]
     seconds: float
     key: str
     digest: str
-    label: str = Field("", exclude=True, description="what the call was named: `predict: teacher`")
+    cost: float = Field(
+        0.0, exclude=True, description="seconds that computing it took, in whichever run that was"
+    )
+
+    @property
+    def named(self) -> Named:
+        """Name and label, as they are shown."""
+        return Named(self.name, self.label)
 
 
 class PlanLine(BaseModel):
@@ -75,7 +84,10 @@ class RunOptions:
 
 @dataclass
 class FlowRun:
-    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped."""
+    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped.
+
+    Not `whole`: this process takes part in a run of another one, and knows nothing of what else is done there.
+    """
 
     name: str
     settings: Settings
@@ -88,13 +100,16 @@ class FlowRun:
     outcomes: list[StageOutcome] = field(default_factory=list)
     pins: dict[str, Callable[[], str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    whole: bool = True
     console: Terminal = field(default_factory=lambda: Terminal(stderr=True))
     sharing: Sharing = field(init=False)
     keys: KeysInUse = field(init=False)
+    outlook: Outlook = field(init=False)
 
     def __post_init__(self) -> None:
         self.sharing = Sharing(self.settings, self.store, self.say)
         self.keys = KeysInUse(self.settings.locks)
+        self.outlook = Outlook(self.settings.outlooks / f"{self.name}.json")
 
     @property
     def seconds(self) -> float:
@@ -113,6 +128,12 @@ class FlowRun:
             self.name, self.tracker.session, self.flow_run_id, self.mlflow_run_id, self.options.full_verify
         )
 
+    def begun(self, key: str, name: str, label: str = "") -> None:
+        """Show that a stage begins to be computed, where in the run that is, and how long the rest takes."""
+        named = Named(name, label)
+        told = self.outlook.begun(key, named) if self.whole else ""
+        self.say(one_line("  ", ("running ", "dim"), f" {named!s:<18}   {told}".rstrip()))
+
     def note(self, outcome: StageOutcome) -> None:
         """Note a stage's outcome. A hit that had to be computed after all is no hit."""
         again = next((i for i, known in enumerate(self.outcomes) if known.key == outcome.key), None)
@@ -120,12 +141,17 @@ class FlowRun:
             self.outcomes[again] = outcome
         else:
             self.outcomes.append(outcome)
+        self._outlook_done(outcome)
 
     def show(self, outcome: StageOutcome) -> None:
         """Say what became of a stage."""
+        self._outlook_done(outcome)
         mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
-        told = f" {outcome.label or outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        told = f" {outcome.named!s:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
         self.say(one_line("  ", mark, told))
+
+    def _outlook_done(self, outcome: StageOutcome) -> None:
+        self.outlook.done(outcome.key, Expected(name=outcome.name, label=outcome.label, seconds=outcome.cost))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
         """Note how the digest of an input outside the store is taken again, once a stage has read it."""
@@ -196,7 +222,7 @@ def _taken_part_in(ids: RunIds) -> FlowRun:
     settings = get_settings()
     tracker = Tracker(settings, f"stillhouse/{ids.name}", ids.session)
     run = FlowRun(ids.name, settings, RunOptions(full_verify=ids.full_verify), Store(settings), tracker)
-    run.flow_run_id, run.mlflow_run_id = ids.flow_run_id, ids.mlflow_run_id
+    run.flow_run_id, run.mlflow_run_id, run.whole = ids.flow_run_id, ids.mlflow_run_id, False
     return run
 
 
@@ -236,6 +262,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     try:
         yield
         status = "FINISHED"
+        run.outlook.keep()
     except KeyboardInterrupt:
         status = "KILLED"
         raise

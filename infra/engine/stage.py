@@ -89,7 +89,7 @@ class Stage(Generic[Inputs, Output]):
         self.function, self.version, self.output, self.machine = function, version, output, machine
         self.process, self.distributed = process, distributed
         self.name = register(function, stage=True)
-        self.label = self.name
+        self.label = ""
         self.__doc__ = function.__doc__
         self.input_names = tuple(inspect.signature(function).parameters)[2:]
 
@@ -108,10 +108,15 @@ class Stage(Generic[Inputs, Output]):
         """`module:function`, where another process finds it."""
         return f"{self.function.__module__}:{self.function.__qualname__}"
 
+    @property
+    def title(self) -> str:
+        """As it is shown: its name and, where a flow calls it on several things, on which."""
+        return f"{self.name}: {self.label}" if self.label else self.name
+
     def labelled(self, label: str) -> "Stage[Inputs, Output]":
-        """The same stage, whose lines, task run and MLflow run say what it is called for; its key is the same."""
+        """The same stage, whose lines, task run and MLflow run say what it is called on; its key is the same."""
         other = copy_of(self)
-        other.label = f"{self.name}: {label}"
+        other.label = label
         return other
 
     def bind(self, config: BaseModel, *refs: Any, **named: Any) -> tuple[BaseModel, dict[str, Any]]:

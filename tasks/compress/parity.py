@@ -37,7 +37,7 @@ def check_parity(
     """
     info = load_info(checkpoint)
     texts = choose_texts(load_split(dataset, "test").texts, config.rows, info.max_length)
-    reference = answer(PytorchRunner(checkpoint), texts, config.batch_size)
+    reference = answer(PytorchRunner(checkpoint, accelerated=True), texts, config.batch_size)
     checks = []
     folders: dict[Graph, Path] = {"onnx": onnx, "onnx_int8": onnx_int8}
     for name, folder in folders.items():

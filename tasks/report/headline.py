@@ -56,7 +56,8 @@ def times_section(stages: tuple[StageSummary, ...], seconds: float) -> Section:
     """How long each stage took in this run; one that was cached, how long it was looked for."""
     cached = tuple(stage for stage in stages if stage.state == "cached")
     rows = tuple(
-        stage.model_dump() | {"key": stage.key[:SHORT], "digest": stage.digest[:SHORT]} for stage in stages
+        stage.model_dump() | {"name": stage.shown, "key": stage.key[:SHORT], "digest": stage.digest[:SHORT]}
+        for stage in stages
     )
     return Section(
         title="Times",

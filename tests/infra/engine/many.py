@@ -39,7 +39,7 @@ def thirty(runner: str) -> dict[str, object]:
             with fan_out() as several:
                 for number in range(STAGES):
                     several.call(write_words.labelled(str(number)), WordsConfig(text=f"words {number}"))
-            labels = [outcome.label for outcome in run.outcomes]
+            labels = [str(outcome.named) for outcome in run.outcomes]
             assert labels == [f"write_words: {number}" for number in range(STAGES)], labels
             return {"states": [outcome.state for outcome in run.outcomes], "mlflow": run.mlflow_run_id}
 

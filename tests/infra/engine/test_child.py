@@ -124,7 +124,7 @@ def test_a_config_that_json_does_not_keep_is_refused() -> None:
 def test_a_stage_that_no_other_process_can_import_is_refused_with_the_remedy() -> None:
     from infra.engine.stage import stage_at
 
-    assert stage_at(learn_words.place, "learn_words: a").label == "learn_words: a"
+    assert stage_at(learn_words.place, "a").title == "learn_words: a"
     for place in ("__main__:gone", "tests.infra.engine.stages:CHECKPOINT", "no.such.module:x"):
         with pytest.raises(ConfigError, match=r"STILLHOUSE_STAGE_PROCESSES=false|is a str"):
             stage_at(place, "gone")
@@ -242,5 +242,4 @@ def test_settings_that_contradict_each_other_stop_a_run_at_once(
 
 def test_outcomes_name_what_was_computed() -> None:
     outcomes: list[StageOutcome] = learning(LearnConfig()).outcomes
-    assert [(outcome.name, outcome.label) for outcome in outcomes] == [
-        ("write_words", "write_words"), ("learn_words", "learn_words")]  # fmt: skip
+    assert [str(outcome.named) for outcome in outcomes] == ["write_words", "learn_words"]

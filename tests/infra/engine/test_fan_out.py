@@ -53,7 +53,7 @@ def test_each_is_computed_once_then_cached_in_the_order_of_asking_with_edges(run
     def several() -> tuple[str, list[tuple[str, str]]]:
         with open_run("several", WordsConfig()) as run:
             each_learns(run)
-            return str(run.flow_run_id), [(outcome.label, outcome.state) for outcome in run.outcomes]
+            return str(run.flow_run_id), [(str(outcome.named), outcome.state) for outcome in run.outcomes]
 
     labels = ["write_words", *(f"learn_words: {name}" for name in STEPS), "join_words"]
     for state in ("computed", "cached"):

@@ -1,5 +1,6 @@
 """The page: all in one file, nothing from data runs, and a real browser shows it without a complaint."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from tasks.report.sections import page_section, told_apart
 from tasks.results.section import Section
 from tasks.results.values import Verdict
 from tests.tasks.report.page import CHAIN, MARKUP, page_of
+from tests.tasks.report.test_summary import PROMISED_STAGE
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -65,6 +67,16 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, page_file: Path) -> None:
     assert "url(" not in style and "@import" not in style
     policy = next(attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs)
     assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_stages_are_named_by_what_they_were_called_on_and_the_json_stays_as_it_is(tmp_path: Path) -> None:
+    made = page_of(tmp_path)
+    first, *others = made.summary.stages
+    stages = (first.model_copy(update={"name": "predict", "label": "teacher"}), *others)
+    summary = made.summary.model_copy(update={"stages": stages})
+    page = Page(render_report(replace(made, summary=summary), tmp_path / "report.html").read_text())
+    assert "predict: teacher" in page.text
+    assert json.loads(summary.model_dump_json())["stages"][0].keys() == PROMISED_STAGE
 
 
 def test_every_part_of_a_run_is_on_the_page_and_can_be_gone_to(page: Page) -> None:
