@@ -68,21 +68,10 @@ class Settings(BaseSettings):
         description="stages whose artifacts stay in this home, whatever the shared store: names with commas between "
         "them, such as extract,curate",
     )
-    stage_processes: bool = Field(
-        True,
-        description="stages that train or generate run in a process of their own; false: in the flow's (notebooks, tiny "
-        "flows)",
-    )
-    launcher: Literal["local", "torchrun"] = Field(
-        "local",
-        description="what starts such a process: local (one), or torchrun (as many as `processes` says)",
-    )
-    processes: int = Field(
-        1, ge=1, le=1024, description="processes that share a training, with the launcher torchrun"
-    )
-    trainings: int = Field(
-        1, ge=1, le=64, description="trainings at once, where a flow calls several stages at once"
-    )
+    stage_processes: bool = Field(True, description="trainings run in processes of their own; false: here")
+    launcher: Literal["local", "torchrun"] = Field("local", description="what starts them: one, or several")
+    processes: int = Field(1, ge=1, le=1024, description="processes that share a training, by torchrun")
+    trainings: int = Field(1, ge=1, le=64, description="trainings at once, where several stages are called")
     warehouse: str = Field(
         "duckdb",
         description="where SQL runs: duckdb (embedded), or bigquery://PROJECT/DATASET?location=EU",
