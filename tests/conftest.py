@@ -65,7 +65,7 @@ def prefect_server() -> Iterator[None]:
 
     with ExitStack() as stack:
         with unmeasured():
-            stack.enter_context(prefect_test_harness(server_startup_timeout=180))
+            stack.enter_context(prefect_test_harness(server_startup_timeout=400))
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value()  # for the processes that tests start
         yield
         del os.environ["PREFECT_API_URL"]

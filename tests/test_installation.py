@@ -6,7 +6,7 @@ import pytest
 
 from tests.security.tiny_wheels import installed, make, write_project, write_wheel
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]  # each makes a virtual environment
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # each makes a virtual environment
 
 
 def lay(folder: Path) -> dict[str, dict[str, str]]:

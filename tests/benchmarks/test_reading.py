@@ -33,7 +33,7 @@ def test_ratios_are_taken_round_by_round_and_a_way_that_ran_out_of_memory_has_no
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(900)
 def test_the_quick_run_reads_every_row_in_every_way(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--quick"]) == 0
     text = capfd.readouterr().out

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 200.0  # seconds for any run, on a busy machine
+PATIENCE = 500.0  # seconds for any run, on a busy machine
 GONE = "/gone/certificates"
 NOBODY = 12345  # a number that no user has
 DEAD = "{dead}"  # stands for an address of this machine where nothing listens

@@ -85,7 +85,7 @@ def without_flock(code: str, home: Path) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
     )
 
 

@@ -19,7 +19,7 @@ from infra.store.references import DatasetRef
 from prefect import flow  # isort: skip
 
 KEYS, MACHINES = 40, 2
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 class RollConfig(BaseModel):

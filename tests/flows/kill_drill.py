@@ -115,7 +115,7 @@ def prefect_server(place: Path) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=180):
+    with prefect_test_harness(server_startup_timeout=400):
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value()
         yield
 

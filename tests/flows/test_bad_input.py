@@ -109,7 +109,7 @@ def test_a_wrong_word_typed_at_a_shell_is_said_in_a_moment(unbroken: Unbroken, t
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
     }
     environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == USAGE_ERROR
     assert done.stdout == ""
     assert done.stderr.splitlines() == [

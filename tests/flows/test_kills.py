@@ -20,7 +20,7 @@ from tests.flows.kill_drill import drill, finished, lost, unmeasured
 from tests.flows.running import new_home, run, start
 from tests.flows.test_end_to_end import STAGES, tracking
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TOO_LATE = 3  # kills of fifteen that may come when the stage is done: some take a few hundredths of a second
 
 

@@ -82,7 +82,7 @@ def running_up(home: Path) -> Iterator[Up]:
             yield Up(home, environment, "".join(said))
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+            process.communicate(timeout=400)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from tests.security.canaries import AWAY, Said
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs, pytest.mark.timeout(1800)]
 FLOW = "tests.faults.tiny_flow"
 
 

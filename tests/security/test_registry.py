@@ -48,7 +48,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         assert process.poll() is None, "".join(said)
         yield settings
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=400)
 
 
 class Stranger:

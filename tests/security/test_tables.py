@@ -6,11 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from infra.errors import ConfigError, DataError
@@ -18,7 +20,7 @@ from tasks.extract.source import pin
 from tests.conftest import ROOT
 
 ENDLESS = "CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 READ = """
 import signal, sys
 from pathlib import Path
@@ -82,6 +84,10 @@ def test_a_view_without_end_is_left_at_ctrl_c(tmp_path: Path) -> None:
         argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as reading:
         assert reading.stdout is not None and reading.stdout.readline() == "reading\n"
+        process = psutil.Process(reading.pid)
+        counting = process.cpu_times().user + 0.5  # seconds: by then the view is being counted
+        while process.cpu_times().user < counting and reading.poll() is None:
+            time.sleep(0.05)
         reading.send_signal(signal.SIGINT)
         try:
             _, said = reading.communicate(timeout=PATIENCE)

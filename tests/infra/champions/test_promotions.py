@@ -241,7 +241,7 @@ def test_a_process_killed_anywhere_leaves_the_history_whole(promotions: Promotio
 def test_two_processes_at_once_lose_no_line(promotions: Promotions) -> None:
     children = [promoting(promotions, 60) for _ in range(2)]
     for child in children:
-        child.communicate(timeout=120)
+        child.communicate(timeout=400)
     lines = promotions.lines()
     assert all(after.before == before.after for before, after in pairwise(lines))
     assert promotions.hub.main("model", REPO) == lines[-1].after.revision

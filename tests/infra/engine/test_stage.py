@@ -127,7 +127,7 @@ def run_apart(config: ChainConfig, home: Path) -> subprocess.Popen[str]:
 @pytest.mark.slow
 def test_a_killed_run_repeats_only_its_stage_and_finds_its_checkpoint(home: Path) -> None:
     process = run_apart(ChainConfig(die_in="repeat"), home)
-    process.communicate(timeout=120)
+    process.communicate(timeout=400)
     assert process.returncode == 9
     again = chain(ChainConfig())
     assert states(again) == {"spell": "cached", "repeat": "computed"}
@@ -140,7 +140,7 @@ def test_a_killed_run_repeats_only_its_stage_and_finds_its_checkpoint(home: Path
 @pytest.mark.slow
 def test_of_two_runs_at_once_one_computes_and_both_get_the_same(home: Path) -> None:
     processes = [run_apart(ChainConfig(pause=1.5), home) for _ in range(2)]
-    results = [ChainResult.model_validate_json(process.communicate(timeout=150)[0]) for process in processes]
+    results = [ChainResult.model_validate_json(process.communicate(timeout=400)[0]) for process in processes]
     assert results[0].words == results[1].words
     for name in ("spell", "repeat"):
         assert sorted(states(result)[name] for result in results) == ["cached", "computed"]

@@ -194,7 +194,7 @@ def test_a_server_that_cannot_start_says_its_own_last_error(tmp_path: Path) -> N
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all\n" * 400)
     command = [sys.executable, "-m", "infra.cli", "up"]
     done = subprocess.run(
-        command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=120
+        command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=400
     )
     assert done.returncode == 1
     assert "file is not a database" in done.stderr.rsplit("Its last error:")[-1]

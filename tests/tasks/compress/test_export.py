@@ -76,6 +76,7 @@ def test_the_file_says_nothing_of_the_machine_it_was_made_on(chain: Chain) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.whole_runs
 def test_another_process_writes_the_same_bytes(chain: Chain, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from tasks.compress.config import CompressConfig as C\n"

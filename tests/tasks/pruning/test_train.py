@@ -97,7 +97,7 @@ def test_sparsity_is_reported_as_it_rises(tmp_path):
     assert rising[-1] == pytest.approx(0.8, abs=1e-4)
 
 
-@pytest.mark.parametrize("method", ["magnitude", "movement"])
+@pytest.mark.parametrize("method", ["magnitude", pytest.param("movement", marks=pytest.mark.whole_runs)])
 def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(tmp_path, method):
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()

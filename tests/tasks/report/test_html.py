@@ -170,7 +170,7 @@ def browse(page: Path, screenshot: Path, *options: str) -> list[str]:
         "--enable-logging=stderr", "--v=0", "--hide-scrollbars", "--window-size=1200,6800",
         f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={screenshot}", *options, page.as_uri(),
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     return [line for line in result.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)]
 
 

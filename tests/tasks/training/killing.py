@@ -12,7 +12,7 @@ def run_together(calls: Iterable[tuple[Callable[..., None], tuple[object, ...]]]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=180)
+        process.join(timeout=400)
     return [process.exitcode for process in processes]
 
 
