@@ -45,12 +45,15 @@ def learn_words(run: StageRun, config: LearnConfig, words: DatasetRef) -> Metric
     """One character a step, each kept in a checkpoint; what was learnt before a kill is not learnt again."""
     text = (run.path(words) / "words.txt").read_text()
     kept = run.work_dir / CHECKPOINT
-    learnt = kept.read_text() if kept.is_file() else ""
+    # As a loop of several processes does: all begin at one place, and the first alone keeps where they are.
+    several, writes = "RANK" in os.environ, os.environ.get("RANK", "0") == "0"
+    learnt = kept.read_text() if kept.is_file() and not several else ""
     run.say(f"goes on from {len(learnt)}")
     sys.stderr.write("a library's words\n")
     for step in range(len(learnt), config.steps):
         learnt += text[step % len(text)]
-        kept.write_text(learnt)
+        if writes:
+            kept.write_text(learnt)
         run.log_metrics({"learnt": len(learnt), "progress": (step + 1) / config.steps}, step)
         if step == 1:
             MEETS[config.meets](config)
