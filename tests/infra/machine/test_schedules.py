@@ -22,6 +22,7 @@ from infra.machine.environment import CONSOLE_LEVEL
 from infra.machine.login import headers, read_login
 from infra.settings import Settings
 from tests.infra.ports import free_ports
+from tests.security.prefect_up import answered, post
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 300.0  # alone it is half a minute, or a minute and a half for the schedule
@@ -54,10 +55,13 @@ class Up:
     http: httpx.Client
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        return self.http.post(path, json=content).raise_for_status().json()
+        return post(self.http, path, content)
+
+    def get(self, path: str) -> Any:
+        return answered(lambda: self.http.get(path))
 
     def state(self, run: str) -> str:
-        return str(self.http.get(f"flow_runs/{run}").raise_for_status().json()["state"]["name"])
+        return str(self.get(f"flow_runs/{run}")["state"]["name"])
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -182,7 +186,7 @@ def test_a_run_that_no_worker_takes_is_marked_late(up: Up, started: Started) -> 
 
 def test_the_worker_is_seen_online(up: Up) -> None:
     """The foreman: a pool without a live worker is shown as not ready."""
-    assert until(lambda: up.http.get("work_pools/stillhouse").json()["status"] == "READY", PATIENCE_S)
+    assert until(lambda: up.get("work_pools/stillhouse")["status"] == "READY", PATIENCE_S)
 
 
 def test_errors_of_the_servers_are_in_their_logs(up: Up, started: Started) -> None:
