@@ -25,7 +25,6 @@ from tests.infra.ports import free_ports
 from tests.security.prefect_up import answered, post
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 300.0  # alone it is half a minute, or a minute and a half for the schedule
 
 PROJECT = Path(__file__).parents[3]
 FLOW = '''
@@ -128,26 +127,30 @@ def started(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Started:
     late = run(deploy("late", work_pool_name="nobody"),
                state={"type": "SCHEDULED", "state_details": {"scheduled_time": before}})  # fmt: skip
     each_minute, recorded = deploy("each-minute", schedules=[cron]), run(deploy("recorded"))
-    assert until(lambda: up.state(first) == "Running", PATIENCE_S)
+    assert until(lambda: up.state(first) == "Running", 60)
     return Started(each_minute, recorded, first, run(alone), late)
 
 
 def until(answer: Callable[[], Any], seconds: float) -> Any:
-    """What `answer` gives once it gives something, or at the end."""
+    """What `answer` gives once it gives something; None when that takes longer, an answer that was asked again too."""
     deadline = time.monotonic() + seconds
-    while not (found := answer()) and time.monotonic() < deadline:
+    while True:
+        found = answer()
+        if time.monotonic() > deadline:
+            return None
+        if found:
+            return found
         time.sleep(0.5)
-    return found
 
 
-def test_a_schedule_of_each_minute_has_completed_runs(up: Up, started: Started) -> None:
+def test_a_schedule_of_each_minute_has_a_completed_run_within_90_seconds(up: Up, started: Started) -> None:
     def completed() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = up.post("flow_runs/filter", {
             "deployments": {"id": {"any_": [started.each_minute]}},
             "flow_runs": {"state": {"name": {"any_": ["Completed"]}}}})  # fmt: skip
         return [run for run in found if run["auto_scheduled"]]
 
-    assert until(completed, PATIENCE_S)
+    assert until(completed, 90)
 
 
 def test_the_shipped_schedules_have_their_next_runs(up: Up) -> None:
@@ -162,31 +165,29 @@ def test_the_shipped_schedules_have_their_next_runs(up: Up) -> None:
 def test_tasks_and_events_of_a_run_are_recorded(up: Up, started: Started) -> None:
     """The task run recorder and the event persister: without them the UI shows a run without its tasks."""
     run = started.recorded
-    assert until(lambda: up.state(run) == "Completed", PATIENCE_S)
+    assert until(lambda: up.state(run) == "Completed", 60)
     tasks = {"flow_runs": {"id": {"any_": [run]}}}
-    assert until(
-        lambda: [t["state_name"] for t in up.post("task_runs/filter", tasks)] == ["Completed"], PATIENCE_S
-    )
+    assert until(lambda: [t["state_name"] for t in up.post("task_runs/filter", tasks)] == ["Completed"], 30)
     resource = {"filter": {"related": {"id": [f"prefect.flow-run.{run}"]}, "order": "ASC"}}
-    assert until(lambda: up.post("events/filter", resource)["events"], PATIENCE_S)
+    assert until(lambda: up.post("events/filter", resource)["events"], 30)
 
 
 def test_a_cancelled_run_ends_and_frees_its_slot(up: Up, started: Started) -> None:
     """The worker's cancellation, and the deployment's limit of one, by which a night does not meet the next."""
-    assert until(lambda: up.state(started.second) == "AwaitingConcurrencySlot", PATIENCE_S)
+    assert until(lambda: up.state(started.second) == "AwaitingConcurrencySlot", 60)
     assert up.state(started.first) == "Running"
     up.post(f"flow_runs/{started.first}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
-    assert until(lambda: up.state(started.first) == "Cancelled", PATIENCE_S)
-    assert until(lambda: up.state(started.second) == "Completed", PATIENCE_S)
+    assert until(lambda: up.state(started.first) == "Cancelled", 60)
+    assert until(lambda: up.state(started.second) == "Completed", 90)
 
 
 def test_a_run_that_no_worker_takes_is_marked_late(up: Up, started: Started) -> None:
-    assert until(lambda: up.state(started.late) == "Late", PATIENCE_S)
+    assert until(lambda: up.state(started.late) == "Late", 60)
 
 
 def test_the_worker_is_seen_online(up: Up) -> None:
     """The foreman: a pool without a live worker is shown as not ready."""
-    assert until(lambda: up.get("work_pools/stillhouse")["status"] == "READY", PATIENCE_S)
+    assert until(lambda: up.get("work_pools/stillhouse")["status"] == "READY", 30)
 
 
 def test_errors_of_the_servers_are_in_their_logs(up: Up, started: Started) -> None:
@@ -201,7 +202,7 @@ def test_a_server_that_cannot_start_says_its_own_last_error(tmp_path: Path) -> N
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all\n" * 400)
     command = [sys.executable, "-m", "infra.cli", "up"]
     done = subprocess.run(
-        command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=400
+        command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
     assert "file is not a database" in done.stderr.rsplit("Its last error:")[-1]
