@@ -37,9 +37,8 @@ def load_query(path: Path, given: Mapping[str, Parameter]) -> AskedQuery:
     declared type.
     """
     try:
-        if (
-            path.exists() and not path.is_file()
-        ):  # A pipe is empty at the second reading; one without a writer never ends.
+        # A pipe is empty at the second reading; one without a writer never ends.
+        if path.exists() and not path.is_file():
             raise ConfigError(
                 f"{path} is a folder, a pipe or a device: expected a .sql file. Correct --extract.query."
             )

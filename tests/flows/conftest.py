@@ -39,9 +39,8 @@ def unbroken(
     with FileLock(shared / "lock"):
         if not result.is_dir():
             write_tiny(shared)
-            shutil.rmtree(
-                home, ignore_errors=True
-            )  # of a worker that was interrupted: one failure is not everybody's
+            # Of a worker that was interrupted: one failure is not everybody's.
+            shutil.rmtree(home, ignore_errors=True)
             new_home(home, tracking_database)
             code, printed = run(home, [*tiny.arguments(), "--report", str(shared / "report.json")])
             assert (shared / "report.json").exists(), printed

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,15 +95,20 @@ def client(url: str, login: str = "") -> Iterator[httpx.Client]:
 
 
 def post(http: httpx.Client, path: str, content: Mapping[str, Any]) -> Any:
+    """What the API answers to a POST; see `answered`."""
+    return answered(lambda: http.post(path, json=content))
+
+
+def answered(ask: Callable[[], httpx.Response]) -> Any:
     """What the API answers; asked again, as Prefect's own client does, while its database is busy (503).
 
     Raises httpx.HTTPStatusError for a refusal.
     """
     deadline = time.monotonic() + PATIENCE
-    answer = http.post(path, json=content)
+    answer = ask()
     while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
         time.sleep(1)
-        answer = http.post(path, json=content)
+        answer = ask()
     return answer.raise_for_status().json()
 
 

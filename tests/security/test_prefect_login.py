@@ -15,6 +15,7 @@ from tests.security.prefect_up import (
     PROJECT,
     Up,
     allowed_origin,
+    answered,
     browse,
     client,
     ended,
@@ -141,7 +142,7 @@ def test_a_flow_a_worker_s_run_and_a_form_end_completed_and_the_login_stands_in_
     table.write_text("text,label\n" + "".join(ROWS))
     with client(up.url, login) as http:
         clock = post(http, f"deployments/{deployment}/create_flow_run", {})["id"]
-        data = http.get("deployments/name/data/data").raise_for_status().json()["id"]
+        data = answered(lambda: http.get("deployments/name/data/data"))["id"]
         # What the browser sends for the form with this one field filled in.
         filled = {"parameters": {"config": {"extract": {"table": [str(table)]}}}}
         form = post(http, f"deployments/{data}/create_flow_run", filled)["id"]

@@ -20,7 +20,7 @@ from tasks.extract.source import pin
 from tests.conftest import ROOT
 
 ENDLESS = "CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-PATIENCE = 60.0  # seconds
+PATIENCE = 20.0  # seconds
 READ = """
 import signal, sys
 from pathlib import Path
