@@ -101,9 +101,6 @@ def prepare() -> None:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(
             f"http://{host}:{settings.prefect_port}" for host in (LOOPBACK, "localhost")
         ),
-        # Runs, their tasks, states and log lines say what happened. Its feed of events says it once more, in three times as
-        # many bytes: 92 events and 276 resources, 0.4 MB for a run that computes nothing.
-        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
         # "Finished in state Cached()" stands beside each task's state; that a task failed, and why, is said still.
         "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
