@@ -38,7 +38,7 @@ from infra.store.references import ArtifactRef
 
 LOOK_SECONDS = 0.2  # between two looks at what it has written
 GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
-PREFECTS = "PREFECT__"  # what Prefect tells the process of a flow run, and no other
+PREFECTS = "PREFECT_"  # its process has nothing to do with Prefect's server, and gets no login
 GIB = 2**30
 
 

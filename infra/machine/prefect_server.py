@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from prefect.settings import (
     get_current_settings,
     temporary_settings,
 )
+from prefect.settings.legacy import Setting
 
 from infra.errors import ServiceError
 from infra.files import disk_errors, file_lock, make_folder, write_atomically
@@ -71,8 +72,23 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
         meanwhile()
         await_ready(server, log, process)
     ours = {PREFECT_API_URL: server.health.removesuffix("/health"), PREFECT_API_AUTH_STRING: login}
-    with temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)):
+    with temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)), _told_to_children(ours):
         yield
+
+
+@contextmanager
+def _told_to_children(ours: Mapping[Setting, str]) -> Iterator[None]:
+    """Processes of a task runner read them as they start: without, each brings a server of its own, which outlives it."""
+    before = {setting.name: os.environ.get(setting.name) for setting in ours}
+    os.environ.update({setting.name: value for setting, value in ours.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

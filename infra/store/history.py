@@ -63,7 +63,7 @@ def _rows(path: Path) -> tuple[list[dict[str, float]], bool]:
 
 @cache
 def _say_cut(path: Path) -> None:
-    """Once a process: the file is read at each hit."""
+    """Once a process: a page and what it is sent to read the file each."""
     logger.warning(
         "%s has lines that are not whole: expected a JSON object each. The curves of that stage have gaps; its artifact "
         "is not touched by it. Delete the artifact's folder to have it computed again.",

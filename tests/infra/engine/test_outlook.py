@@ -147,7 +147,7 @@ class TestRun:
         )
         with open_run("chain", ChainConfig()) as run:
             run.begun("k", "predict", "teacher")
-            run.finished(outcome)
+            run.show(outcome)
         said = capsys.readouterr().err
         assert "  running  predict: teacher     stage 1\n" in said
         assert f"  computed predict: teacher       1.5 s  {'d' * 12}\n" in said
