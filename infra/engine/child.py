@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -33,6 +34,7 @@ NO_MEMORY = (
     "bad_alloc",
 )
 PROGRESS_SECONDS = 1.0
+GROUP = "group"  # beside the spec: where processes that share a stage meet
 
 
 @dataclass
@@ -82,7 +84,7 @@ def main(file: Path) -> int:
     os.dup2(2, 1)  # What libraries print is for the terminal; nobody reads our standard output.
     write_atomically(folder / f"rank-{rank}.pid", str(os.getpid()))
     try:
-        with disk_errors(spec.home):
+        with disk_errors(spec.home), together(folder, rank) if launched else nullcontext():
             result = compute(spec, folder, rank)
     except BaseException as error:  # Whatever it is: the flow's process is to know.
         if not told_by_us(error):
@@ -92,6 +94,18 @@ def main(file: Path) -> int:
     if rank == 0:
         write_atomically(folder / RESULT, result.model_dump_json())
     return 0
+
+
+@contextmanager
+def together(folder: Path, rank: int) -> Iterator[None]:
+    """One of several processes, which meet at a file: torch.distributed's own store would listen on every interface."""
+    import torch.distributed
+
+    count = int(os.environ["WORLD_SIZE"])
+    store = torch.distributed.FileStore(str(folder / GROUP), count)
+    torch.distributed.init_process_group(store=store, rank=rank, world_size=count)
+    yield
+    torch.distributed.destroy_process_group()  # After an error the agent ends them all.
 
 
 def compute(spec: Spec, folder: Path, rank: int) -> Result:

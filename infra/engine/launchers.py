@@ -14,6 +14,7 @@ from infra.machine.processes import LOOPBACK
 from infra.settings import Settings
 
 MODULE = "infra.engine.child"
+AGENT = "agent"  # beside the spec: where torch.distributed.run meets itself
 
 
 class Launcher(Protocol):
@@ -61,14 +62,22 @@ class Torchrun:
     def command(self, spec: Path) -> list[str]:
         """See `Launcher.command`. Its agent ends when this process does, and takes them along."""
         agent = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(self.processes), "--max-restarts", "0",
-                 "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{LOOPBACK}:0", "--local-addr", LOOPBACK,
+                 "--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file", "--rdzv-endpoint", str(spec.with_name(AGENT)),
+                 "--local-addr", LOOPBACK,
                  "--module", MODULE, str(spec)]  # fmt: skip
         return [sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *agent]
 
     def environment(self) -> dict[str, str]:
-        """See `Launcher.environment`. The cores are shared out, and they speak to each other inside this machine."""
+        """See `Launcher.environment`. The cores are shared out, and they speak to each other inside this machine.
+
+        Its agent and they meet at files (infra/engine/child.py): torch.distributed's own store listens on every interface.
+        """
         threads = max(1, usable_cores() // self.processes)
-        wanted = {"OMP_NUM_THREADS": str(threads), "GLOO_SOCKET_IFNAME": "lo"}
+        wanted = {
+            "OMP_NUM_THREADS": str(threads),
+            "GLOO_SOCKET_IFNAME": "lo",
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        }
         return {name: value for name, value in wanted.items() if name not in os.environ}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import prefect
 from prefect.client.orchestration import get_client
-from prefect.context import get_settings_context
+from prefect.context import get_settings_context, refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -72,15 +72,19 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
         meanwhile()
         await_ready(server, log, process)
     ours = {PREFECT_API_URL: server.health.removesuffix("/health"), PREFECT_API_AUTH_STRING: login}
-    with temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)), _told_to_children(ours):
+    with _everywhere(ours), temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)):
         yield
 
 
 @contextmanager
-def _told_to_children(ours: Mapping[Setting, str]) -> Iterator[None]:
-    """Processes of a task runner read them as they start: without, each brings a server of its own, which outlives it."""
+def _everywhere(ours: Mapping[Setting, str]) -> Iterator[None]:
+    """Settings for Prefect's own threads and for a task runner's processes, neither of which have the caller's context.
+
+    Without, each brings a server of its own, which outlives the run.
+    """
     before = {setting.name: os.environ.get(setting.name) for setting in ours}
     os.environ.update({setting.name: value for setting, value in ours.items()})
+    refresh_global_settings_context()
     try:
         yield
     finally:
@@ -89,6 +93,7 @@ def _told_to_children(ours: Mapping[Setting, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        refresh_global_settings_context()
 
 
 @contextmanager

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import psutil
 from mlflow.tracking import MlflowClient
-from prefect import flow
-from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from infra.engine.fan_out import fan_out
 from infra.engine.run import open_run
 from tests.infra.engine.stages import WordsConfig, write_words
+
+from prefect import flow  # isort: skip
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner  # isort: skip
 
 STAGES, ROUNDS, PATIENCE, LEFT_SECONDS = 30, 20, 600.0, 5.0
 RUNNERS = {

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.engine.stage import Metrics, StageRun, stage
@@ -61,6 +62,7 @@ def learn_words(run: StageRun, config: LearnConfig, words: DatasetRef) -> Metric
     modules = sorted({name.partition(".")[0] for name in sys.modules})
     if config.marks:
         (Path(config.marks) / f"modules-{os.getpid()}").write_text("\n".join(modules))
+        (Path(config.marks) / f"listens-{os.getpid()}").write_text("\n".join(listening()))
     return {"learnt": float(len(learnt))}
 
 
@@ -70,6 +72,13 @@ def join_words(run: StageRun, config: WordsConfig, parts: dict[str, ReportRef]) 
     for name, part in parts.items():
         (run.output_dir / f"{name}.txt").write_bytes((run.path(part) / "learnt.txt").read_bytes())
     return {"parts": float(len(parts))}
+
+
+def listening() -> list[str]:
+    """The addresses at which this process and who started it take connections."""
+    family = [psutil.Process(), psutil.Process().parent()]
+    sockets = [one for process in family if process is not None for one in process.net_connections("inet")]
+    return [one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN]
 
 
 def _once(config: LearnConfig) -> bool:

@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from infra.engine.run import StageOutcome
 from infra.errors import ConfigError, DataError, StageFailed
+from infra.machine.processes import LOOPBACK
 from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.store.locks import keys_in_use
@@ -210,6 +211,8 @@ def test_torchrun_starts_as_many_as_are_asked_for_and_one_writes(
         f"modules-{pid}" for pid in record.launch.pids
     }
     assert len((Store(get_settings()).path(together.ref) / "metrics.jsonl").read_text().splitlines()) == 3
+    listens = [path.read_text().splitlines() for path in tmp_path.glob("listens-*")]
+    assert [set(addresses) for addresses in listens] == [{LOOPBACK}, {LOOPBACK}]
     assert no_child_is_left()
 
 
