@@ -4,12 +4,9 @@ Neither prefect nor mlflow is imported: the flow's process follows the files tha
 each process runs the stage's function, and that of rank 0 alone writes what is kept.
 """
 
-import ctypes
 import json
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -22,7 +19,7 @@ from typing import Any
 from infra.engine.spec import RESULT, TOLD, Failure, InputSpec, Result, Spec, Told
 from infra.engine.stage import StageRun, stage_at
 from infra.files import disk_errors, write_atomically
-from infra.machine.ends_with_parent import PR_SET_PDEATHSIG
+from infra.machine.ends_with_parent import end_with
 from infra.store.history import add_history
 from infra.store.references import ArtifactRef
 
@@ -146,24 +143,6 @@ def failure(error: BaseException) -> Failure:
 def told_by_us(error: BaseException) -> bool:
     """Whether its message is for a person."""
     return type(error).__module__ == "infra.errors"
-
-
-def end_with(parent: int) -> None:
-    """End this process when `parent` ends, however it ends: by the kernel on Linux, elsewhere within a second."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL):
-            raise OSError(ctypes.get_errno(), "prctl refused PR_SET_PDEATHSIG")
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # It ended before the kernel was told.
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 if __name__ == "__main__":
