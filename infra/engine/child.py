@@ -99,7 +99,7 @@ def together(folder: Path, rank: int) -> Iterator[None]:
     import torch.distributed
 
     count = int(os.environ["WORLD_SIZE"])
-    store = torch.distributed.FileStore(str(folder / GROUP), count)
+    store = torch.distributed.FileStore(str(folder / GROUP), count)  # type: ignore[attr-defined]  # PyTorch lists it nowhere
     torch.distributed.init_process_group(store=store, rank=rank, world_size=count)
     yield
     torch.distributed.destroy_process_group()  # After an error the agent ends them all.
