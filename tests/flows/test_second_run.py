@@ -16,7 +16,7 @@ from tasks.results.values import ReleaseRecord
 from tests.benchmarks.tracking_rows import look
 from tests.flows.conftest import Unbroken
 from tests.flows.running import Running, run, start
-from tests.flows.test_end_to_end import STAGES, children_of, tracking
+from tests.flows.test_end_to_end import STAGES, children_of, stage_of, tracking
 from tests.flows.tiny import FAIL, NEEDS_MORE_ROWS
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def test_a_cached_run_shows_its_headline_in_mlflow_and_where_the_metrics_of_its_
     assert [hit["stage"] for hit in hits] == STAGES
     for hit, stage in zip(hits, second.stages, strict=True):
         source = children[hit["run"]]
-        assert source.info.run_name == hit["stage"] and stage.key.startswith(hit["key"])
+        assert stage_of(source) == hit["stage"] and stage.key.startswith(hit["key"])
         assert client.get_run(hit["run"]).data.metrics == source.data.metrics
 
 
