@@ -29,6 +29,10 @@ from tasks.search.size import BagShape
 from tasks.search.task import open_search
 
 
+# The rows of the reports that lead from the teacher to the release, each with its title in the picture.
+WINNERS_WAY = {"teacher": "teacher", "student": "distilled", "onnx": "ONNX", "onnx_int8": "int8"}
+
+
 @flow(name="compress", description="The smallest student inside a budget, released.", retries=0)
 def compress(config: CompressFlowConfig) -> ReleaseRecord:
     """Prepare once, try students, release the one that validation chooses; the test split is opened for it alone."""
@@ -53,7 +57,7 @@ def compress(config: CompressFlowConfig) -> ReleaseRecord:
                 raise BudgetError("; ".join(found.said))
             chosen = with_choice(asked, found.winner.choice)
             judged = judge_and_release(chosen, prepared, make_student(chosen, prepared))
-            search.attribute(judged.evaluation, judged.timings)
+            search.attribute(judged.evaluation, judged.timings, WINNERS_WAY)
         return judged.record
 
 

@@ -26,6 +26,7 @@ from tasks.evaluate.task import evaluate, predict
 from tasks.extract.task import extract, pin_sources, plan_extract
 from tasks.planning.task import check_students, plan_run
 from tasks.report.task import report_run
+from tasks.results.roles import CANDIDATE, REFERENCE
 from tasks.results.values import PublishedDataset, ReleaseRecord
 from tasks.tokenizer.task import build_tokenizer
 from tasks.train.task import train_teacher
@@ -98,16 +99,17 @@ def judge_and_release(config: EndToEndConfig, given: Prepared, made: Student) ->
     """Parity, the test split, the benchmark, the gate, the release, the report."""
     dataset = given.dataset
     parity = check_parity(config.compress.parity, made.checkpoint, made.onnx, made.onnx_int8, dataset)
-    answers = {name: predict(config.evaluate.predict, model, dataset) for name, model in (
-        ("tfidf", given.tfidf), ("teacher", given.teacher), ("student", made.checkpoint),
-        ("onnx", made.onnx), ("onnx_int8", made.onnx_int8), ("released", made.package))}  # fmt: skip
-    evaluation = evaluate(config.evaluate, dataset, **answers)
-    timings = benchmark(config.benchmark, dataset, given.tfidf, given.teacher, made.checkpoint, made.onnx,
-                        made.onnx_int8, made.package)  # fmt: skip
-    verdict = gate(config.gate, dataset, evaluation, timings, answers["teacher"], answers["released"])
+    models = {"tfidf": given.tfidf, "teacher": given.teacher, "student": made.checkpoint, "onnx": made.onnx,
+              "onnx_int8": made.onnx_int8, "released": made.package}  # fmt: skip
+    answers = {
+        name: predict.labelled(name)(config.evaluate.predict, model, dataset)
+        for name, model in models.items()
+    }
+    evaluation = evaluate(config.evaluate, dataset, answers)
+    timings = benchmark(config.benchmark, dataset, models)
+    verdict = gate(config.gate, dataset, evaluation, timings, answers[REFERENCE], answers[CANDIDATE])
     record = release(config.release, made.package, verdict, evaluation, timings, parity, dataset, given.published,
                      config.base.source)  # fmt: skip
-    shown = {"rows": given.rows, "dataset": dataset, "tokenizer": made.tokenizer, "teacher": given.teacher,
-             "student": made.checkpoint, "evaluation": evaluation, "benchmark": timings, "verdict": verdict,
+    shown = {"evaluation": evaluation, "benchmark": timings, "parity": parity, "verdict": verdict,
              "released": made.package}  # fmt: skip
     return Judged(evaluation, timings, report_run(config, shown, record))

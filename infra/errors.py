@@ -38,6 +38,20 @@ class StageStopped(StillhouseError):
     """Who watches a stage's metrics has seen enough: it ends now, and leaves nothing behind."""
 
 
+class StageFailed(StillhouseError):
+    """A stage's own process ended without a result: it was killed, ran out of memory, or met a fault of ours."""
+
+    exit_code = 1
+
+
+class NotStarted(StillhouseError):
+    """A stage of a group was not begun, because another one had failed."""
+
+
+class SeveralFailed(StillhouseError):
+    """More than one stage of a group failed: the message has each."""
+
+
 class StoreError(StillhouseError):
     """The store cannot be read or written: disk full, read-only, no permission, no such bucket."""
 

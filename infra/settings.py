@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         description="stages whose artifacts stay in this home, whatever the shared store: names with commas between "
         "them, such as extract,curate",
     )
+    stage_processes: bool = Field(True, description="trainings run in processes of their own; false: here")
+    launcher: Literal["local", "torchrun"] = Field("local", description="what starts them: one, or several")
+    processes: int = Field(1, ge=1, le=1024, description="processes that share a training, by torchrun")
+    trainings: int = Field(1, ge=1, le=64, description="trainings at once, where several stages are called")
     warehouse: str = Field(
         "duckdb",
         description="where SQL runs: duckdb (embedded), or bigquery://PROJECT/DATASET?location=EU",
@@ -188,6 +192,11 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """One small file for each flow run under way: which process, on which host."""
         return self.home / "runs"
+
+    @property
+    def outlooks(self) -> Path:
+        """What the last run of each flow took, stage by stage: one small file a flow."""
+        return self.home / "outlooks"
 
     @property
     def services_file(self) -> Path:

@@ -20,6 +20,8 @@ os.environ.setdefault("STILLHOUSE_HOME", f"/tmp/stillhouse-tests-{os.getpid()}")
 os.environ.setdefault("PREFECT_HOME", f"/tmp/stillhouse-tests-{os.getpid()}/prefect")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+# Tiny flows compute in their own process: another one imports for longer than they take. test_child.py tests those.
+os.environ.setdefault("STILLHOUSE_STAGE_PROCESSES", "false")
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

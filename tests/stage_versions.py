@@ -6,7 +6,7 @@
 A fingerprint is over the set of top-level definitions (functions, classes, constants) under `tasks/` that the stage's
 function reaches through names, imports and modules that it runs, each as syntax. Comments, docstrings, layout, imports
 and the names of our own modules are no part of it: code that moves to another file keeps every fingerprint. Templates
-count where a definition names them.
+count where a definition names them. What a stage only shows (`section` and `reads` of @stage) does not count.
 """
 
 import ast
@@ -25,6 +25,10 @@ from infra.errors import ConfigError
 ROOT = Path(__file__).parent.parent
 LOCK = Path(__file__).with_suffix(".json")
 DECORATORS = {"stage", "action"}
+SHOWN = {
+    "section",
+    "reads",
+}  # words of @stage: what the report shows of an artifact is no part of what made it
 OWN_MODULE = "a module of ours"
 
 
@@ -153,7 +157,7 @@ class Code:
         module = Module(path)
         if path.is_file():
             for node in ast.parse(path.read_text()).body:
-                self._take(module, node)
+                self._take(module, _computed(node))
         return module
 
     def _take(self, module: Module, node: ast.stmt) -> None:
@@ -232,6 +236,18 @@ def silent_changes() -> list[str]:
     """Stages whose code changed while their version stayed."""
     before, now = recorded(), current()
     return [name for name in now if name not in before or (before[name] != now[name])]
+
+
+def _computed(node: ast.stmt) -> ast.stmt:
+    """A definition as far as it computes something: a stage without what it shows."""
+    for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+        if (
+            isinstance(decorator, ast.Call)
+            and isinstance(decorator.func, ast.Name)
+            and decorator.func.id in DECORATORS
+        ):
+            decorator.keywords = [word for word in decorator.keywords if word.arg not in SHOWN]
+    return node
 
 
 def _version(function: ast.FunctionDef) -> int | None:

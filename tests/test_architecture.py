@@ -89,3 +89,72 @@ def test_nothing_is_loaded_that_can_run_code() -> None:
     forbidden = ("torch.load(", "trust_remote_code=True", "import pickle", "import joblib", "joblib.load(")
     found = [(shown(path), text) for path in MODULES for text in forbidden if text in path.read_text()]
     assert found == []
+
+
+def calls(path: Path, *names: str) -> Iterator[ast.Call]:
+    """Calls of functions of these names, whatever they are taken from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            function = node.func
+            called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if called in names:
+                yield node
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone_and_says_what_it_counts() -> None:
+    """`disable=None` is tqdm's own: no bar where stderr is no terminal, so that a log has no carriage returns."""
+    bars = [(shown(path), call) for path in MODULES for call in calls(path, "tqdm", "trange")]
+    assert bars
+    for where, bar in bars:
+        given = {word.arg: word.value for word in bar.keywords}
+        silent = given.get("disable")
+        assert isinstance(silent, ast.Constant) and silent.value is None, f"{where}:{bar.lineno}"
+        assert "desc" in given or len(bar.args) > 1, f"{where}:{bar.lineno}"
+
+
+def test_a_model_answers_on_the_device_that_accelerate_chooses() -> None:
+    """Batches are made by `pad`: whoever makes them asks tasks/encoder/device.py where they go, or is named here."""
+    others = {
+        "tasks/training/loop.py": "asks accelerate itself, for training",
+        "tasks/runtimes/pytorch_int8.py": "PyTorch has kernels for its int8 on the CPU alone",
+        "tasks/distill/importance.py": "tasks/pruning/importance.py moves them",
+    }
+    makers = {
+        path
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "tasks.encoder.batching"
+        and any(alias.name == "pad" for alias in node.names)
+    }
+    here = {path for path in makers if "tasks.encoder.device" in path.read_text()}
+    assert {shown(path) for path in makers - here} == others.keys()
+    assert {shown(path) for path in here} >= {
+        "tasks/encoder/inference.py",
+        "tasks/runtimes/pytorch.py",
+        "tasks/quantization/qat.py",
+    }
+
+
+def test_nothing_answers_without_gradients_on_a_device_of_its_own() -> None:
+    """A `with` that infers names the device, unless it is about weights alone or the training's own batch."""
+    others = {
+        "tasks/runtimes/pytorch_int8.py": "the CPU alone",
+        "tasks/runtimes/pytorch.py": "the model was moved when it was loaded",
+        "tasks/training/loop.py": "copies weights",
+        "tasks/train/probe.py": "sets weights",
+        "tasks/distill/bag.py": "sets weights",
+        "tasks/distill/inner.py": "the teacher beside the student in training, on the device of its batch",
+        "tasks/compress/trace.py": "the exporter traces what was just read, on the CPU",
+        "tasks/quantization/transformers_exporter.py": "the exporter traces what was just read, on the CPU",
+    }
+    found = {
+        shown(path)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.With)
+        and (items := " ".join(ast.unparse(item) for item in node.items))
+        and ("inference_mode(" in items or "no_grad(" in items)
+        and "on_device(" not in items
+    }
+    assert found == others.keys()

@@ -107,6 +107,14 @@ def test_what_a_stage_reaches_counts(before: str, tmp_path: Path, file: str, old
     assert fingerprint(tmp_path / "changed", FILES | {file: FILES[file].replace(old, new)}) != before
 
 
+def test_what_a_stage_shows_does_not_count(before: str, tmp_path: Path) -> None:
+    shown = STAGE.replace("output=None", 'output=None, section=describe, reads=("words.json",)').replace(
+        "import WordsConfig", "import WordsConfig\nfrom tasks.words.section import describe"
+    )
+    section = {"tasks/words/section.py": "def describe(folder):\n    return 1\n"}
+    assert fingerprint(tmp_path / "shown", FILES | section | {"tasks/words/task.py": shown}) == before
+
+
 @pytest.mark.parametrize("file", ["tasks/letters/task.py", "tasks/words/task.py"])
 def test_two_stages_of_one_name_are_refused(before: str, tmp_path: Path, file: str) -> None:
     twice = STAGE + STAGE.partition("stage\n")[2] if file in FILES else STAGE

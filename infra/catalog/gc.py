@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from infra.catalog.databases import DATABASES, spare_room
 from infra.catalog.garbage import Garbage, age_days, keyed, size_of
 from infra.catalog.kept import foreign_folders, kept_keys
 from infra.catalog.leftovers import leftovers, lock_files, old_searches, old_snapshots
@@ -23,6 +24,7 @@ from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.locks import freeing, keys_in_use
 from infra.store.record import RECORD_FILE, Record
 from infra.tracking.cleaning import OldRuns, find_old_runs
+from infra.tracking.flow_runs import find_old_flow_runs
 from infra.warehouse.github_repos import tables_lock
 
 RUNS = "MLflow runs"
@@ -47,15 +49,17 @@ def find_garbage(settings: Settings, keep_days: float, keep_releases: int | None
         *old_searches(settings, keep_days),
         *leftovers(settings, keep_days, runs.kept_flow_runs),
         *lock_files(settings),
-        *_old_runs(settings, runs),
+        *(rows := [*_old_runs(settings, runs), *_old_flow_runs(settings, keep_days, runs, kept)]),
+        *spare_room(settings, bool(rows)),
     ]
     return sorted(garbage, key=lambda item: item.size, reverse=True)
 
 
 def free(settings: Settings, garbage: list[Garbage]) -> list[Garbage]:
     """Delete garbage and return what went; what somebody uses by now stays. Raises StoreError when the disk refuses."""
-    # MLflow runs at last: they go with the artifacts that did go.
-    gone = [id(item) for item in sorted(garbage, key=lambda item: item.kind == RUNS) if item.remove()]
+    # MLflow runs late: they go with the artifacts that did go. The room of rows at last.
+    late = {RUNS: 1, DATABASES: 2}
+    gone = [id(item) for item in sorted(garbage, key=lambda item: late.get(item.kind, 0)) if item.remove()]
     return [item for item in garbage if id(item) in gone]
 
 
@@ -147,6 +151,16 @@ def _old_runs(settings: Settings, runs: OldRuns) -> list[Garbage]:
             settings.mlflow_artifacts, size, why, RUNS, partial(_free_runs, settings, runs), len(runs.old)
         )
     ]
+
+
+def _old_flow_runs(settings: Settings, keep_days: float, runs: OldRuns, kept: list[Record]) -> list[Garbage]:
+    """Prefect's, but for those in which something kept was made."""
+    made = [record.finished for record in kept]
+    old = find_old_flow_runs(settings, keep_days, runs.kept_flow_runs, made)
+    if not old.runs and not old.events:
+        return []
+    why = "ended runs in Prefect that made nothing kept, and its events"
+    return [Garbage(old.database, old.size, why, "Prefect runs", old.delete, len(old.runs) or 1)]
 
 
 def _free_runs(settings: Settings, runs: OldRuns) -> bool:

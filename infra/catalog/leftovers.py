@@ -14,6 +14,7 @@ from infra.machine.environment import running_services
 from infra.settings import Settings
 from infra.store.locks import NAME_LENGTH, freeing, locked_keys
 
+NO_RUN = "local"  # where a flow reports that is called outside of Prefect
 SERVERS = ("prefect.log", "mlflow.log", "worker.log")
 
 
@@ -46,8 +47,10 @@ def leftovers(settings: Settings, keep_days: float, kept_runs: Collection[str]) 
         return sorted(path for path in paths if age_days(path) > days)
 
     running = {path.stem for path in settings.runs.glob("*.json")}
-    reports = (path for path in _folders(settings.reports) if path.name not in {*kept_runs, *running})
-    yield from loose(settings.reports, old(reports), "reports of runs that made nothing kept", "reports")
+    # A run that has ended writes to its report no more; what is not named after a run may be under way.
+    reports = sorted(path for path in _folders(settings.reports) if path.name not in {*kept_runs, *running})
+    gone = [path for path in reports if age_days(path) > (days if path.name == NO_RUN else keep_days)]
+    yield from loose(settings.reports, gone, "reports of runs that made nothing kept", "reports")
     results = settings.home / "prefect" / "results"
     yield from loose(
         results, old(results.glob("*")), "what Prefect remembers of stages: the store knows it", "results"
@@ -106,6 +109,7 @@ def _temporary(settings: Settings) -> Iterator[Path]:
     places = (
         "*",
         "runs/*",
+        "outlooks/*",
         "reports/*/*",
         "artifacts/*/*/*",
         "hub/*/*/*/*",

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         if options.help:
             self._fields(["--help"])
             return 0
+        _take_launcher(options)
         sources.tell()
         for warning in mistyped.warnings(self.config.model_fields):
             messages.warn(warning)
@@ -134,6 +136,8 @@ class FlowCommand(Generic[Config, Record, Result]):
         parser.add_argument("--dry-run", action="store_true")
         parser.add_argument("--report", type=Path)
         parser.add_argument("--verify", choices=["quick", "full"], default="quick")
+        parser.add_argument("--launcher", choices=["local", "torchrun"])
+        parser.add_argument("--processes", type=int)
         return parser
 
     def _layers(self, options: argparse.Namespace, rest: list[str]) -> Layer:
@@ -153,7 +157,7 @@ class FlowCommand(Generic[Config, Record, Result]):
         parser = _Parser(
             prog=self.program,
             usage=f"{self.program} [--section.field VALUE ...] [--config FILE.yaml] [--preset NAME] "
-            "[--dry-run] [--report FILE.json] [--verify full]",
+            "[--dry-run] [--report FILE.json] [--verify full] [--launcher NAME] [--processes N]",
             description=f"{self.description} Strength, the strongest first: a field on the command line, --config, "
             "the environment (STILLHOUSE_SECTION__FIELD), --preset.",
             epilog=(
@@ -161,6 +165,8 @@ class FlowCommand(Generic[Config, Record, Result]):
                 f"--preset NAME: fields that ship with the flow ({names}). "
                 "--dry-run: what would be computed, and which field or input is why. "
                 "--report FILE.json: the result as JSON. --verify full: read every byte of each cached artifact. "
+                "--launcher torchrun --processes N: trainings are shared by N processes (STILLHOUSE_LAUNCHER, "
+                "STILLHOUSE_PROCESSES); no part of what is computed. "
                 f"Exit codes: {self.exit_codes}."
             ),
             allow_abbrev=False,
@@ -174,6 +180,14 @@ class FlowCommand(Generic[Config, Record, Result]):
                 cli_avoid_json=False,
             )
             return _given(source())
+
+
+def _take_launcher(options: argparse.Namespace) -> None:
+    """What the command line says of processes counts as a setting, for those that this one starts too."""
+    for name in ("launcher", "processes"):
+        if (given := getattr(options, name)) is not None:
+            os.environ[f"STILLHOUSE_{name.upper()}"] = str(given)
+            get_settings.cache_clear()
 
 
 @contextmanager

@@ -54,9 +54,10 @@ class ActionRun:
         """Folder or file of a reference."""
         return self.store.path(ref)
 
-    def beside(self, ref: ArtifactRef) -> Path:
-        """Folder of what lies beside an artifact's files (metrics, provenance); the files may be in the shared store yet."""
-        return self.store.beside(ref)
+    def part(self, ref: ArtifactRef, *names: str) -> Path:
+        """Folder of an artifact of the store with the named of its files: from the shared store these alone come."""
+        record = self.record(ref)
+        return self.path(ref) if record is None else self.store.part(record, names)
 
     def record(self, ref: ArtifactRef) -> Record | None:
         """How an artifact came to be; None for what lies outside the store."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
+from infra.engine.call import RunIds
+from infra.engine.launchers import check_launcher
+from infra.engine.outlook import Expected, Named, Outlook
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
@@ -26,7 +30,6 @@ from infra.machine.temporary_servers import temporary_servers
 from infra.machine.terminal import Terminal, one_line, visible
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
-from infra.store.fingerprint import canonical
 from infra.store.locks import KeysInUse
 from infra.store.references import ArtifactRef
 from infra.store.shared.sharing import Sharing
@@ -37,15 +40,24 @@ FILE_SCHEME = "file:"
 
 
 class StageOutcome(BaseModel):
-    """What became of one stage in a run."""
+    """What became of one stage in a run. `label`: on what a flow called it, where it calls it on several things."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    label: str = ""
     state: Literal["computed", "cached"]
     seconds: float
     key: str
     digest: str
+    cost: float = Field(
+        0.0, exclude=True, description="seconds that computing it took, in whichever run that was"
+    )
+
+    @property
+    def named(self) -> Named:
+        """Name and label, as they are shown."""
+        return Named(self.name, self.label)
 
 
 class PlanLine(BaseModel):
@@ -72,7 +84,10 @@ class RunOptions:
 
 @dataclass
 class FlowRun:
-    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped."""
+    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped.
+
+    Not `whole`: this process takes part in a run of another one, and knows nothing of what else is done there.
+    """
 
     name: str
     settings: Settings
@@ -85,13 +100,16 @@ class FlowRun:
     outcomes: list[StageOutcome] = field(default_factory=list)
     pins: dict[str, Callable[[], str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    whole: bool = True
     console: Terminal = field(default_factory=lambda: Terminal(stderr=True))
     sharing: Sharing = field(init=False)
     keys: KeysInUse = field(init=False)
+    outlook: Outlook = field(init=False)
 
     def __post_init__(self) -> None:
         self.sharing = Sharing(self.settings, self.store, self.say)
         self.keys = KeysInUse(self.settings.locks)
+        self.outlook = Outlook(self.settings.outlooks / f"{self.name}.json")
 
     @property
     def seconds(self) -> float:
@@ -104,16 +122,36 @@ class FlowRun:
         self.console.print(shown)
         logger.info(visible(shown.plain))
 
-    def finished(self, outcome: StageOutcome) -> None:
-        """Note a stage's outcome and show it. A hit that had to be computed after all is no hit."""
+    def ids(self) -> RunIds:
+        """By what another process takes part in this run."""
+        return RunIds(
+            self.name, self.tracker.session, self.flow_run_id, self.mlflow_run_id, self.options.full_verify
+        )
+
+    def begun(self, key: str, name: str, label: str = "") -> None:
+        """Show that a stage begins to be computed, where in the run that is, and how long the rest takes."""
+        named = Named(name, label)
+        told = self.outlook.begun(key, named) if self.whole else ""
+        self.say(one_line("  ", ("running ", "dim"), f" {named!s:<18}   {told}".rstrip()))
+
+    def note(self, outcome: StageOutcome) -> None:
+        """Note a stage's outcome. A hit that had to be computed after all is no hit."""
         again = next((i for i, known in enumerate(self.outcomes) if known.key == outcome.key), None)
         if again is not None and outcome.state == "computed":
             self.outcomes[again] = outcome
         else:
             self.outcomes.append(outcome)
+        self._outlook_done(outcome)
+
+    def show(self, outcome: StageOutcome) -> None:
+        """Say what became of a stage."""
+        self._outlook_done(outcome)
         mark = (f"{outcome.state:<8}", "green" if outcome.state == "cached" else "bold")
-        told = f" {outcome.name:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
+        told = f" {outcome.named!s:<18} {outcome.seconds:7.1f} s  {outcome.digest[:12]}"
         self.say(one_line("  ", mark, told))
+
+    def _outlook_done(self, outcome: StageOutcome) -> None:
+        self.outlook.done(outcome.key, Expected(name=outcome.name, label=outcome.label, seconds=outcome.cost))
 
     def pin(self, ref: ArtifactRef, digest: Callable[[], str]) -> None:
         """Note how the digest of an input outside the store is taken again, once a stage has read it."""
@@ -164,10 +202,36 @@ def current_run() -> FlowRun:
 
 
 @contextmanager
+def joined_run(ids: RunIds) -> Iterator[FlowRun]:
+    """The open run that a call belongs to; in a process or machine of its own it is made of the settings there."""
+    run = _current.get()
+    if run is not None:
+        yield run
+        return
+    run = _taken_part_in(ids)
+    token = _current.set(run)
+    try:
+        yield run
+    finally:
+        _current.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _taken_part_in(ids: RunIds) -> FlowRun:
+    """One a process: the keys that its calls count on are held until it ends."""
+    settings = get_settings()
+    tracker = Tracker(settings, f"stillhouse/{ids.name}", ids.session)
+    run = FlowRun(ids.name, settings, RunOptions(full_verify=ids.full_verify), Store(settings), tracker)
+    run.flow_run_id, run.mlflow_run_id, run.whole = ids.flow_run_id, ids.mlflow_run_id, False
+    return run
+
+
+@contextmanager
 def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
     """Open the MLflow parent run and everything the stages of one flow run share."""
     settings, options = get_settings(), _options.get() or RunOptions()
     check_kept_home(settings)
+    check_launcher(settings)
     run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
     token = _current.set(run)
     try:
@@ -188,7 +252,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     if killed := end_dead_runs(run.settings):
         run.say(f"  {killed} earlier run(s) had been killed; they are marked as such")
     tags = {"prefect.flow_run_id": run.flow_run_id or ""}
-    run.mlflow_run_id = run.tracker.start(run.name, config=canonical(config), tags=tags)
+    run.mlflow_run_id = run.tracker.start_flow(run.name, config, tags)
     marker = run.settings.runs / f"{run.flow_run_id or uuid4()}.json"
     held = ExitStack()
     with disk_errors(marker):
@@ -198,6 +262,7 @@ def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
     try:
         yield
         status = "FINISHED"
+        run.outlook.keep()
     except KeyboardInterrupt:
         status = "KILLED"
         raise

@@ -1,125 +1,126 @@
-"""`@stage`: the only place where Prefect's task, the cache key, the store and the tracking run meet.
+"""`@stage`: a step whose artifact is computed once a key, and served from then on.
 
-A stage is computed once a key = sha256 of {stage, version, config, digest of each input}; after that its verified
-artifact is served and Prefect shows the task as Cached.
+A key = sha256 of {stage, version, config, digest of each input}. Here is what a stage is; how it is looked up, computed and
+shown stands in infra/engine/computing.py, which is imported at its first call: a stage's module is also imported by the
+process of its own in which it may run, and that needs neither Prefect nor MLflow.
 """
 
 import inspect
-import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from pkgutil import resolve_name
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
 
-from infra.machine import environment, prefect_import
-
-environment.prepare()
-prefect_import.import_prefect()
-
-from prefect import task  # noqa: E402
-from prefect.cache_policies import NO_CACHE  # noqa: E402
-from prefect.states import Completed, State  # noqa: E402
-
-from infra.engine.explain import explain_hit, explain_miss  # noqa: E402
-from infra.engine.registry import register  # noqa: E402
-from infra.engine.run import FlowRun, PlanLine, StageOutcome, current_run  # noqa: E402
-from infra.errors import ConfigError, StageStopped, StillhouseError, without_frames  # noqa: E402
-from infra.machine.cpu import machine_facts  # noqa: E402
-from infra.machine.terminal import one_line  # noqa: E402
-from infra.store.artifacts import KEY_LENGTH, Lookup, Store  # noqa: E402
-from infra.store.contents import content_digest, measure_files  # noqa: E402
-from infra.store.fingerprint import canonical, stage_key  # noqa: E402
-from infra.store.history import keep_history, read_history  # noqa: E402
-from infra.store.record import (  # noqa: E402  # fmt: skip
-    HISTORY_FILE,
-    SCHEMA,
-    InputRecord,
-    Record,
-    code_revision,
-    hardware,
-    library_versions,
-)
-from infra.store.references import STORE_SCHEME, ArtifactRef, Pending  # noqa: E402
-from infra.tracking.progress import Progress  # noqa: E402
-from infra.tracking.tracker import Tracker  # noqa: E402
+from infra.engine.registry import register
+from infra.engine.sections import Section, declare_section
+from infra.errors import ConfigError
+from infra.machine.cpu import machine_facts
+from infra.store.fingerprint import canonical, stage_key
+from infra.store.references import ArtifactRef
 
 Metrics = Mapping[str, float]
 Output = TypeVar("Output", bound=ArtifactRef)
 Inputs = ParamSpec("Inputs")
-TEMPORARY_PROGRESS = "progress"
+PROGRESS = "progress"
+
+
+class House(Protocol):
+    """What a stage's function reaches through its `StageRun`: the flow's process, or the files that one reads."""
+
+    def path(self, ref: ArtifactRef) -> Path:
+        """Where an input lies here."""
+        ...
+
+    def metrics(self, values: Metrics, step: int) -> None:
+        """Keep the metrics of a step."""
+        ...
+
+    def progress(self, done: float) -> None:
+        """Show how far it is, 0 to 1."""
+        ...
+
+    def say(self, line: str) -> None:
+        """A line for the person at the terminal."""
+        ...
 
 
 @dataclass(frozen=True)
 class StageRun:
-    """What a stage's function sees of the house."""
+    """What a stage's function sees of the house, in whatever process it runs."""
 
     key: str
-    store: Store
     output_dir: Path
     work_dir: Path
-    tracker: Tracker
-    mlflow_run_id: str | None
-    progress: Progress
+    machine: JsonValue
+    house: House
 
     def path(self, ref: ArtifactRef) -> Path:
         """Folder or file of an input; read only."""
-        return self.store.path(ref)
+        return self.house.path(ref)
+
+    def say(self, line: str) -> None:
+        """A line for the person at the terminal, and for Prefect's log."""
+        self.house.say(line)
 
     def log_metrics(self, metrics: Metrics, step: int) -> None:
         """Keep metrics of a step beside the artifact and send them to MLflow. `progress` (0 to 1) goes to Prefect."""
         values = {name: float(value) for name, value in metrics.items()}
-        if (done := values.pop(TEMPORARY_PROGRESS, None)) is not None:
-            self.progress.update(done)
-        with (self.work_dir / HISTORY_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        self.tracker.log(self.mlflow_run_id, [(name, value, step) for name, value in values.items()])
-        if (watcher := current_run().watcher) is not None:
-            watcher(values, step)
+        if (done := values.pop(PROGRESS, None)) is not None:
+            self.house.progress(done)
+        if values:
+            self.house.metrics(values, step)
 
 
 class Stage(Generic[Inputs, Output]):
     """A cached step. Calling it in a flow gives the reference of its artifact."""
 
     def __init__(
-        self, function: Callable[..., Metrics], version: int, output: type[Output], machine: bool
+        self,
+        function: Callable[..., Metrics],
+        version: int,
+        output: type[Output],
+        machine: bool,
+        process: bool,
+        distributed: bool,
     ) -> None:
         self.function, self.version, self.output, self.machine = function, version, output, machine
+        self.process, self.distributed = process, distributed
         self.name = register(function, stage=True)
+        self.label = ""
         self.__doc__ = function.__doc__
         self.input_names = tuple(inspect.signature(function).parameters)[2:]
-        # Our store is the one cache: it verifies what it serves, and its keys hold across flows.
-        self.task = task(
-            name=self.name, task_run_name=self.name, cache_policy=NO_CACHE, persist_result=False
-        )(self._run)
 
     def __call__(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Output:
-        flow = current_run()
-        config, inputs = self._bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs))
-        if flow.options.dry_run:
-            return self._plan(flow, config, inputs)
-        answer = self.task(config=config, inputs=inputs)
-        # A direct call gives a state that the function returned (Cached) as it is, and a plain result otherwise.
-        return answer.result() if isinstance(answer, State) else answer
+        from infra.engine.computing import call_stage
 
-    def key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str:
-        """The cache key of these inputs, on this machine where that is part of it."""
-        return stage_key(self.name, self.version, canonical(config), inputs, self._facts())
+        config, inputs = self.bind(*cast(tuple[Any, ...], args), **cast(dict[str, Any], kwargs))
+        return cast(Output, call_stage(self, config, inputs))
 
-    def _former_key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str | None:
-        """The key under which this was kept before `auto` counted as what it comes to; None where it is the same."""
-        asked, former = canonical(config), canonical(config, former=True)
-        return None if asked == former else stage_key(self.name, self.version, former, inputs, self._facts())
+    def __reduce__(self) -> tuple[Callable[..., "Stage[..., Any]"], tuple[str, str]]:
+        """By name: what another process gets is that stage as its module has it."""
+        return stage_at, (self.place, self.label)
 
-    def _facts(self) -> JsonValue:
-        return machine_facts() if self.machine else None
+    @property
+    def place(self) -> str:
+        """`module:function`, where another process finds it."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
 
-    def _bind(
-        self, config: BaseModel, *refs: ArtifactRef, **named: ArtifactRef
-    ) -> tuple[BaseModel, dict[str, ArtifactRef]]:
+    @property
+    def title(self) -> str:
+        """As it is shown: its name and, where a flow calls it on several things, on which."""
+        return f"{self.name}: {self.label}" if self.label else self.name
+
+    def labelled(self, label: str) -> "Stage[Inputs, Output]":
+        """The same stage, whose lines, task run and MLflow run say what it is called on; its key is the same."""
+        other = copy_of(self)
+        other.label = label
+        return other
+
+    def bind(self, config: BaseModel, *refs: Any, **named: Any) -> tuple[BaseModel, dict[str, Any]]:
+        """Config and inputs by name. Raises ConfigError for a flow that gives others than the function takes."""
         bound = dict(zip(self.input_names, refs, strict=False)) | named
         if tuple(sorted(bound)) != tuple(sorted(self.input_names)) or len(refs) > len(self.input_names):
             raise ConfigError(
@@ -127,153 +128,84 @@ class Stage(Generic[Inputs, Output]):
             )
         return config, {name: bound[name] for name in self.input_names}
 
-    def _plan(self, flow: FlowRun, config: BaseModel, inputs: Mapping[str, ArtifactRef | Pending]) -> Output:
-        problem = None
-        known = {name: ref for name, ref in inputs.items() if isinstance(ref, ArtifactRef)}
-        if len(known) == len(inputs):
-            lookup = self._found(flow.sharing.look, config, known)
-            if lookup.record is not None:
-                flow.planned(PlanLine(name=self.name, state="hit", why=explain_hit(lookup.record)))
-                return self._ref(lookup.record)
-            problem = lookup.problem
-        records = flow.store.records(self.name)
-        why = explain_miss(self.version, canonical(config), inputs, records, problem, self._facts())
-        flow.planned(PlanLine(name=self.name, state="miss", why=why))
-        return cast(Output, Pending(name=self.name, kind="miss"))
+    def key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str:
+        """The cache key of these inputs, on this machine where that is part of it."""
+        return stage_key(self.name, self.version, canonical(config), inputs, self.facts())
 
-    def _found(
-        self, look: Callable[[str, str, bool], Lookup], config: BaseModel, inputs: Mapping[str, ArtifactRef]
-    ) -> Lookup:
-        """What `look` has under the key, or else the home under the former one, if it is of our kind."""
-        flow = current_run()
-        found = look(self.name, self.key(config, inputs), flow.options.full_verify)
-        if found.record is None and (former := self._former_key(config, inputs)) is not None:
-            if not flow.options.dry_run:
-                flow.keys.hold(former)
-            before = flow.store.find(self.name, former, flow.options.full_verify)
-            if before.record is not None and before.record.schema_number == 0:
-                found = before
-        if found.record is not None and found.record.kind != self.output.__name__:
-            kind = f"{self.name} is a {found.record.kind} there: expected a {self.output.__name__}"
-            return Lookup(None, kind)
-        return found
+    def former_key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str | None:
+        """The key under which this was kept before `auto` counted as what it comes to; None where it is the same."""
+        asked, former = canonical(config), canonical(config, former=True)
+        return None if asked == former else stage_key(self.name, self.version, former, inputs, self.facts())
 
-    def _run(self, config: BaseModel, inputs: dict[str, ArtifactRef]) -> Output | State[Output]:
-        flow, key, started = current_run(), self.key(config, inputs), time.monotonic()
-        flow.keys.hold(key)  # Nothing that is found from now on is freed before the run ends.
-        flow.sharing.makers[key] = lambda: self._make_again(flow, key, config, inputs)
-        with flow.store.lock(key, lambda: flow.say(f"  {self.name}: another run computes it; waiting")):
-            lookup = self._found(flow.sharing.find, config, inputs)
-            if lookup.problem:
-                flow.say(one_line((f"  {lookup.problem}: {self.name} is computed again", "yellow")))
-            found = lookup.record
-            try:
-                record = found or self._compute(flow, key, config, inputs)
-            except StillhouseError as error:
-                # Prefect keeps the exception to the end of the process: without its frames, no model or
-                # connection stays with it.
-                cause = without_frames(error)
-                raise error.with_traceback(None) from cause
-        if found is not None:
-            self._serve(flow, record, started)
-            return cast("State[Output]", Completed(name="Cached", data=self._ref(record)))
-        flow.finished(_outcome(record, "computed", time.monotonic() - started))
-        return self._ref(record)
+    def facts(self) -> JsonValue:
+        """The facts of the machine that are in the key; None where none are."""
+        return machine_facts() if self.machine else None
 
-    def _compute(
-        self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
-    ) -> Record:
-        asked, began, clock = canonical(config), datetime.now(UTC), time.monotonic()
-        flow.say(one_line("  ", ("running ", "dim"), f" {self.name}"))
-        run_id = flow.tracker.start(self.name, flow.mlflow_run_id, asked)
-        status = "FAILED"
-        try:
-            with flow.store.writing(self.name, key) as (output, work):
-                run = StageRun(key, flow.store, output, work, flow.tracker, run_id, Progress(self.name))
-                metrics = {name: float(value) for name, value in self.function(run, config, **inputs).items()}
-                flow.check_pinned(self.name, inputs)
-                keep_history(work / HISTORY_FILE, output / HISTORY_FILE)
-                files = measure_files(output)
-                record = Record(
-                    schema=SCHEMA,
-                    stage=self.name,
-                    version=self.version,
-                    key=key,
-                    kind=self.output.__name__,
-                    digest=content_digest(files),
-                    config=asked,
-                    inputs={
-                        name: InputRecord(
-                            kind=type(ref).__name__, **ref.model_dump(include={"uri", "digest"})
-                        )
-                        for name, ref in inputs.items()
-                    },
-                    files=files,
-                    metrics=metrics,
-                    seed=getattr(config, "seed", None),
-                    started=began.isoformat(),
-                    finished=datetime.now(UTC).isoformat(),
-                    seconds=time.monotonic() - clock,
-                    mlflow_run_id=run_id,
-                    code_revision=code_revision(),
-                    libraries=library_versions(),
-                    hardware=hardware(),
-                    machine=self._facts(),
-                )
-                own, record = record, flow.sharing.publish(record)
-                flow.store.commit(record)
-            if record.digest != own.digest:
-                self._show(flow, record)
-            flow.tracker.log(run_id, [(name, value, 0) for name, value in metrics.items()])
-            status = "FINISHED"
-        except StageStopped:
-            status = "KILLED"
-            raise
-        finally:
-            flow.tracker.end(run_id, status)
-        return record
 
-    def _make_again(
-        self, flow: FlowRun, key: str, config: BaseModel, inputs: Mapping[str, ArtifactRef]
-    ) -> Record:
-        """What was a hit and cannot be fetched any more, now that its files are needed. The caller holds the key."""
-        started = time.monotonic()
-        record = self._compute(flow, key, config, inputs)
-        flow.finished(_outcome(record, "computed", time.monotonic() - started))
-        return record
+def flat_inputs(stage: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs by name, those of a mapping as if each were an argument of its own: so it is in keys and records.
 
-    def _show(self, flow: FlowRun, record: Record) -> None:
-        """What another run computed, as a child of this one in MLflow."""
-        flow.tracker.replay(
-            record, flow.mlflow_run_id, read_history(flow.store.folder(record.stage, record.key))
-        )
+    Raises ConfigError for an empty mapping, and for a name that is given twice.
+    """
+    flat: dict[str, Any] = {}
+    for name, given in inputs.items():
+        several = given if isinstance(given, Mapping) else {name: given}
+        if not several:
+            raise ConfigError(f"{stage} was given no {name}: expected one at least. Correct the flow.")
+        if twice := sorted(flat.keys() & several.keys()):
+            raise ConfigError(
+                f"{stage} was given {', '.join(twice)} twice: expected another name for each input. Correct the flow."
+            )
+        flat.update(several)
+    return flat
 
-    def _serve(self, flow: FlowRun, record: Record, started: float) -> None:
-        flow.store.use(record)
-        self._show(flow, record)
-        flow.finished(_outcome(record, "cached", time.monotonic() - started))
-        flow.sharing.share(record)
 
-    def _ref(self, record: Record) -> Output:
-        return self.output(uri=f"{STORE_SCHEME}{self.name}/{record.key[:KEY_LENGTH]}", digest=record.digest)
+def stage_at(place: str, label: str) -> Stage[..., Any]:
+    """The stage of a place `module:function`. Raises ConfigError when there is none that another process could import."""
+    try:
+        found = resolve_name(place)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"the stage {place} is not found by another process ({error}): expected a function at the top of a module that "
+            "can be imported. Move it into one, or set STILLHOUSE_STAGE_PROCESSES=false."
+        ) from None
+    if not isinstance(found, Stage):
+        raise ConfigError(f"{place} is a {type(found).__name__}: expected a stage. Decorate it with @stage.")
+    other: Stage[..., Any] = copy_of(found)
+    other.label = label
+    return other
+
+
+def copy_of(stage: Stage[Inputs, Output]) -> Stage[Inputs, Output]:
+    """The same stage, to be labelled. (`copy.copy` asks for `__reduce__`, which leads here.)"""
+    other = object.__new__(type(stage))
+    other.__dict__.update(stage.__dict__)
+    return other
 
 
 def stage(
-    *, version: int, output: type[Output], machine: bool = False
+    *,
+    version: int,
+    output: type[Output],
+    machine: bool = False,
+    process: bool = False,
+    distributed: bool = False,
+    section: Section | None = None,
+    reads: Sequence[str] = (),
 ) -> Callable[[Callable[Concatenate[StageRun, Inputs], Metrics]], Stage[Inputs, Output]]:
     """Make a cached stage of `function(run, config, **refs) -> metrics`.
 
     Raise `version` when what it computes changes. `machine`: it measures time, so that processor, usable cores and the
-    versions of the runtimes are in its key. Raises ConfigError when another function has the name.
+    versions of the runtimes are in its key. `process`: it runs in a process of its own, which can be ended, and whose memory
+    is given back: for training and generation. `distributed`: that may be several processes, which share its work by
+    torch.distributed. `section`: what it shows of a finished artifact, from those of its files that the patterns `reads`
+    name. An input may be a reference or a mapping of names to references. Raises ConfigError when another
+    function has the name.
     """
 
     def decorate(function: Callable[Concatenate[StageRun, Inputs], Metrics]) -> Stage[Inputs, Output]:
-        return Stage(function, version, output, machine)
+        made: Stage[Inputs, Output] = Stage(function, version, output, machine, process, distributed)
+        declare_section(made.name, section, reads)
+        return made
 
     return decorate
-
-
-def _outcome(record: Record, state: Any, seconds: float) -> StageOutcome:
-    return StageOutcome(
-        name=record.stage, state=state, seconds=round(seconds, 3), key=record.key, digest=record.digest
-    )

@@ -5,10 +5,12 @@ Whatever the user has set already stays as it is.
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import BaseModel
 
@@ -99,6 +101,8 @@ def prepare() -> None:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(
             f"http://{host}:{settings.prefect_port}" for host in (LOOPBACK, "localhost")
         ),
+        # "Finished in state Cached()" stands beside each task's state; that a task failed, and why, is said still.
+        "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         # Our own lines go to the terminal; Prefect's go to its server, where the UI shows them.
         CONSOLE_LEVEL: QUIET,
@@ -117,6 +121,9 @@ def prepare() -> None:
         "HF_HUB_DISABLE_XET": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    if not _on_a_terminal():
+        # Some of the Hub's bars, and with them transformers', are drawn into a log too: a line of carriage returns.
+        wanted["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     if services is not None:
         wanted["PREFECT_API_URL"] = services.prefect_api_url
     if _users_profiles_count(wanted["PREFECT_HOME"], services):
@@ -136,6 +143,12 @@ def prepare() -> None:
     # Prefect makes the last folder only. A home that cannot be written is said by `open_home`, with the remedy.
     with suppress(OSError):
         make_folder(settings, settings.home / "prefect")
+
+
+def _on_a_terminal() -> bool:
+    """Whether bars that are drawn on stderr are seen as such. (A process may have none.)"""
+    stream: TextIO | None = sys.stderr
+    return stream is not None and stream.isatty()
 
 
 def login_of(services: Services, settings: Settings) -> str | None:

@@ -4,17 +4,17 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlparse
 
 from infra.errors import ArtifactError, InputChanged, StageStopped
 from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
 from infra.store.contents import BESIDE, are_own, damage, times_here
+from infra.store.elsewhere import Elsewhere, elsewhere_of
 from infra.store.locks import NAME_LENGTH, alone_if_free, alone_on
 from infra.store.record import (
     ELSEWHERE_FILE,
@@ -40,25 +40,13 @@ class Lookup:
     remote: bool = False
 
 
-class Elsewhere(Protocol):
-    """The shared store, which has the files that a home has only the record of."""
-
-    def answers(self) -> bool:
-        """Whether they can be had now."""
-        ...
-
-    def bring(self, record: Record) -> None:
-        """Get them into the home. The caller holds the key. Raises StoreError or ArtifactError with what to do."""
-        ...
-
-
 class Store:
     """Artifacts under one home."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.elsewhere: Elsewhere | None = None  # set by who opens the shared store
-        self._held = threading.local()  # keys that this thread holds by `lock`
+        self._held = threading.local()  # keys that this thread holds by `lock`, with their open files
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact of a key lies or would lie."""
@@ -84,9 +72,18 @@ class Store:
             )
         return path
 
-    def beside(self, ref: ArtifactRef) -> Path:
-        """Folder of an artifact of the store; its files may be in the shared store yet."""
-        return self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
+    def part(self, record: Record, names: Collection[str]) -> Path:
+        """Folder of an artifact of the home with the named of its files, which is all that may be read there.
+
+        Where the files are in the shared store alone, these come from it and no others: the artifact stays there. Raises
+        ArtifactError or StoreError when they cannot be had; nothing is computed for them.
+        """
+        folder = self.folder(record.stage, record.key)
+        if elsewhere_of(folder) is not None:
+            with self.lock(record.key):
+                if (address := elsewhere_of(folder)) is not None:
+                    self._reach(record, address).bring_part(record, names)
+        return folder
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
         """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
@@ -102,7 +99,7 @@ class Store:
             return Lookup(None, f"{folder} belongs to the key {record.key[:KEY_LENGTH]} of {record.stage}")
         if not are_own(record.files):
             return Lookup(None, f"{folder / RECORD_FILE} names what can be no file of {folder}")
-        if (address := _elsewhere(folder)) is not None:
+        if (address := elsewhere_of(folder)) is not None:
             return self._find_elsewhere(record, address, full)
         for name, file in record.files.items():
             if problem := damage(folder / name, file, full):
@@ -119,7 +116,7 @@ class Store:
 
     def is_here(self, record: Record) -> bool:
         """Whether its files are in the home, and not in the shared store alone."""
-        return _elsewhere(self.folder(record.stage, record.key)) is None
+        return elsewhere_of(self.folder(record.stage, record.key)) is None
 
     def leave_record(self, record: Record) -> None:
         """Take the files of an artifact away, which the shared store of the settings has. The caller holds the key."""
@@ -145,18 +142,23 @@ class Store:
 
     def _bring(self, ref: ArtifactRef, folder: Path) -> None:
         """Fetch the files of an artifact that has only its record here; another process may be doing it."""
-        address, record = _elsewhere(folder), self.record_of(ref)
+        address, record = elsewhere_of(folder), self.record_of(ref)
         if address is None or record is None:
             return
+        there = self._reach(record, address)
+        with self.lock(record.key):
+            if elsewhere_of(folder) is not None:
+                there.bring(record)
+
+    def _reach(self, record: Record, address: str) -> Elsewhere:
+        """The shared store at `address`. Raises ArtifactError when it is not that of the settings."""
         if self.elsewhere is None or address != self.settings.store:
             raise ArtifactError(
-                f"{ref.uri}: its files are in {address} alone, and STILLHOUSE_STORE is "
-                f"{self.settings.store or 'not set'}: expected them here. Set STILLHOUSE_STORE={address} and run the flow "
-                "again, or run it without: it is made anew."
+                f"{STORE_SCHEME}{record.stage}/{record.key[:KEY_LENGTH]}: its files are in {address} alone, and "
+                f"STILLHOUSE_STORE is {self.settings.store or 'not set'}: expected them here. Set "
+                f"STILLHOUSE_STORE={address} and run the flow again, or run it without: it is made anew."
             )
-        with self.lock(record.key):
-            if _elsewhere(folder) is not None:
-                self.elsewhere.bring(record)
+        return self.elsewhere
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[], None] | None = None) -> Iterator[int]:
@@ -165,10 +167,14 @@ class Store:
             with disk_errors(self.settings.locks):
                 make_folder(self.settings, self.settings.locks)
                 file = stack.enter_context(alone_on(self.settings.locks, key, waiting))
-            held: set[str] = self._held.__dict__.setdefault("keys", set())
-            held.add(key)
-            stack.callback(held.discard, key)
+            held: dict[str, int] = self._held.__dict__.setdefault("keys", {})
+            held[key] = file
+            stack.callback(held.pop, key)
             yield file
+
+    def held_lock(self, key: str) -> int:
+        """The open file of a key that this thread holds by `lock`."""
+        return int(self._held.keys[key])
 
     def _note_times(self, text: bytes, record: Record) -> None:
         """Files that were hashed and found right are known by their mtimes from now on, as in a home that was copied.
@@ -250,14 +256,6 @@ class Store:
             return Record.model_validate_json(path.read_bytes())
         except (OSError, ValueError):
             return None
-
-
-def _elsewhere(folder: Path) -> str | None:
-    """Address of the shared store that has an artifact's files, while only its record is here."""
-    try:
-        return (folder / ELSEWHERE_FILE).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
 
 
 @contextmanager

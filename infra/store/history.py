@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def read_history(folder: Path) -> list[Point]:
     if not whole:
         _say_cut(path)
     return [(name, value, int(row[STEP])) for row in rows for name, value in row.items() if name != STEP]
+
+
+def add_history(folder: Path, values: Mapping[str, float], step: int) -> None:
+    """Append the metrics of a step to those of a stage under way."""
+    with (folder / HISTORY_FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({STEP: step, **values}) + "\n")
 
 
 def keep_history(source: Path, target: Path) -> None:
@@ -56,7 +63,7 @@ def _rows(path: Path) -> tuple[list[dict[str, float]], bool]:
 
 @cache
 def _say_cut(path: Path) -> None:
-    """Once a process: the file is read at each hit."""
+    """Once a process: a page and what it is sent to read the file each."""
     logger.warning(
         "%s has lines that are not whole: expected a JSON object each. The curves of that stage have gaps; its artifact "
         "is not touched by it. Delete the artifact's folder to have it computed again.",

@@ -47,6 +47,15 @@ class FileRecord(BaseModel):
     mtime_ns: int
 
 
+class Launch(BaseModel):
+    """The processes of its own in which a stage was computed. No part of a key: what they compute is the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    launcher: str
+    pids: tuple[int, ...] = Field(description="by rank")
+
+
 class Record(BaseModel):
     """Everything needed to say where an artifact came from and whether it is still what was written."""
 
@@ -70,6 +79,7 @@ class Record(BaseModel):
     code_revision: str | None
     libraries: dict[str, str]
     hardware: dict[str, str]
+    launch: Launch | None = Field(None, description="null: it was computed in the flow's own process")
     machine: JsonValue = Field(
         None, description="what is in the key of a stage that measures time: processor, runtimes"
     )

@@ -11,15 +11,24 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Metric, Param, ViewType
+from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
 
+from infra.tracking.origin import origin
 from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Refused, Version
 
 REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
 ACTIVE = "active"
+# A list of texts, or a frame whose first column is `text`: a schema with that name would refuse the list.
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string")]),
+    outputs=Schema([ColSpec("string", "label"), ColSpec("float", "score")]),
+)
+EXAMPLE = "An example of a text, made up for this purpose."  # no row of anybody's data
 
 
 def connect(uri: str) -> MlflowClient:
@@ -57,13 +66,19 @@ class ClientRuns:
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """See `Runs.create`."""
         with refusals():
-            return str(self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
+            made = self._client.create_run(experiment, run_name=name, tags=origin() | dict(tags))
+            return str(made.info.run_id)
 
     def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
         """See `Runs.log`."""
         values = [Metric(m.name, m.value, m.time, m.step) for m in metrics]
         with refusals():
             self._client.log_batch(run, values, [Param(*pair) for pair in parameters])
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """See `Runs.tag`."""
+        with refusals():
+            self._client.log_batch(run, tags=[RunTag(*pair) for pair in tags.items()])
 
     def end(self, run: str, status: str) -> None:
         """See `Runs.end`."""
@@ -87,6 +102,11 @@ class ClientRuns:
         """See `Runs.keep`."""
         with refusals():
             self._client.log_artifact(run, str(file), folder)
+
+    def keep_text(self, run: str, text: str, name: str) -> None:
+        """See `Runs.keep_text`."""
+        with refusals():
+            self._client.log_text(run, text, name)
 
     def versions(self, name: str) -> list[Version]:
         """See `Runs.versions`."""
@@ -125,6 +145,8 @@ def log_release(uri: str, run_id: str, name: str, folder: Path, code: Path) -> s
             python_model=str(code),
             artifacts={"release": str(folder)},
             pip_requirements=["onnxruntime", "tokenizers", "numpy"],
+            signature=SIGNATURE,
+            input_example=[EXAMPLE],
             registered_model_name=name,
         )
     return str(model.registered_model_version)

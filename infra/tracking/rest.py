@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlparse
 import httpx
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from infra.tracking.origin import BY, origin
 from infra.tracking.values import EXPERIMENT_TAGS, MetricPoint, Parameter, Refused, Version
 
 TIMEOUT_S = 10.0
@@ -43,15 +44,15 @@ class RestRuns:
         found = self._get("experiments/get-by-name", {"experiment_name": name})
         if found is None:
             asked: dict[str, Any] = {"artifact_location": location} if location else {}
-            asked |= {"name": name, "tags": [{"key": k, "value": v} for k, v in EXPERIMENT_TAGS.items()]}
+            asked |= {"name": name, "tags": _pairs(EXPERIMENT_TAGS)}
             return str(self._post("experiments/create", asked)["experiment_id"])
         return str(found["experiment"]["experiment_id"])
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Open a run and return its id."""
         told = self._post("runs/create", {
-            "experiment_id": experiment, "run_name": name, "start_time": _now(),
-            "tags": [{"key": key, "value": value} for key, value in tags.items()]})["run"]["info"]  # fmt: skip
+            "experiment_id": experiment, "run_name": name, "start_time": _now(), "user_id": origin()[BY],
+            "tags": _pairs(origin() | dict(tags))})["run"]["info"]  # fmt: skip
         return str(told["run_id"])
 
     def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
@@ -60,6 +61,10 @@ class RestRuns:
             "run_id": run,
             "metrics": [{"key": m.name, "value": _json_number(m.value), "timestamp": m.time, "step": m.step} for m in metrics],
             "params": [{"key": name, "value": value} for name, value in parameters]})  # fmt: skip
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        self._post("runs/log-batch", {"run_id": run, "tags": _pairs(tags)})
 
     def end(self, run: str, status: str) -> None:
         """Close a run."""
@@ -80,12 +85,11 @@ class RestRuns:
 
     def keep(self, run: str, file: Path, folder: str | None) -> None:
         """Keep a file as an artifact of a run."""
-        told = self._get("runs/get", {"run_id": run})
-        if told is None:
-            raise Refused(f"there is no run {run}")
-        target = Path(unquote(urlparse(told["run"]["info"]["artifact_uri"]).path)) / (folder or "")
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target / file.name)
+        shutil.copyfile(file, self._files_of_run(run, folder) / file.name)
+
+    def keep_text(self, run: str, text: str, name: str) -> None:
+        """Keep a text as an artifact of a run."""
+        (self._files_of_run(run, None) / name).write_text(text, encoding="utf-8")
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a registered model; none for a model that is not registered."""
@@ -110,6 +114,15 @@ class RestRuns:
         if found is None:
             raise Refused(f"there is no version {version} of {name}")
         return str(found["artifact_uri"])
+
+    def _files_of_run(self, run: str, folder: str | None) -> Path:
+        """A folder of a run's artifacts, made when it is not there."""
+        told = self._get("runs/get", {"run_id": run})
+        if told is None:
+            raise Refused(f"there is no run {run}")
+        place = Path(unquote(urlparse(told["run"]["info"]["artifact_uri"]).path)) / (folder or "")
+        place.mkdir(parents=True, exist_ok=True)
+        return place
 
     def _get(self, endpoint: str, asked: Mapping[str, str]) -> dict[str, Any] | None:
         """The answer; None for what is not there."""
@@ -150,6 +163,10 @@ def _said(response: httpx.Response) -> str:
         return str(response.json()["message"]).split("\n", 1)[0]
     except (ValueError, KeyError, TypeError):
         return f"status {response.status_code}"
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
 
 
 def _json_number(value: float) -> float | str:

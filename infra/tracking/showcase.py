@@ -1,6 +1,5 @@
-"""What a run shows in Prefect's UI: its table, its verdict, its plots and a link to its page."""
+"""What a run shows in Prefect's UI: its table, its verdict and a link to its page. Pictures are on the page alone."""
 
-import base64
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,26 +8,22 @@ logger = logging.getLogger(__name__)
 
 
 def show_in_prefect(
-    flow: str, rows: Sequence[Mapping[str, object]], page: Path, plots: Sequence[Path], reasons: Sequence[str]
+    flow: str, rows: Sequence[Mapping[str, object]], page: Path, reasons: Sequence[str]
 ) -> None:
     """Make the artifacts of a run; a server that refuses is said and stops nothing. `reasons` are Markdown."""
     from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
     key = flow.replace("_", "-")
-    pictures = [f"![{plot.stem}](data:image/png;base64,{base64.b64encode(plot.read_bytes()).decode()})"
-                for plot in plots if plot.suffix == ".png"]  # fmt: skip
     said = "\n".join(f"- {reason}" for reason in reasons)
     try:
         create_table_artifact(
             table=[_rounded(row) for row in rows], key=f"{key}-table", description="Models side by side"
         )
-        create_markdown_artifact(
-            f"## Verdict\n\n{said}\n\n" + "\n\n".join(pictures), key=f"{key}-verdict-and-plots"
-        )
+        create_markdown_artifact(f"## Verdict\n\n{said}\n", key=f"{key}-verdict")
         create_link_artifact(page.as_uri(), link_text="The report of this run", key=f"{key}-report")
     except Exception as error:  # Any fault of Prefect's server: the run has its results without it.
         logger.warning(
-            "Prefect's server did not take the table and the plots (%s); they are in %s.", error, page
+            "Prefect's server did not take the table and the verdict (%s); they are in %s.", error, page
         )
 
 

@@ -1,4 +1,4 @@
-"""MLflow: a parent run a flow, a child run a stage.
+"""MLflow: a parent run a flow, a child run a stage that is computed; a cached one is a line of its parent (hits.py).
 
 Tracking never stops the work: a server that is down is said once, tried again now and then, and told what it missed; a
 value that it refuses is dropped alone. The metrics stay beside the artifact (`record.json`, `metrics.jsonl`) in any
@@ -9,34 +9,35 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
 from uuid import uuid4
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from infra.settings import Settings, without_credentials
 from infra.store.history import Point
 from infra.store.record import Record
 from infra.tracking.batches import as_parameters, send, shown
 from infra.tracking.connection import connect_runs, tracking_uri
+from infra.tracking.headline import CONFIG, asked
+from infra.tracking.hits import FILE, TAG, Hit, Hits, as_json, as_tag
 from infra.tracking.left_open import LeftOpen
 from infra.tracking.outbox import Note, Outbox, Points
 from infra.tracking.values import MetricPoint, Parameter, Refused, Runs
 
 logger = logging.getLogger(__name__)
+PICTURES = frozenset({".png", ".svg"})
 PARENT, SESSION = "mlflow.parentRunId", "stillhouse.session"
 
 
 class Tracker:
     """One flow's view of the tracking server."""
 
-    def __init__(self, settings: Settings, experiment: str) -> None:
+    def __init__(self, settings: Settings, experiment: str, session: str | None = None) -> None:
         self.settings = settings
         self.experiment = experiment
         self.uri = tracking_uri(settings)
-        self._session = uuid4().hex
+        self.session = session or uuid4().hex  # of the flow's runs, in whatever process they are made
         self._left_open = LeftOpen(settings, self.uri)
         self._open: set[str] = set()
         self._refused: set[str] = set()
@@ -44,11 +45,11 @@ class Tracker:
         self._experiment_id = ""
         self._connecting = threading.Lock()
         self._outbox = Outbox(self.uri, self._connect)
-        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracking")
+        self._hits = Hits()
 
     def tags(self, parent: str | None) -> dict[str, str]:
         """What tells the runs of this flow from others, and whose child one is."""
-        return {SESSION: self._session} | ({PARENT: parent} if parent else {})
+        return {SESSION: self.session} | ({PARENT: parent} if parent else {})
 
     def start(
         self,
@@ -68,6 +69,21 @@ class Tracker:
                 self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
         return run
 
+    def start_flow(self, name: str, config: BaseModel, tags: Mapping[str, str]) -> str | None:
+        """Open a flow's own run: what was asked of it as parameters, as far as they are few, and whole in `config.json`."""
+        run = self.start(name, tags=tags)
+        if run is not None:
+            parameters, whole = asked(config), config.model_dump_json() + "\n"
+            if parameters:
+                self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
+            self._outbox.put(Note(f"keep {CONFIG}", lambda runs: runs.keep_text(run, whole, CONFIG)))
+        return run
+
+    def tag(self, run_id: str | None, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        if run_id is not None:
+            self._outbox.put(Note("set tags", lambda runs: runs.tag(run_id, tags)))
+
     def log(self, run_id: str | None, points: Iterable[Point]) -> None:
         """Log (name, value, step) points in as few calls as possible."""
         if run_id is not None:
@@ -78,11 +94,19 @@ class Tracker:
         if run_id is not None:
             self._outbox.put(Note(f"keep {path.name}", lambda runs: runs.keep(run_id, path, folder)))
 
+    def log_pictures(self, run_id: str | None, folder: Path) -> None:
+        """Keep the pictures of an artifact with the run that made it."""
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in PICTURES:
+                self.log_file(run_id, path, "plots")
+
     def end(self, run_id: str | None, status: str = "FINISHED") -> None:
         """Close a run as FINISHED, FAILED or KILLED: now, when the server is back, or by the next run."""
         if run_id is None:
             return
         self._open.discard(run_id)
+        if hits := self._hits.take(run_id):
+            self._outbox.put(Note("list what was cached", lambda runs: _tell(runs, run_id, hits)))
         arrived = threading.Event()
 
         def close(runs: Runs) -> None:
@@ -112,35 +136,19 @@ class Tracker:
         return f"{without_credentials(self.uri)}/#/experiments/{self._experiment_id}/runs/{run_id}"
 
     def flush(self) -> None:
-        """Wait until everything that was replayed has arrived, and close what an unlucky request left open."""
-        self._background.submit(lambda: None).result()
+        """Close what an unlucky request left open."""
         if self._runs is not None:
             self._outbox.put(Note("close runs that were made twice", self._close_unknown))
             self._outbox.deliver(at_last=True)
 
-    def replay(self, record: Record, parent: str | None, points: Sequence[Point]) -> None:
-        """Show a cached stage as a child run with the original's metrics and where they came from.
+    def hit(self, run_id: str | None, record: Record) -> None:
+        """A run was served what another run computed: a line in one tag of it, written when it ends."""
+        if run_id is not None:
+            self._hits.note(run_id, record)
 
-        Nothing waits for it but `flush`: a run whose stages are all cached does little else.
-        """
-        tags = {
-            "cache.hit": "true",
-            "cache.source_run_id": record.mlflow_run_id or "",
-            "digest": record.digest,
-        }
-        last = [(name, value, 0) for name, value in record.metrics.items()]
-        history = _timed([*points, *last])
-        made: list[str] = []
-
-        def show(runs: Runs) -> None:
-            if not made:
-                made.append(runs.create(self._experiment_id, record.stage, self.tags(parent) | tags))
-            self._send(runs, made[0], history, as_parameters(record.config))
-            runs.end(made[0], "FINISHED")
-
-        # In the context of the flow: what has to be said is said in its log.
-        note = Note(f"show the cached {record.stage}", show)
-        self._background.submit(copy_context().run, self._outbox.put, note)
+    def no_hit(self, key: str) -> None:
+        """What was a hit is computed after all."""
+        self._hits.forget(key)
 
     def _send(
         self, runs: Runs, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter] = ()
@@ -160,7 +168,7 @@ class Tracker:
 
     def _close_unknown(self, runs: Runs) -> None:
         """Close this flow's runs that nobody has the id of: their making was asked for again, or their maker failed."""
-        for run in runs.still_open(self._experiment_id, SESSION, self._session):
+        for run in runs.still_open(self._experiment_id, SESSION, self.session):
             if run not in self._open:
                 runs.end(run, "KILLED")
 
@@ -171,6 +179,14 @@ class Tracker:
                 self._left_open.close_all(runs)
                 self._runs = runs
             return self._runs
+
+
+def _tell(runs: Runs, run: str, hits: Sequence[Hit]) -> None:
+    """The hits of a run in its tag, all of them in a file where it has no room for them."""
+    tag = as_tag(hits)
+    if tag != (every := as_json(hits)):
+        runs.keep_text(run, every, FILE)
+    runs.tag(run, {TAG: tag})
 
 
 def prepare_tracking() -> None:

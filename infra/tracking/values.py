@@ -40,11 +40,15 @@ class Runs(Protocol):
         ...
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
-        """Open a run and return its id."""
+        """Open a run and return its id. It also carries the tags of `origin`."""
         ...
 
     def log(self, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter]) -> None:
         """Log one batch: at most 1,000 in all, 100 of them parameters."""
+        ...
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run, of at most 5,000 characters each."""
         ...
 
     def end(self, run: str, status: str) -> None:
@@ -61,6 +65,10 @@ class Runs(Protocol):
 
     def keep(self, run: str, file: Path, folder: str | None) -> None:
         """Keep a file as an artifact of a run."""
+        ...
+
+    def keep_text(self, run: str, text: str, name: str) -> None:
+        """Keep a text as an artifact of a run."""
         ...
 
     def versions(self, name: str) -> list[Version]:

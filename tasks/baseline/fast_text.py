@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from infra.errors import DataError
 from tasks.baseline.config import FastTextConfig
-from tasks.baseline.fast_text_training import Job, train_apart
+from tasks.baseline.fast_text_training import train_apart
 from tasks.labelled_text.dataset import Split, load_info, load_split
 from tasks.out_of_scope.rule import apply_rule, choose_rule
 from tasks.runtimes.fast_text import FastTextClassifier, FastTextInfo, library, load_model, plain
@@ -52,13 +52,9 @@ def fit_classifier(config: FastTextConfig, train: Split, classes: int) -> FastTe
             "verbose": 0,
             "thread": 1,
         }
-        job = Job(
-            rows=folder / "rows.txt",
-            folder=folder,
-            arguments=_arguments(config),
-            quantization=quantization if config.quantized else None,
+        weight, names = train_apart(
+            folder / "rows.txt", folder, _arguments(config), quantization if config.quantized else None
         )
-        weight, names = train_apart(job)
         model = load_model(folder)
     ids = np.array([int(name.removeprefix(PREFIX)) for name in names], dtype=np.int64)
     return FastTextClassifier(model, weight, ids, classes)

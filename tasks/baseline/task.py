@@ -2,10 +2,11 @@
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import BaselineRef, DatasetRef
+from tasks.baseline import section
 from tasks.baseline.config import BaselineConfig, FastTextConfig
 
 
-@stage(version=2, output=BaselineRef)
+@stage(version=2, output=BaselineRef, section=section.tfidf_section, reads=section.TFIDF_READS)
 def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> Metrics:
     """TF-IDF of words and characters with logistic regression, with every model's out-of-scope rule."""
     from tasks.baseline import tfidf
@@ -13,7 +14,7 @@ def fit_baseline(run: StageRun, config: BaselineConfig, dataset: DatasetRef) -> 
     return tfidf.fit_baseline(config, run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=BaselineRef)
+@stage(version=2, output=BaselineRef, section=section.fast_text_section, reads=section.FAST_TEXT_READS)
 def fit_fast_text(run: StageRun, config: FastTextConfig, dataset: DatasetRef) -> Metrics:
     """fastText, plain or quantized, with every model's out-of-scope rule. Needs the extra `bench`."""
     from tasks.baseline import fast_text

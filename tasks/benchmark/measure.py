@@ -16,13 +16,14 @@ from tqdm import tqdm
 from infra.errors import DataError
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
-from tasks.benchmark.process import Worker, idle_share, workers
-from tasks.benchmark.protocol import YARDSTICK, Latency, Open, Opened, Rate, Setting, Throughput, Timed, Tune
+from tasks.benchmark.process import Contender, idle_share, workers
+from tasks.benchmark.protocol import Open, Opened, Setting
+from tasks.benchmark.worker import open_model, throughput, time_calls, tune
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.results.roles import REFERENCE, YARDSTICK
 from tasks.results.values import BenchmarkReport, Timing, write_report
 from tasks.runtimes.runner import kind_of
 
-TEACHER = "teacher"  # lends its tokenizer to the yardstick
 IDLE_S = 0.5  # how long the waiting workers are watched
 
 
@@ -43,7 +44,10 @@ def benchmark(
     for folder in models.values():
         kind_of(folder)  # a folder without a model is refused before processes start
     query = config.query or median_text(texts)
-    folders = {YARDSTICK: models[TEACHER].resolve()} | {name: path.resolve() for name, path in models.items()}
+    # The yardstick has random weights, and the teacher lends it its tokenizer.
+    folders = {YARDSTICK: models[REFERENCE].resolve()} | {
+        name: path.resolve() for name, path in models.items()
+    }
     cores, classes = usable_cores(), len(load_info(dataset).labels)
     asked = Open(
         name=YARDSTICK,
@@ -54,14 +58,11 @@ def benchmark(
     )
     with workers(tuple(folders)) as started:
         opened = open_all(started, folders, asked)
-        settings = {
-            name: worker.ask(Tune(query=query, calls=config.tried), Setting)
-            for name, worker in started.items()
-        }
+        settings = {name: worker.ask(tune, query, config.tried) for name, worker in started.items()}
         idle = idle_share(list(started.values()), IDLE_S)
         times = time_rounds(config, started, query)
         batches = length_batches(texts, config.throughput_rows, config.batch_size)
-        rates = {name: worker.ask(Throughput(batches=batches), Rate) for name, worker in started.items()}
+        rates = {name: worker.ask(throughput, batches) for name, worker in started.items()}
     cpu, flags = cpu_facts()
     report = BenchmarkReport(
         query=query,
@@ -74,27 +75,29 @@ def benchmark(
         cores=cores,
         idle_cpu_share=idle,
         models=tuple(
-            summarise(name, opened[name], settings[name], times[name], rates[name].rows_per_s)
-            for name in folders
+            summarise(name, opened[name], settings[name], times[name], rates[name]) for name in folders
         ),
     )
     write_report(output_dir, report)
     return flat_metrics(report)
 
 
-def open_all(started: Mapping[str, Worker], folders: Mapping[str, Path], asked: Open) -> dict[str, Opened]:
+def open_all(started: Mapping[str, Contender], folders: Mapping[str, Path], asked: Open) -> dict[str, Opened]:
     """Load every model as `asked`, all at once: importing torch three times takes the longest."""
-    for name, worker in started.items():
-        worker.send(asked.model_copy(update={"name": name, "folder": folders[name]}))
-    return {name: worker.receive(Opened) for name, worker in started.items()}
+    opening = {
+        name: worker.send(open_model, asked.model_copy(update={"name": name, "folder": folders[name]}))
+        for name, worker in started.items()
+    }
+    return {name: worker.receive(opening[name]) for name, worker in started.items()}
 
 
-def time_rounds(config: BenchmarkConfig, started: Mapping[str, Worker], query: str) -> dict[str, np.ndarray]:
+def time_rounds(
+    config: BenchmarkConfig, started: Mapping[str, Contender], query: str
+) -> dict[str, np.ndarray]:
     """Nanoseconds of every timed call of each worker [rounds, timed]. Each round begins with another worker."""
-    times: dict[str, list[tuple[int, ...]]] = {name: [] for name in started}
-    request = Latency(query=query, warmups=config.warmups, timed=config.timed)
+    times: dict[str, list[list[int]]] = {name: [] for name in started}
     for name in in_turns(list(started), config.rounds, "benchmark"):
-        times[name].append(started[name].ask(request, Timed).nanoseconds)
+        times[name].append(started[name].ask(time_calls, query, config.warmups, config.timed))
     return {name: np.array(rounds) for name, rounds in times.items()}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tasks.benchmark.protocol import YARDSTICK, Open, Setting
+from tasks.benchmark.protocol import Open, Setting
 from tasks.benchmark.threads import onnx_settings, set_torch_threads, thread_counts
+from tasks.results.roles import YARDSTICK
 from tasks.runtimes.files import inference_bytes
 from tasks.runtimes.runner import Runner, is_release, kind_of, open_runner
 

@@ -17,20 +17,11 @@ from infra.errors import DataError
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
 from tasks.benchmark.measure import in_turns, length_batches, median_text, open_all
-from tasks.benchmark.process import Worker, workers
-from tasks.benchmark.protocol import (
-    YARDSTICK,
-    Latency,
-    Open,
-    Opened,
-    Rate,
-    Setting,
-    Throughput,
-    Timed,
-    Tune,
-    Use,
-)
+from tasks.benchmark.process import Contender, workers
+from tasks.benchmark.protocol import Open, Opened, Setting
+from tasks.benchmark.worker import throughput, time_calls, tune, use
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.results.roles import YARDSTICK
 
 ONE = Setting(threads=1, spinning=False)
 PADDED_TEXTS = 4  # each takes the yardstick a second; with all padded alike, more would only be slower
@@ -97,8 +88,7 @@ def side_by_side(
     )
     with workers(tuple(folders)) as started:
         opened = open_all(started, folders, asked)
-        tune = Tune(query=query, calls=config.tried)
-        best = {name: worker.ask(tune, Setting) for name, worker in started.items()}
+        best = {name: worker.ask(tune, query, config.tried) for name, worker in started.items()}
         latencies = time_rounds(config, started, best, query)
         rates = throughput_rounds(config, started, texts)
     cpu, flags = cpu_facts()
@@ -119,40 +109,40 @@ def side_by_side(
 
 
 def time_rounds(
-    config: BenchmarkConfig, started: Mapping[str, Worker], best: Mapping[str, Setting], query: str
+    config: BenchmarkConfig, started: Mapping[str, Contender], best: Mapping[str, Setting], query: str
 ) -> dict[str, dict[str, Figures]]:
     """`best` and `one` thread's median latency of each round, milliseconds. Each round begins with another worker.
 
     A model whose best is one thread is timed once a round.
     """
-    request = Latency(query=query, warmups=config.warmups, timed=config.timed)
 
     def turn(name: str) -> dict[str, float]:
         found: dict[Setting, float] = {}
         one = ONE.model_copy(update={"spinning": None}) if best[name].spinning is None else ONE
         for setting in (best[name], one):
             if setting not in found:
-                started[name].ask(Use(setting=setting), Setting)
-                nanoseconds = started[name].ask(request, Timed).nanoseconds
-                found[setting] = statistics.median(nanoseconds) / 1e6
+                started[name].ask(use, setting)
+                times = started[name].ask(time_calls, query, config.warmups, config.timed)
+                found[setting] = statistics.median(times) / 1e6
         return {"best": found[best[name]], "one": found[one]}
 
     return _rounds(list(started), config.rounds, "latency", turn)
 
 
 def throughput_rounds(
-    config: BenchmarkConfig, started: Mapping[str, Worker], texts: list[str]
+    config: BenchmarkConfig, started: Mapping[str, Contender], texts: list[str]
 ) -> dict[str, dict[str, Figures]]:
     """Rows a second of each round at one thread: `dynamic`, `bucketed`, and the yardstick's `padded`."""
     bucketed = length_batches(texts, config.throughput_rows, config.batch_size)
     dynamic = mixed_batches(bucketed, config.batch_size)
     padded = (dynamic[0][:PADDED_TEXTS],)
-    requests = {"bucketed": Throughput(batches=bucketed), "dynamic": Throughput(batches=dynamic)}
 
     def turn(name: str) -> dict[str, float]:
-        asked = requests | ({"padded": Throughput(batches=padded, padded=True)} if name == YARDSTICK else {})
-        started[name].ask(Use(setting=ONE), Setting)
-        return {way: started[name].ask(request, Rate).rows_per_s for way, request in asked.items()}
+        asked = {"bucketed": bucketed, "dynamic": dynamic} | ({"padded": padded} if name == YARDSTICK else {})
+        started[name].ask(use, ONE)
+        return {
+            way: started[name].ask(throughput, batches, way == "padded") for way, batches in asked.items()
+        }
 
     return _rounds(list(started), min(THROUGHPUT_ROUNDS, config.rounds), "throughput", turn)
 

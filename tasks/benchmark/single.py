@@ -7,7 +7,8 @@ import numpy as np
 from tasks.benchmark.config import TimingConfig
 from tasks.benchmark.measure import median_text
 from tasks.benchmark.process import workers
-from tasks.benchmark.protocol import Latency, Open, Opened, Setting, Timed, Tune
+from tasks.benchmark.protocol import Open
+from tasks.benchmark.worker import open_model, time_calls, tune
 from tasks.labelled_text.dataset import load_info, load_split
 
 NAME = "student"
@@ -23,10 +24,9 @@ def time_model(config: TimingConfig, model: Path, dataset: Path) -> dict[str, fl
     classes = len(load_info(dataset).labels)
     with workers((NAME,)) as started:
         worker = started[NAME]
-        opened = worker.ask(Open(name=NAME, folder=model.resolve(), classes=classes, cores=1), Opened)
-        worker.ask(Tune(query=query, calls=config.timed), Setting)
-        asked = Latency(query=query, warmups=config.warmups, timed=config.timed)
-        rounds = [worker.ask(asked, Timed).nanoseconds for _ in range(config.rounds)]
+        opened = worker.ask(open_model, Open(name=NAME, folder=model.resolve(), classes=classes, cores=1))
+        worker.ask(tune, query, config.timed)
+        rounds = [worker.ask(time_calls, query, config.warmups, config.timed) for _ in range(config.rounds)]
     # The quietest round: a busy minute of the machine is no property of the model.
     return {
         "size_mb": opened.size_bytes / 1e6,

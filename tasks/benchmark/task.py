@@ -1,37 +1,23 @@
 """Benchmark every form of the model. (Domain imports are inside the stage: a hit never pays for them.)"""
 
 import json
+from collections.abc import Mapping
 
 from infra.engine.stage import Metrics, StageRun, stage
-from infra.store.references import BaselineRef, CheckpointRef, DatasetRef, OnnxModelRef, ReleaseRef, ReportRef
+from infra.store.references import ArtifactRef, DatasetRef, ReleaseRef, ReportRef
 from tasks.benchmark.config import BenchmarkConfig, TimingConfig
+from tasks.benchmark.section import READS, benchmark_section
 
 
-@stage(version=3, output=ReportRef, machine=True)
+@stage(version=3, output=ReportRef, machine=True, section=benchmark_section, reads=READS)
 def benchmark(
-    run: StageRun,
-    config: BenchmarkConfig,
-    dataset: DatasetRef,
-    tfidf: BaselineRef,
-    teacher: CheckpointRef,
-    student: CheckpointRef,
-    onnx: OnnxModelRef,
-    onnx_int8: OnnxModelRef,
-    released: ReleaseRef,
+    run: StageRun, config: BenchmarkConfig, dataset: DatasetRef, models: Mapping[str, ArtifactRef]
 ) -> Metrics:
     """Size, latency of one query and throughput of every form and of the yardstick, side by side."""
     from tasks.benchmark import measure
 
-    refs = {
-        "tfidf": tfidf,
-        "teacher": teacher,
-        "student": student,
-        "onnx": onnx,
-        "onnx_int8": onnx_int8,
-        "released": released,
-    }
-    models = {name: run.path(ref) for name, ref in refs.items()}
-    return measure.benchmark(config, models, run.path(dataset), run.output_dir)
+    folders = {name: run.path(ref) for name, ref in models.items()}
+    return measure.benchmark(config, folders, run.path(dataset), run.output_dir)
 
 
 @stage(version=1, output=ReportRef, machine=True)

@@ -6,50 +6,25 @@ graph are applied to PyTorch's logits too: what is compared is the export, not t
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from tqdm import tqdm
 
 from infra.errors import ParityError
 from tasks.compress.config import ParityConfig
+from tasks.compress.parity_report import Graph, Parity, ParityReport
 from tasks.encoder.checkpoint import load_info
 from tasks.labelled_text.dataset import load_split
 from tasks.onnx_model.folder import read_rule
 from tasks.out_of_scope.rule import apply_rule
 from tasks.out_of_scope.temperature import soften
-from tasks.results.values import Value, write_report
+from tasks.results.values import write_report
 from tasks.runtimes.exported import read_temperature
 from tasks.runtimes.onnx import OnnxRunner
 from tasks.runtimes.pytorch import PytorchRunner
 from tasks.runtimes.runner import Runner
 
-Graph = Literal["onnx", "onnx_int8"]
 SHOWN_CHARACTERS = 80
-
-
-class Parity(Value):
-    """One graph against PyTorch at one batch size."""
-
-    name: Graph
-    batch_size: int
-    texts: int
-    agreement: float = Field(description="share of equal answers")
-    difference: float = Field(description="largest difference of a logit")
-    relative_difference: float = Field(description="the same as a share of the median text's range of logits")
-    worst_text: str = Field(description="the text with the largest difference, its beginning")
-
-
-class ParityReport(Value):
-    """`report.json` of the parity check."""
-
-    longest_tokens: int = Field(description="tokens that the longest texts were cut to")
-    onnx_agreement_bound: float
-    onnx_difference_bound: float
-    int8_agreement_bound: float
-    int8_relative_difference_bound: float
-    checks: tuple[Parity, ...]
 
 
 def check_parity(
@@ -62,7 +37,7 @@ def check_parity(
     """
     info = load_info(checkpoint)
     texts = choose_texts(load_split(dataset, "test").texts, config.rows, info.max_length)
-    reference = answer(PytorchRunner(checkpoint), texts, config.batch_size)
+    reference = answer(PytorchRunner(checkpoint, accelerated=True), texts, config.batch_size)
     checks = []
     folders: dict[Graph, Path] = {"onnx": onnx, "onnx_int8": onnx_int8}
     for name, folder in folders.items():

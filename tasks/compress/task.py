@@ -5,11 +5,13 @@ Domain imports are inside the stages: a cached run never pays for importing torc
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, OnnxModelRef, ReportRef
+from tasks.compress import section
 from tasks.compress.config import CompressConfig, ParityConfig
+from tasks.encoder.section import READS
 from tasks.size.config import SizeConfig
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, section=section.shrunk_section, reads=READS)
 def shrink(run: StageRun, config: SizeConfig, student: CheckpointRef, dataset: DatasetRef) -> Metrics:
     """The student with fewer tokens, narrower embeddings and fewer positions."""
     from tasks.size import shrink as size
@@ -17,7 +19,7 @@ def shrink(run: StageRun, config: SizeConfig, student: CheckpointRef, dataset: D
     return size.shrink(config, run.path(student), run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=OnnxModelRef)
+@stage(version=2, output=OnnxModelRef, section=section.exported_section, reads=section.GRAPH_READS)
 def export_onnx(
     run: StageRun, config: CompressConfig, student: CheckpointRef, dataset: DatasetRef
 ) -> Metrics:
@@ -27,7 +29,7 @@ def export_onnx(
     return export.export_onnx(config, run.path(student), run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=OnnxModelRef)
+@stage(version=2, output=OnnxModelRef, section=section.quantized_section, reads=section.GRAPH_READS)
 def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset: DatasetRef) -> Metrics:
     """The same in dynamic int8."""
     from tasks.compress.quantize import quantize_onnx
@@ -35,7 +37,7 @@ def quantize(run: StageRun, config: CompressConfig, model: OnnxModelRef, dataset
     return quantize_onnx(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=3, output=ReportRef)
+@stage(version=3, output=ReportRef, section=section.parity_section, reads=section.PARITY_READS)
 def check_parity(
     run: StageRun,
     config: ParityConfig,

@@ -12,8 +12,8 @@ from infra.errors import ArtifactError
 from tasks.cards.markdown import card_templates
 from tasks.dataset.config import PublishDatasetConfig
 from tasks.dataset.redact import redact
-from tasks.dataset.report import CurationReport
 from tasks.labelled_text.dataset import DatasetInfo, split_files
+from tasks.results.curation import CurationReport
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "dataset_card.md.j2"

@@ -27,12 +27,12 @@ from tasks.dataset.labels import (
 )
 from tasks.dataset.ledger import Ledger
 from tasks.dataset.redact import redact_texts
-from tasks.dataset.report import REPORT_FILE, CurationReport, LabelMerge
 from tasks.dataset.rows import in_split, read_rows, replace, write_dataset
 from tasks.dataset.secret_labels import refuse_secret_labels, told_counts, told_merges
 from tasks.dataset.split import given_splits, make_splits, missing_splits
 from tasks.dataset.text import comparison_key, normalise
 from tasks.labelled_text.dataset import SPLITS, DatasetInfo
+from tasks.results.curation import REPORT_FILE, CurationReport, LabelMerge
 
 SHOWN = 10
 

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from infra.errors import ConfigError
 from tasks.dataset.config import AUTO
 from tasks.dataset.ledger import Filter, Judgement
-from tasks.dataset.report import LabelMerge
 from tasks.dataset.rows import in_split
 from tasks.dataset.text import label_key, normalise_labels
+from tasks.results.curation import LabelMerge
 
 OUT_OF_SCOPE_NAMES = frozenset({"oos", "outofscope"})
 SHOWN = 10

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from infra.errors import DataError
 from tasks.dataset.redact import redact
-from tasks.dataset.report import Example, Step
 from tasks.dataset.rows import in_split
 from tasks.labelled_text.dataset import SPLITS
+from tasks.results.curation import Example, Step
 
 EXAMPLES = 5
 EXAMPLE_CHARACTERS = 160

@@ -10,8 +10,8 @@ from tasks.dataset.card import CardFacts, measure, read_origin, write_card
 from tasks.dataset.code.corpus import is_corpus
 from tasks.dataset.code.publish import assemble_corpus
 from tasks.dataset.config import PublishDatasetConfig
-from tasks.dataset.report import read_curation
 from tasks.labelled_text.dataset import load_info, split_files
+from tasks.results.curation import read_curation
 
 
 def assemble(config: PublishDatasetConfig, dataset: Path, extract: Path, output: Path) -> Path:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from infra.errors import DataError
 from tasks.dataset.redact import redact, redact_texts
-from tasks.dataset.report import LabelMerge
 from tasks.dataset.text import normalise_labels
+from tasks.results.curation import LabelMerge
 
 SHOWN = 60  # characters of a label in a message
 

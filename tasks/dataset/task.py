@@ -9,10 +9,12 @@ from infra.hub.connect import open_hub
 from infra.store.fingerprint import canonical
 from infra.store.references import DatasetRef
 from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
+from tasks.dataset.section import curation_section
+from tasks.results.curation import REPORT_FILE
 from tasks.results.values import PublishedDataset
 
 
-@stage(version=1, output=DatasetRef)
+@stage(version=1, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
 def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     """Filter, redact, deduplicate and split the rows; `curation.json` says what each step did."""
     from tasks.dataset.curate import curate_rows
@@ -20,7 +22,7 @@ def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     return curate_rows(config, run.path(rows), run.output_dir)
 
 
-@stage(version=1, output=DatasetRef)
+@stage(version=1, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
 def curate_code(run: StageRun, config: CurateCodeConfig, rows: DatasetRef) -> Metrics:
     """Judge, deduplicate, redact and split files of code; `curation.json` says what each step did."""
     from tasks.dataset.code.curate import curate_files

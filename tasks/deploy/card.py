@@ -14,6 +14,7 @@ from tasks.deploy.package import ReleasedModel
 from tasks.deploy.reasons import points
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.results.comparison import compare
+from tasks.results.roles import CANDIDATE
 from tasks.results.values import BenchmarkReport, EvaluationReport, GateVerdict, PublishedDataset
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +50,7 @@ def write_card(facts: CardFacts, plots: tuple[str, ...], path: Path) -> None:
 
 def card_data(facts: CardFacts) -> ModelCardData:
     """The card's metadata, with the figures of the test split as a `model-index`."""
-    config, scores = facts.config, facts.evaluation.scores("released")
+    config, scores = facts.config, facts.evaluation.scores(CANDIDATE)
     results = [
         _result(facts, "accuracy", "Accuracy", scores.accuracy),
         _result(facts, "f1", "Macro F1", scores.macro_f1),
@@ -77,9 +78,10 @@ def card_text(facts: CardFacts, plots: tuple[str, ...]) -> str:
         facts=facts,
         config=facts.config,
         verdict=facts.verdict,
+        candidate=CANDIDATE,
         rows=compare(facts.evaluation, facts.benchmark),
-        released=facts.benchmark.timing("released"),
-        scores=facts.evaluation.scores("released"),
+        released=facts.benchmark.timing(CANDIDATE),
+        scores=facts.evaluation.scores(CANDIDATE),
         worst=worst[:WORST_CLASSES],
         base_model=hub_id(facts.base_model) or "a local checkpoint",
         plots=plots,

@@ -1,8 +1,7 @@
 """What the gate asks, a function each: smaller, faster, accurate enough. TF-IDF is compared with, and is no condition."""
 
+from tasks.results.roles import BASELINE
 from tasks.results.values import EvaluationReport, Timing, Verdict
-
-REFERENCE, CANDIDATE, BASELINE = "teacher", "released", "tfidf"
 
 
 def smaller(reference: Timing, candidate: Timing) -> bool:

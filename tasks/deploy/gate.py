@@ -12,11 +12,12 @@ import numpy as np
 
 from infra.errors import ArtifactError
 from tasks.deploy.class_floors import class_falls, visible_fall
-from tasks.deploy.conditions import CANDIDATE, REFERENCE, beats_baseline, faster, judge_accuracy, smaller
+from tasks.deploy.conditions import beats_baseline, faster, judge_accuracy, smaller
 from tasks.deploy.config import GateConfig
 from tasks.deploy.paired import bootstrap_interval, count_pairs, mcnemar_p, score_interval
 from tasks.deploy.power import power_of_equal, rows_needed
 from tasks.deploy.reasons import explain
+from tasks.results.roles import CANDIDATE, REFERENCE
 from tasks.results.speed import ratio_interval
 from tasks.results.values import BenchmarkReport, ClassFall, EvaluationReport, GateVerdict, Verdict
 

@@ -1,7 +1,8 @@
 """The verdict in words: one plain sentence or two for each condition, passed or not."""
 
-from tasks.deploy.conditions import BASELINE, CANDIDATE, REFERENCE, faster, judge_accuracy, smaller
+from tasks.deploy.conditions import faster, judge_accuracy, smaller
 from tasks.deploy.config import GateConfig
+from tasks.results.roles import BASELINE, CANDIDATE, REFERENCE
 from tasks.results.speed import FEWEST_ROUNDS
 from tasks.results.values import BenchmarkReport, ClassFall, EvaluationReport, GateVerdict, Timing
 

@@ -25,6 +25,7 @@ from infra.store.references import (
     ReleaseRef,
     ReportRef,
 )
+from tasks.deploy import section
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.results.pictures import find_plots
 from tasks.results.values import (
@@ -51,7 +52,7 @@ class Candidate:
     base_model: str
 
 
-@stage(version=2, output=ReportRef)
+@stage(version=2, output=ReportRef, section=section.gate_section, reads=section.GATE_READS)
 def gate(
     run: StageRun,
     config: GateConfig,
@@ -89,7 +90,7 @@ def gate(
     }
 
 
-@stage(version=1, output=ReleaseRef)
+@stage(version=1, output=ReleaseRef, section=section.package_section, reads=section.PACKAGE_READS)
 def package(run: StageRun, config: ReleaseConfig, model: OnnxModelRef) -> Metrics:
     """Lay the quantized model out as a user gets it."""
     from tasks.deploy.package import package_model

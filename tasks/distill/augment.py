@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from tasks.distill.config import AugmentConfig
 
@@ -37,13 +38,15 @@ def augment(
     if not rows:
         return made
     attempts = _attempts(rows, foreign, config)
-    for _ in range(20 * count):
-        if len(made) == count:
-            break
-        new = next(attempts)
-        if new.text and new.text not in seen:
-            seen.add(new.text)
-            made.append(new)
+    with tqdm(total=count, desc="augment", unit="text", leave=False, disable=None) as bar:
+        for _ in range(20 * count):
+            if len(made) == count:
+                break
+            new = next(attempts)
+            if new.text and new.text not in seen:
+                seen.add(new.text)
+                made.append(new)
+                bar.update()
     return made
 
 

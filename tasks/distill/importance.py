@@ -36,7 +36,8 @@ def teacher_importance(
     labels = torch.from_numpy(outputs.labels[chosen])
 
     def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        return cross_entropy(model(batch.input_ids, batch.attention_mask).logits, labels[batch.rows])
+        logits = model(batch.input_ids, batch.attention_mask).logits
+        return cross_entropy(logits, labels[batch.rows.cpu()].to(logits.device))
 
     batches = (order[start : start + BATCH] for start in range(0, len(order), BATCH))
     padded = ((pad([rows[i] for i in some], tokenizer.pad_token_id), some) for some in batches)

@@ -17,6 +17,7 @@ from tasks.distill.config import AugmentConfig
 from tasks.distill.losses import UNLABELLED
 from tasks.distill.vocabulary import common_words
 from tasks.encoder.checkpoint import load_info
+from tasks.encoder.device import accelerated_device
 from tasks.encoder.inference import answer_texts
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
@@ -57,7 +58,7 @@ def write_teacher_outputs(
     texts = train.texts + [new.text for new in made]
     origins = ["train"] * len(train) + [new.origin for new in made]
     labels = np.concatenate([train.labels, np.full(len(made), UNLABELLED, dtype=np.int64)])
-    with autocast(config.mixed_precision, teacher.head.weight.device):
+    with autocast(config.mixed_precision, accelerated_device()):
         answers = answer_texts(teacher, tokenizer, texts, load_info(teacher_dir).max_length)
     pq.write_table(pa.table({"text": texts, "origin": origins, "label": labels}), output_dir / TEXTS)
     np.save(output_dir / VECTORS, answers.vectors)

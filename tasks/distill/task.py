@@ -7,9 +7,11 @@ from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, LogitsRef, TokenizerRef
 from tasks.distill.bag_config import BagConfig
 from tasks.distill.config import AugmentConfig, DistillConfig, PruneConfig
+from tasks.distill.section import pruned_section, student_section
+from tasks.encoder.section import READS
 
 
-@stage(version=1, output=LogitsRef)
+@stage(version=1, output=LogitsRef, process=True)
 def teacher_outputs(
     run: StageRun, config: AugmentConfig, teacher: CheckpointRef, dataset: DatasetRef
 ) -> Metrics:
@@ -19,7 +21,7 @@ def teacher_outputs(
     return write_teacher_outputs(config, run.path(teacher), run.path(dataset), run.output_dir)
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=student_section, reads=READS)
 def distill(
     run: StageRun,
     config: DistillConfig,
@@ -35,7 +37,7 @@ def distill(
     return train_student(config, sources, run.output_dir, run.work_dir, run.log_metrics)
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=pruned_section, reads=READS)
 def prune(
     run: StageRun,
     config: PruneConfig,
@@ -50,7 +52,7 @@ def prune(
     return prune_checkpoint(config, sources, run.output_dir, run.work_dir, run.log_metrics)
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=student_section, reads=READS)
 def distill_bag(
     run: StageRun,
     config: BagConfig,

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from tasks.encoder.batching import encode, pad
+from tasks.encoder.device import on_device
 from tasks.encoder.model import SentenceClassifier
 
 
@@ -22,14 +23,20 @@ class Answers(NamedTuple):
 def answer_rows(
     model: SentenceClassifier, rows: Sequence[Sequence[int]], pad_id: int, batch_size: int = 128
 ) -> Answers:
-    """Run `model` in float32 and evaluation mode over rows of token ids; leaves its mode as it was."""
-    device = model.head.weight.device
+    """Run `model` in evaluation mode over rows of token ids on accelerate's device; leaves mode and device as they were.
+
+    It computes in float32, or as the caller's autocast for that device says.
+    """
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     vectors = np.empty((len(rows), model.head.in_features), dtype=np.float32)
     logits = np.empty((len(rows), model.head.out_features), dtype=np.float32)
     was_training = model.training
     model.eval()
-    with torch.inference_mode(), tqdm(total=len(rows), unit="row", leave=False, disable=None) as bar:
+    with (
+        on_device(model) as device,
+        torch.inference_mode(),
+        tqdm(total=len(rows), desc="answers", unit="row", leave=False, disable=None) as bar,
+    ):
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             ids, mask = pad([rows[i] for i in chosen], pad_id)

@@ -17,9 +17,8 @@ from tasks.evaluate.plots import (
 )
 from tasks.evaluate.predict import LOGITS_FILES
 from tasks.labelled_text.dataset import DatasetInfo, load_info, load_split
+from tasks.results.roles import BASELINE, CANDIDATE, REFERENCE
 from tasks.results.values import EvaluationReport, write_report
-
-RELEASED, TEACHER, BASELINE = "released", "teacher", "tfidf"
 
 
 def evaluate(
@@ -58,8 +57,8 @@ def evaluate(
         models=tuple(
             score_model(name, model, info.out_of_scope_id, config.bins) for name, model in models.items()
         ),
-        per_class=class_scores(models[RELEASED], info.labels),
-        confusions=top_confusions(models[RELEASED], info.labels, config.confusions),
+        per_class=class_scores(models[CANDIDATE], info.labels),
+        confusions=top_confusions(models[CANDIDATE], info.labels, config.confusions),
     )
     write_report(output_dir, report)
     draw(config, models, info, output_dir)
@@ -91,15 +90,15 @@ def read_answers(folder: Path, labels: np.ndarray, classes: int) -> Answers:
 def draw(config: EvaluateConfig, models: Mapping[str, Answers], info: DatasetInfo, folder: Path) -> None:
     """Every plot of the evaluation, as PNG."""
     outside = info.out_of_scope_id
-    if outside is not None and len(np.unique(models[RELEASED].labels == outside)) < 2:
+    if outside is not None and len(np.unique(models[CANDIDATE].labels == outside)) < 2:
         outside = None  # rows of one side only have no curve
-    compared = {name: models[name] for name in (TEACHER, RELEASED, BASELINE) if name in models}
-    plot_confusion(folder / "confusion.png", models[RELEASED], info.labels, config.classes_drawn)
+    compared = {name: models[name] for name in (REFERENCE, CANDIDATE, BASELINE) if name in models}
+    plot_confusion(folder / "confusion.png", models[CANDIDATE], info.labels, config.classes_drawn)
     plot_roc(folder / "roc.png", compared, outside)
     plot_reliability(
-        folder / "reliability.png", {n: models[n] for n in (TEACHER, RELEASED) if n in models}, config.bins
+        folder / "reliability.png", {n: models[n] for n in (REFERENCE, CANDIDATE) if n in models}, config.bins
     )
-    plot_confidence(folder / "confidence.png", models[RELEASED])
+    plot_confidence(folder / "confidence.png", models[CANDIDATE])
     plot_risk_coverage(folder / "risk_coverage.png", compared)
 
 

@@ -9,10 +9,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import auc, roc_curve
 
 from tasks.evaluate.metrics import Answers, calibrate, risk_coverage, scope_margin
-from tasks.results.style import COLOURS, INK, MUTED, NAMES, RIGHT, WRONG, canvas, light_grid
+from tasks.results.roles import CANDIDATE
+from tasks.results.style import INK, MUTED, RIGHT, WRONG, canvas, colours, light_grid, title_of
 
 RATES = np.logspace(-3, 0, 301)  # false positive rates at which curves of classes are averaged
-RELEASED = "released"
 
 
 def plot_confusion(path: Path, answers: Answers, labels: tuple[str, ...], most: int) -> None:
@@ -88,11 +88,11 @@ def plot_roc(path: Path, models: Mapping[str, Answers], out_of_scope: int | None
 
 
 def _draw_classes(axes: Axes, models: Mapping[str, Answers]) -> None:
-    lowest = 1.0
-    for name, average, style in [(name, "macro", "-") for name in models] + [(RELEASED, "micro", ":")]:
+    lowest, colour = 1.0, colours(models)
+    for name, average, style in [(name, "macro", "-") for name in models] + [(CANDIDATE, "micro", ":")]:
         hits, area = averaged_roc(models[name], average)
-        label = f"{NAMES[name]}, {average} average, AUC {area:.4f}"
-        axes.plot(RATES, hits, style, color=COLOURS[name], linewidth=1.8, label=label)
+        label = f"{title_of(name)}, {average} average, AUC {area:.4f}"
+        axes.plot(RATES, hits, style, color=colour[name], linewidth=1.8, label=label)
         lowest = min(lowest, hits[0])
     axes.set_xscale("log")
     axes.set_title("Each class against the rest")
@@ -101,6 +101,7 @@ def _draw_classes(axes: Axes, models: Mapping[str, Answers]) -> None:
 
 
 def _draw_scope(axes: Axes, models: Mapping[str, Answers], out_of_scope: int) -> None:
+    colour = colours(models)
     for name, answers in models.items():
         alarms, hits, _ = roc_curve(
             answers.labels != out_of_scope, scope_margin(answers.logits, out_of_scope)
@@ -108,9 +109,9 @@ def _draw_scope(axes: Axes, models: Mapping[str, Answers], out_of_scope: int) ->
         axes.plot(
             alarms,
             hits,
-            color=COLOURS[name],
+            color=colour[name],
             linewidth=1.8,
-            label=f"{NAMES[name]}, AUC {auc(alarms, hits):.4f}",
+            label=f"{title_of(name)}, AUC {auc(alarms, hits):.4f}",
         )
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
     axes.set_title("In scope against out of scope")
@@ -145,6 +146,7 @@ def averaged_roc(answers: Answers, average: str) -> tuple[np.ndarray, float]:
 
 def plot_reliability(path: Path, models: Mapping[str, Answers], bins: int) -> None:
     """Accuracy against confidence in bins, one panel a model; a bubble's area is its share of the rows."""
+    colour = colours(models)
     with canvas(path, 4.4 * len(models), 4.7, len(models)) as panes:
         for axes, (name, answers) in zip(panes, models.items(), strict=True):
             calibration = calibrate(answers, bins)
@@ -160,12 +162,12 @@ def plot_reliability(path: Path, models: Mapping[str, Answers], bins: int) -> No
                 color=MUTED,
                 rotation_mode="anchor",
             )
-            axes.vlines(confidence, accuracy, confidence, color=COLOURS[name], alpha=0.35, linewidth=2)
+            axes.vlines(confidence, accuracy, confidence, color=colour[name], alpha=0.35, linewidth=2)
             areas = 12 + 700 * calibration.rows[filled] / calibration.rows.sum()
             axes.scatter(
-                confidence, accuracy, s=areas, color=COLOURS[name], alpha=0.85, edgecolor="white", zorder=3
+                confidence, accuracy, s=areas, color=colour[name], alpha=0.85, edgecolor="white", zorder=3
             )
-            axes.set_title(f"{NAMES[name].capitalize()}: calibration error {calibration.error:.3f}")
+            axes.set_title(f"{title_of(name).capitalize()}: calibration error {calibration.error:.3f}")
             axes.set(xlim=(0, 1.06), ylim=(0, 1.06), xlabel="confidence", ylabel="accuracy", aspect="equal")
             light_grid(axes)
 
@@ -194,11 +196,12 @@ def plot_confidence(path: Path, answers: Answers) -> None:
 
 def plot_risk_coverage(path: Path, models: Mapping[str, Answers]) -> None:
     """Share of wrong answers when only the most confident are given, against the share that is given."""
+    colour = colours(models)
     with canvas(path, 6.4, 4.2) as (axes,):
         for name, answers in models.items():
             coverage, risk = risk_coverage(answers)
-            label = f"{NAMES[name]}, mean {risk.mean():.3f}"
-            axes.plot(coverage, risk, color=COLOURS[name], linewidth=1.8, label=label)
+            label = f"{title_of(name)}, mean {risk.mean():.3f}"
+            axes.plot(coverage, risk, color=colour[name], linewidth=1.8, label=label)
         axes.set(xlim=(0, 1), xlabel="share of texts answered, the most confident first")
         axes.set_ylabel("wrong answers among them")
         axes.set_ylim(bottom=0)

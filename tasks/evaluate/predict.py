@@ -77,7 +77,8 @@ def validate(config: PredictConfig, model: Path, dataset: Path, output_dir: Path
 def open_model(model: Path, info: DatasetInfo) -> Runner:
     """The model in its runtime; raises ArtifactError when it has other labels than the data set."""
     # One thread an answer and several answers at once beats several threads an answer, for texts are short.
-    runner = open_runner(model, threads=1 if kind_of(model) == "onnx" else None, spinning=False)
+    threads = 1 if kind_of(model) == "onnx" else None
+    runner = open_runner(model, threads, spinning=False, accelerated=True)
     if runner.labels != info.labels:
         raise ArtifactError(
             f"{model} answers {len(runner.labels)} labels from {runner.labels[0]!r} on, and the data set has "

@@ -3,9 +3,12 @@
 Domain imports are inside the stages: a hit never pays for torch, scikit-learn or matplotlib.
 """
 
+from collections.abc import Mapping
+
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import ArtifactRef, DatasetRef, PredictionsRef, ReportRef
 from tasks.evaluate.config import EvaluateConfig, PredictConfig
+from tasks.evaluate.section import READS, evaluation_section
 
 
 @stage(version=2, output=PredictionsRef)
@@ -24,28 +27,12 @@ def validate(run: StageRun, config: PredictConfig, model: ArtifactRef, dataset: 
     return domain.validate(config, run.path(model), run.path(dataset), run.output_dir)
 
 
-@stage(version=2, output=ReportRef)
+@stage(version=2, output=ReportRef, section=evaluation_section, reads=READS)
 def evaluate(
-    run: StageRun,
-    config: EvaluateConfig,
-    dataset: DatasetRef,
-    tfidf: PredictionsRef,
-    teacher: PredictionsRef,
-    student: PredictionsRef,
-    onnx: PredictionsRef,
-    onnx_int8: PredictionsRef,
-    released: PredictionsRef,
+    run: StageRun, config: EvaluateConfig, dataset: DatasetRef, predictions: Mapping[str, PredictionsRef]
 ) -> Metrics:
-    """Every model's answers on the same test rows, scored and drawn."""
+    """Every model's answers on the same test rows, scored and drawn, in the order in which they are given."""
     from tasks.evaluate import evaluate as domain
 
-    refs = {
-        "tfidf": tfidf,
-        "teacher": teacher,
-        "student": student,
-        "onnx": onnx,
-        "onnx_int8": onnx_int8,
-        "released": released,
-    }
-    predictions = {name: run.path(ref) for name, ref in refs.items()}
-    return domain.evaluate(config, predictions, run.path(dataset), run.output_dir)
+    folders = {name: run.path(ref) for name, ref in predictions.items()}
+    return domain.evaluate(config, folders, run.path(dataset), run.output_dir)

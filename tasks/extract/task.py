@@ -17,6 +17,7 @@ from infra.settings import get_settings
 from infra.store.references import DatasetRef, Pending, SourceRef
 from infra.warehouse.place import is_bigquery
 from tasks.extract.config import ExtractConfig
+from tasks.extract.section import RECORD, extract_section
 from tasks.extract.values import PROVENANCE_FILE, ExtractPlan, Provenance, SourceTable
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _cost(size: int, usd: float | None) -> str:
     return read + price
 
 
-@stage(version=2, output=DatasetRef)
+@stage(version=2, output=DatasetRef, section=extract_section, reads=(RECORD,))
 def extract(run: StageRun, config: ExtractConfig, sources: SourceRef) -> Metrics:
     """Stream the rows into parquet, with a record of where they are from."""
     from tasks.extract.extraction import QueryResult, extract_own_table, extract_query

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from tasks.encoder.architecture import Architecture, architecture_of
+from tasks.encoder.device import on_device
 from tasks.encoder.model import SentenceClassifier
 from tasks.training.loop import Batch, Loss
 
@@ -60,21 +61,25 @@ def taylor_importance(
 
     Michel, Levy & Neubig 2019, Are Sixteen Heads Really Better than One?, section 4.1: the first-order estimate of what
     the loss changes by when xi becomes 0. Each layer's are divided by their L2 norm, as there. `loss` is the mean over
-    the texts of a batch. The model's weights and their gradients are left as they were.
+    the texts of a batch, which comes to it on accelerate's device. The model's weights and their gradients are left as they
+    were, and what is returned is on the CPU.
     """
     names = architecture_of(model.body)
     layers = names.layers_of(model.body)
     sums: list[torch.Tensor] = []
     was_training = model.training
     model.eval()
-    for batch in batches:
-        with _gates(layers, names, names.head_size(model.body), len(batch.rows)) as gates:
-            gradients = torch.autograd.grad(loss(model, batch), gates)
-        # The gradient of a mean over the batch is a text's own over the number of texts.
-        found = [gradient.abs().sum(dim=(0, 1)) * len(batch.rows) for gradient in gradients]
-        sums = found if not sums else [old + new for old, new in zip(sums, found, strict=True)]
+    with on_device(model) as device:
+        for batch in batches:
+            ids, mask, rows = (tensor.to(device) for tensor in batch[:3])
+            given = Batch(ids, mask, rows, batch.step)
+            with _gates(layers, names, names.head_size(model.body), len(batch.rows)) as gates:
+                gradients = torch.autograd.grad(loss(model, given), gates)
+            # The gradient of a mean over the batch is a text's own over the number of texts.
+            found = [gradient.abs().sum(dim=(0, 1)) * len(batch.rows) for gradient in gradients]
+            sums = found if not sums else [old + new for old, new in zip(sums, found, strict=True)]
     model.train(was_training)
-    each = [total / total.norm().clamp(min=1e-12) for total in sums]
+    each = [(total / total.norm().clamp(min=1e-12)).cpu() for total in sums]
     return Importance(each[0::2], each[1::2])
 
 

@@ -15,6 +15,7 @@ from torch.nn.functional import embedding, linear
 
 from infra.errors import ConfigError
 from tasks.encoder.batching import pad
+from tasks.encoder.device import on_device
 from tasks.encoder.model import SentenceClassifier
 from tasks.quantization.affine import ASYMMETRIC, SYMMETRIC
 
@@ -103,9 +104,10 @@ def see_ranges(
     """Let a prepared model see the ranges of its activations over `rows` of token ids, without learning."""
     mode, order = model.training, sorted(range(len(rows)), key=lambda i: len(rows[i]))
     model.train()
-    with torch.no_grad():
+    with on_device(model) as device, torch.no_grad():
         for start in range(0, len(order), batch_size):
-            model(*pad([rows[i] for i in order[start : start + batch_size]], pad_id))
+            ids, mask = pad([rows[i] for i in order[start : start + batch_size]], pad_id)
+            model(ids.to(device), mask.to(device))
     model.train(mode)
 
 

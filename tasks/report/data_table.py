@@ -1,11 +1,11 @@
 """What `flows.data` prints at its end: what each filter took, the splits, where the data set lies."""
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tasks.report.data_summary import DataSummary
+from tasks.report.table import as_rich
+from tasks.results.section import Column, Table, words
 
 
 def print_data_summary(
@@ -13,7 +13,7 @@ def print_data_summary(
 ) -> None:
     """Print the filters, the splits and where things lie; `places` are more (what, address) pairs."""
     console.print()
-    console.print(filter_table(summary))
+    console.print(as_rich(filter_table(summary)))
     for warning in summary.warnings:
         console.print(Text(f"  {warning}", style="yellow"))
     splits = ", ".join(f"{split} {rows:,}" for split, rows in summary.splits.items())
@@ -35,12 +35,15 @@ def print_data_summary(
 
 def filter_table(summary: DataSummary) -> Table:
     """Rows in and out of each step of curation."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("step", no_wrap=True)
-    for heading in ("in", "out", "dropped", "changed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for step in summary.filters:
-        dropped = step.rows_in - step.rows_out
-        counts = (f"{step.rows_in:,}", f"{step.rows_out:,}", f"{dropped:,}" if dropped else "-")
-        table.add_row(step.name.replace("_", " "), *counts, f"{step.changed:,}" if step.changed else "-")
-    return table
+    rows = [
+        {
+            "step": words(step.name),
+            "in": step.rows_in,
+            "out": step.rows_out,
+            "dropped": step.rows_in - step.rows_out or None,
+            "changed": step.changed or None,
+        }
+        for step in summary.filters
+    ]
+    columns = tuple(Column(name=name, heading=name) for name in ("step", "in", "out", "dropped", "changed"))
+    return Table(columns=columns, rows=tuple(rows))

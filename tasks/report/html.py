@@ -1,17 +1,23 @@
-"""The HTML report of a run: one file that asks nothing of the network and runs no script."""
+"""The HTML report of a run: one file that asks nothing of the network and runs no script.
+
+Headline and verdict, what the stages show, lineage, times, what was asked. Text from data is escaped by the template.
+"""
 
 import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from infra.errors import ArtifactError
-from tasks.report.charts.curves import draw_curves
-from tasks.report.charts.interval import draw_interval
-from tasks.report.charts.lineage import draw_lineage
-from tasks.report.charts.tradeoff import draw_tradeoff
-from tasks.report.inputs import ReportInputs
+from tasks.figures.lineage import LineageNode, draw_lineage
+from tasks.figures.svg import as_svg
+from tasks.report.headline import comparison_section, times_section, verdict_section
+from tasks.report.summary import RunSummary
+from tasks.results.roles import BASELINE, CANDIDATE, REFERENCE
+from tasks.results.section import Cell, Column, Section, Table, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
@@ -19,8 +25,20 @@ VERDICTS = {"pass": "Pass: released", "fail": "Fail: not released", "needs_more_
 TAKEN_DOWN = "Pass: not released again"
 
 
-def render_report(inputs: ReportInputs, path: Path) -> Path:
-    """Write the page to `path` and return it. Text from data is escaped, so that markup in it stays text."""
+@dataclass(frozen=True)
+class Page:
+    """One run as it is shown; a part that is missing is left out of the page."""
+
+    title: str
+    summary: RunSummary
+    sections: Sequence[Section] = ()
+    lineage: Sequence[LineageNode] = ()
+    config: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_report(page: Page, path: Path) -> Path:
+    """Write the page to `path` and return it. Raises ArtifactError for a picture of an unknown kind."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -28,30 +46,25 @@ def render_report(inputs: ReportInputs, path: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "words": words, "short": short, "significant": significant}
-    summary = inputs.summary
-    page = environment.get_template("report.html.j2").render(
-        inputs=inputs,
+    environment.filters |= {"data_uri": data_uri, "words": words, "drawn": Markup, "bar": bar}
+    summary = page.summary
+    rows = {row.name: row for row in summary.rows}
+    taken_down = summary.verdict == "pass" and not summary.release
+    text = environment.get_template("report.html.j2").render(
+        page=page,
         summary=summary,
-        gate=summary.gate,
-        rows=summary.rows,
-        row={row.name: row for row in summary.rows},
-        evaluation=inputs.evaluation,
-        benchmark=inputs.benchmark,
-        verdict=TAKEN_DOWN
-        if summary.verdict == "pass" and not summary.release
-        else VERDICTS[summary.verdict],
+        candidate=rows.get(CANDIDATE),
+        baseline=rows.get(BASELINE),
+        reference=rows.get(REFERENCE),
+        verdict=TAKEN_DOWN if taken_down else VERDICTS[summary.verdict],
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # our own file
-        tradeoff=draw_tradeoff(summary.rows),
-        interval=draw_interval(summary.gate) if summary.gate else None,
-        curves={stage: draw_curves(history) for stage, history in inputs.curves.items()},
-        lineage=draw_lineage(inputs.lineage) if inputs.lineage else None,
-        names={node.id: node.name for node in inputs.lineage},
-        slowest=max((stage.seconds for stage in summary.stages), default=0.0) or 1.0,
-        classes=sorted(inputs.evaluation.per_class, key=lambda scores: (scores.f1, scores.label)),
+        before=(verdict_section(summary), comparison_section(summary.rows)),
+        lineage=as_svg("lineage", draw_lineage(page.lineage)) if page.lineage else "",
+        names={node.id: node.name for node in page.lineage},
+        times=times_section(summary.stages, summary.seconds),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -64,16 +77,9 @@ def data_uri(path: Path) -> str:
     return f"data:{MEDIA[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def words(name: str) -> str:
-    """A name of the code as words: `roc_auc` is `roc auc`."""
-    return name.replace("_", " ").replace("-", " ")
-
-
-def short(digest: str) -> str:
-    """The first twelve digits of a digest, enough to find it by."""
-    return digest[:12]
-
-
-def significant(value: float) -> str:
-    """A figure with four significant digits, whole numbers with thousands separators."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+def bar(row: Mapping[str, Cell], column: Column, table: Table) -> str:
+    """Per cent of a bar that a cell's figure takes, the column's largest being all of it."""
+    figures = [cell for one in table.rows if isinstance(cell := one.get(column.name), int | float)]
+    figure = row.get(column.name)
+    share = figure / max(figures) if isinstance(figure, int | float) and max(figures) > 0 else 0.0
+    return f"{100 * share:.1f}"

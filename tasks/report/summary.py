@@ -20,6 +20,12 @@ class StageSummary(Value):
     seconds: float = Field(description="seconds it took in this run: for a cached stage, those of finding it")
     key: str = Field(description="cache key: sha256 of stage, version, config and inputs' digests")
     digest: str = Field(description="sha256 of the artifact's content")
+    label: str = Field("", exclude=True, description="what the flow called it on, for the page alone")
+
+    @property
+    def shown(self) -> str:
+        """Name and label: `predict: teacher`."""
+        return f"{self.name}: {self.label}" if self.label else self.name
 
 
 class RunSummary(Value):

@@ -1,15 +1,15 @@
 """What a run prints at its end: one table, the verdict with its reasons, where everything lies."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Literal
 
+import rich.table
 from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tasks.report.summary import RunSummary
-from tasks.results.comparison import ComparisonRow
+from tasks.results.comparison import comparison_table
+from tasks.results.section import MISSING, Table
 
 WIDE = 118  # columns of a terminal that the whole table needs
 STYLES = {"pass": "bold green", "fail": "bold red", "needs_more_rows": "bold yellow"}
@@ -21,33 +21,11 @@ HEADLINES = {
 TAKEN_DOWN = "PASS: not released again"
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table; one that is not `narrow` is left out where the terminal is."""
-
-    heading: str
-    show: Callable[[ComparisonRow], str]
-    narrow: bool = True
-
-
-COLUMNS = (
-    Column("accuracy", lambda row: share(row.accuracy)),
-    Column("macro F1", lambda row: share(row.macro_f1)),
-    Column("MB", lambda row: f"{row.size_mb:,.2f}"),
-    Column("p50 ms", lambda row: f"{row.p50_ms:,.2f}"),
-    Column("p95 ms", lambda row: f"{row.p95_ms:,.2f}", narrow=False),
-    Column("rows/s", lambda row: f"{row.rows_per_s:,.0f}"),
-    Column("x faster\nBERT-base", lambda row: times(row.latency_ratio)),
-    Column("x smaller\nBERT-base", lambda row: times(row.size_ratio)),
-    Column("x faster\nteacher", lambda row: times(row.latency_ratio_teacher), narrow=False),
-    Column("x smaller\nteacher", lambda row: times(row.size_ratio_teacher), narrow=False),
-)
-
-
 def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str, str], ...] = ()) -> None:
     """Print the table, the verdict and where things lie; `places` are more (what, address) pairs."""
     console.print()
-    console.print(comparison_table(summary.rows, console.width))
+    wide = console.width >= WIDE
+    console.print(as_rich(comparison_table(summary.rows), minor=wide, padding=(0, 1) if wide else (0, 0)))
     taken_down = summary.verdict == "pass" and summary.release is None
     console.print(
         Text(TAKEN_DOWN if taken_down else HEADLINES[summary.verdict], style=STYLES[summary.verdict])
@@ -75,24 +53,15 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
         )
 
 
-def comparison_table(rows: tuple[ComparisonRow, ...], width: int = WIDE) -> Table:
-    """The rows as a table that fits `width` columns of text, 80 at least."""
-    columns = [column for column in COLUMNS if column.narrow or width >= WIDE]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0) if width < WIDE else (0, 1))
-    table.add_column("model", vertical="bottom", no_wrap=True)
-    for column in columns:
-        table.add_column(column.heading, justify="right", vertical="bottom", no_wrap=True)
-    for row in rows:
-        style = "bold" if row.name == "released" else None
-        table.add_row(row.name, *(column.show(row) for column in columns), style=style)
-    return table
-
-
-def share(value: float | None) -> str:
-    """A share with four decimals; a dash where there is none."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def times(value: float) -> str:
-    """A ratio: 124.2."""
-    return f"{value:,.1f}"
+def as_rich(table: Table, minor: bool = True, padding: tuple[int, int] = (0, 1)) -> rich.table.Table:
+    """A table for the terminal; without `minor`, columns that can be spared are left out. Cells are text, never markup."""
+    columns = [column for column in table.columns if minor or not column.minor]
+    drawn = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
+    for number, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if number and table.is_number(column) else "left"
+        drawn.add_column(column.heading, justify=justify, vertical="bottom", no_wrap=True)
+    for row in table.rows:
+        style = "bold" if table.mark(row) == "strong" else None
+        cells = (column.text(row).replace(MISSING, "-") for column in columns)
+        drawn.add_row(*(Text(cell) for cell in cells), style=style)
+    return drawn

@@ -12,18 +12,21 @@ from pydantic import BaseModel
 
 from infra.engine.action import ActionRun, action
 from infra.engine.run import FlowRun
+from infra.engine.sections import show_artifacts
 from infra.files import write_atomically
 from infra.machine.environment import running_services
-from infra.machine.terminal import Terminal
-from infra.store.history import read_history
-from infra.store.record import PROVENANCE_FILE, InputRecord, hardware
+from infra.machine.terminal import Terminal, one_line
+from infra.store.record import InputRecord, hardware
 from infra.store.references import ArtifactRef, DatasetRef
+from infra.tracking.headline import headline
 from infra.tracking.showcase import show_in_prefect
+from tasks.figures.lineage import LineageNode
 from tasks.report.data_summary import DataRecord, DataStage, DataSummary, FilterSummary
-from tasks.report.inputs import CurationView, ExtractView, LineageNode, ReportInputs, TokenizerView, read_view
 from tasks.report.summary import RunSummary, StageSummary
 from tasks.results.comparison import compare
-from tasks.results.pictures import find_plots
+from tasks.results.curation import REPORT_FILE, read_curation
+from tasks.results.pictures import IMAGES
+from tasks.results.section import Section
 from tasks.results.values import (
     BenchmarkReport,
     EvaluationReport,
@@ -34,6 +37,11 @@ from tasks.results.values import (
 )
 
 SUMMARY, PAGE = "summary.json", "report.html"
+VERDICT, NOTE = (
+    "stillhouse.verdict",
+    "mlflow.note.content",
+)  # the second is a run's description in MLflow's UI
+HEADLINE = ("accuracy", "macro_f1", "size_mb", "p50_ms", "latency_ratio", "size_ratio")
 SOURCES = {"SourceRef": "tables", "CheckpointRef": "base model"}
 
 
@@ -43,42 +51,50 @@ def report_run(
 ) -> ReleaseRecord:
     """Write the page and the JSON, print the table; the record comes back with where they lie.
 
-    `made` names what the run made: rows, dataset, tokenizer, teacher, student, released, evaluation,
-    benchmark, verdict.
+    `made` is what the run ends in, evaluation, benchmark and verdict among it: they and all that they were made from are
+    the run's lineage, and its stages of that are the page's sections.
     """
     from tasks.cards.markdown import as_text
-    from tasks.report.html import render_report
+    from tasks.report.html import Page, render_report
     from tasks.report.table import print_summary
 
     folder = run.settings.reports / (run.flow.flow_run_id or "local")
     summary = _summary(run, made, record, folder / PAGE)
-    inputs = ReportInputs(
+    lineage = _lineage(run, tuple(made.values()))
+    page = Page(
         title=record.name,
         summary=summary,
-        evaluation=read_report(run.path(made["evaluation"]), EvaluationReport),
-        benchmark=read_report(run.path(made["benchmark"]), BenchmarkReport),
-        plots=find_plots(run.path(made["evaluation"]), run.path(made["benchmark"])),
-        curation=read_view(run.path(made["dataset"]) / "curation.json", CurationView),
-        tokenizer=read_view(run.path(made["tokenizer"]) / "measurements.json", TokenizerView),
-        extract=read_view(run.path(made["rows"]) / "extract.json", ExtractView, PROVENANCE_FILE),
-        curves={
-            ref.uri.split(":")[1].split("/")[0]: _curves(run.beside(ref))
-            for ref in (made["teacher"], made["student"])
-        },
-        lineage=_lineage(run, (made["released"], made["verdict"])),
+        sections=_sections(run, lineage),
+        lineage=lineage,
         config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         links=_places(run.flow),
     )
-    render_report(inputs, folder / PAGE)
-    write_atomically(folder / SUMMARY, summary.model_dump_json(indent=2) + "\n")
-    run.tracker.log_file(run.flow.mlflow_run_id, folder / PAGE)
-    run.tracker.log(run.flow.mlflow_run_id, [(f"{row.name}_{name}", value, 0) for row in summary.rows
-                                             for name, value in row.model_dump(exclude={"name"}).items()
-                                             if value is not None])  # fmt: skip
-    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE, inputs.plots,
+    render_report(page, folder / PAGE)
+    write_atomically(folder / SUMMARY, summary.model_dump_json() + "\n")
+    _track(run, summary, folder / PAGE)
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], folder / PAGE,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
     print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run.flow).items()))
     return record.model_copy(update={"summary": str(folder / SUMMARY)})
+
+
+def _track(run: ActionRun, summary: RunSummary, page: Path) -> None:
+    """The headline, and where the page is. It lies once in a home: only a server elsewhere gets one of its own.
+
+    The page of a run that computed nothing names the pictures of the artifacts, which an earlier page has in it.
+    """
+    from tasks.report.pictures import with_references
+
+    tracker, parent = run.tracker, run.flow.mlflow_run_id
+    if all(outcome.state == "cached" for outcome in run.flow.outcomes):
+        folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
+        pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
+        write_atomically(page, with_references(page.read_text(encoding="utf-8"), page.parent, pictures))
+    elif run.settings.mlflow_uri is not None:
+        tracker.log_file(parent, page)
+    tracker.log(parent, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]))
+    place = page.relative_to(run.settings.home).as_posix()
+    tracker.tag(parent, {VERDICT: summary.verdict, NOTE: f"Report: `{place}` in the home of this run."})
 
 
 def read_summary(record: ReleaseRecord) -> RunSummary:
@@ -93,7 +109,7 @@ def report_data(
     """Write the JSON of a run that ends in a data set, print what each filter took, and say where the data set lies."""
     from tasks.report.data_table import print_data_summary
 
-    curation = read_view(run.path(dataset) / "curation.json", CurationView)
+    curation = read_curation(run.part(dataset, REPORT_FILE))
     sizes = {
         rows.digest: _size(run, rows, curation.rows_in),
         dataset.digest: _size(run, dataset, curation.rows_out),
@@ -104,7 +120,9 @@ def report_data(
         rows_in=curation.rows_in,
         rows_out=curation.rows_out,
         splits=curation.splits,
-        filters=tuple(FilterSummary(**step.model_dump(exclude={"examples"})) for step in curation.steps),
+        filters=tuple(
+            FilterSummary(**step.model_dump(exclude={"examples", "dropped"})) for step in curation.steps
+        ),
         warnings=curation.warnings,
         stages=tuple(
             DataStage(**outcome.model_dump(), **sizes[outcome.digest]) for outcome in run.flow.outcomes
@@ -166,12 +184,24 @@ def _places(flow: FlowRun) -> dict[str, str]:
     }
 
 
-def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Step metrics of a training, by name."""
-    curves: dict[str, list[tuple[int, float]]] = {}
-    for name, value, step in read_history(folder):
-        curves.setdefault(name, []).append((step, value))
-    return curves
+def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> tuple[Section, ...]:
+    """What the stages of this run show of these artifacts, in the order in which they were done."""
+    from tasks.report.sections import page_section, told_apart
+
+    place = {outcome.key: number for number, outcome in enumerate(run.flow.outcomes)}
+    records = [run.record(ArtifactRef(uri=node.id, digest=node.digest)) for node in nodes]
+    done = sorted((one for one in records if one and one.key in place), key=lambda one: place[one.key])
+    found = []
+    for shown in show_artifacts(run.store, done):
+        if shown.problem is not None:
+            run.flow.say(one_line((f"  {shown.record.stage} is not shown: {shown.problem}", "yellow")))
+        curves: dict[str, list[tuple[int, float]]] = {}
+        for name, value, step in shown.history:
+            curves.setdefault(name, []).append((step, value))
+        section = page_section(shown.record.stage, shown.section, shown.problem, curves)
+        if section is not None:
+            found.append((shown.record.key, section))
+    return told_apart(found)
 
 
 def _lineage(run: ActionRun, last: Sequence[ArtifactRef]) -> list[LineageNode]:

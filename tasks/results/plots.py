@@ -1,5 +1,6 @@
 """The picture of the whole chain: accuracy against latency, with size as area."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -9,10 +10,10 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from tasks.results.style import COLOURS, INK, MUTED, NAMES, canvas, light_grid
+from tasks.results.roles import CANDIDATE, YARDSTICK
+from tasks.results.style import INK, MUTED, canvas, colours, light_grid, title_of
 from tasks.results.values import BenchmarkReport, EvaluationReport, Timing
 
-YARDSTICK, RELEASED, SAME_AS_RELEASED = "yardstick", "released", "onnx_int8"
 AREA_PER_MB = 5.0  # square points of a bubble for each megabyte
 SMALLEST_AREA = 30.0
 # Where a label may stand beside its bubble, best first: (right, up, horizontal and vertical alignment).
@@ -28,13 +29,15 @@ GAP = 5.0  # points between a bubble and its label
 def plot_tradeoff(evaluation: EvaluationReport, benchmark: BenchmarkReport, path: Path) -> None:
     """Accuracy of each model against p50 latency on a logarithmic axis; a bubble's area is the size on disk.
 
-    The yardstick has a latency and a size but no accuracy: a line marks it. The quantized ONNX model is left
-    out where the released one is drawn, for they are the same file. Raises ArtifactError when a model was not
+    The yardstick has a latency and a size but no accuracy: a line marks it. What the released model was packaged
+    from is left out where that is drawn, for they are the same file. Raises ArtifactError when a model was not
     evaluated.
     """
-    shown = {timing.name: timing for timing in benchmark.models if timing.name != YARDSTICK}
-    if RELEASED in shown:
-        shown.pop(SAME_AS_RELEASED, None)
+    measured = {timing.name: timing for timing in benchmark.models if timing.name != YARDSTICK}
+    shown = {
+        name: timing for name, timing in measured.items() if not _is_packaged(name, measured, evaluation)
+    }
+    colour = colours(measured)
     yardstick = benchmark.timing(YARDSTICK)
     accuracies = {name: evaluation.scores(name).accuracy for name in shown}
     with canvas(path, 7.6, 4.8) as (axes,):
@@ -50,7 +53,7 @@ def plot_tradeoff(evaluation: EvaluationReport, benchmark: BenchmarkReport, path
                 timing.p50_ms,
                 accuracies[name],
                 s=area,
-                color=COLOURS[name],
+                color=colour[name],
                 alpha=0.85,
                 edgecolor="white",
                 zorder=3,
@@ -66,9 +69,17 @@ def plot_tradeoff(evaluation: EvaluationReport, benchmark: BenchmarkReport, path
         light_grid(axes)
 
 
+def _is_packaged(name: str, measured: Mapping[str, Timing], evaluation: EvaluationReport) -> bool:
+    """Whether a model is the released one under another name: as large to the byte, and never of another answer."""
+    if name == CANDIDATE or CANDIDATE not in measured:
+        return False
+    one, other = (evaluation.scores(each).model_dump(exclude={"name"}) for each in (name, CANDIDATE))
+    return measured[name].size_bytes == measured[CANDIDATE].size_bytes and one == other
+
+
 def _draw_yardstick(axes: Axes, yardstick: Timing) -> None:
     axes.axvline(yardstick.p50_ms, color=MUTED, linestyle="--", linewidth=1.0)
-    said = f"{NAMES[YARDSTICK]}\n{yardstick.p50_ms:.0f} ms, {yardstick.size_bytes / 1e6:.0f} MB"
+    said = f"{title_of(YARDSTICK)}\n{yardstick.p50_ms:.0f} ms, {yardstick.size_bytes / 1e6:.0f} MB"
     axes.annotate(
         said,
         (yardstick.p50_ms, 0.02),
@@ -88,9 +99,9 @@ def _label(axes: Axes, shown: dict[str, Timing], accuracies: dict[str, float]) -
     taken = [_bubble(axes, timing, accuracies[name]) for name, timing in shown.items()]
     for name, timing in sorted(shown.items(), key=lambda item: item[1].p50_ms):
         figures = f"{100 * accuracies[name]:.1f}%, {timing.p50_ms:.2g} ms, {timing.size_bytes / 1e6:.3g} MB"
-        said = f"{NAMES[name]}\n{figures}"
+        said = f"{title_of(name)}\n{figures}"
         candidates = [
-            _annotate(axes, said, timing, accuracies[name], place, name == RELEASED) for place in PLACES
+            _annotate(axes, said, timing, accuracies[name], place, name == CANDIDATE) for place in PLACES
         ]
         boxes = [text.get_window_extent() for text in candidates]
         costs = [_overlap(box, taken) + (0 if _inside(axes, box) else 1e6) for box in boxes]

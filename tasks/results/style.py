@@ -1,7 +1,8 @@
 """How every plot looks: one palette, one font size, the same bytes each time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +10,15 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tasks.results.roles import BASELINE, CANDIDATE, REFERENCE, YARDSTICK
+
 INK, MUTED, GRID = "#222222", "#6b6b6b", "#dddddd"
 RIGHT, WRONG = "#0072b2", "#d55e00"
 # Okabe & Ito's palette: told apart by colour-blind readers too. A model has one colour in every plot.
-COLOURS = {
-    "tfidf": "#8c6d1f",
-    "yardstick": "#222222",
-    "teacher": "#0072b2",
-    "student": "#56b4e9",
-    "onnx": "#009e73",
-    "onnx_int8": "#cc79a7",
-    "released": "#d55e00",
-}
-NAMES = {
-    "tfidf": "TF-IDF",
-    "yardstick": "BERT-base (yardstick)",
-    "teacher": "teacher",
-    "student": "student",
-    "onnx": "ONNX",
-    "onnx_int8": "ONNX int8",
-    "released": "released",
-}
+COLOURS = {BASELINE: "#8c6d1f", YARDSTICK: "#222222", REFERENCE: "#0072b2", CANDIDATE: "#d55e00"}
+OTHERS = ("#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#f0e442")  # in the order of the flow's rows
+NAMES = {BASELINE: "TF-IDF", YARDSTICK: "BERT-base (yardstick)"}
+ABBREVIATIONS = {"onnx": "ONNX"}
 DPI = 150
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so it is there on every machine
@@ -47,6 +36,17 @@ _SETTINGS: dict[Any, Any] = {
     "figure.facecolor": "white",
     "svg.hashsalt": "stillhouse",
 }
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each model: that of its role, or the next one."""
+    left = cycle(OTHERS)
+    return {name: COLOURS.get(name) or next(left) for name in names}
+
+
+def title_of(name: str) -> str:
+    """A model's name as it is read: `onnx_int8` is `ONNX int8`."""
+    return NAMES.get(name) or " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ class Value(BaseModel):
 class ModelScores(Value):
     """Quality of one model on the test split."""
 
-    name: str = Field(description="tfidf, teacher, student, onnx, onnx_int8 or released")
+    name: str = Field(description="what the flow calls the model")
     accuracy: float
     macro_f1: float
     micro_f1: float
@@ -93,7 +93,7 @@ class EvaluationReport(Value):
 class Timing(Value):
     """Speed and size of one model in one runtime."""
 
-    name: str = Field(description="yardstick, tfidf, teacher, student, onnx, onnx_int8 or released")
+    name: str = Field(description="what the flow calls the model, or yardstick")
     runtime: str = Field(description="library and version, such as onnxruntime 1.31.1")
     threads: int
     spinning: bool | None = Field(

@@ -8,6 +8,7 @@ import torch
 
 from tasks.encoder.batching import encode, pad
 from tasks.encoder.checkpoint import load_info
+from tasks.encoder.device import accelerated_device
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
 from tasks.out_of_scope.rule import OutOfScopeRule
@@ -21,7 +22,8 @@ class PytorchRunner:
     rule: OutOfScopeRule | None = None
     temperature: float | None = None
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, accelerated: bool = False) -> None:
+        """Load the checkpoint in `folder`; with `accelerated` it answers on accelerate's device, otherwise on the CPU."""
         if threads is not None:
             torch.set_num_threads(threads)  # of the whole process: torch has no other
         info = load_info(folder)
@@ -29,11 +31,12 @@ class PytorchRunner:
         self.runtime = f"torch {torch.__version__}"
         self._max_length = info.max_length
         self._tokenizer = load_tokenizer(folder)
-        self._model = SentenceClassifier.load(folder)
+        self._device = accelerated_device() if accelerated else torch.device("cpu")
+        self._model = SentenceClassifier.load(folder).to(self._device)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits float32 [n, classes], without the rule."""
         rows = encode(self._tokenizer, texts, self._max_length)
         with torch.inference_mode():
             ids, mask = pad(rows, self._tokenizer.pad_token_id)
-            return self._model(ids, mask).logits.numpy()
+            return self._model(ids.to(self._device), mask.to(self._device)).logits.cpu().numpy()

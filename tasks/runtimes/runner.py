@@ -66,13 +66,16 @@ def kind_of(folder: Path) -> Kind:
     )
 
 
-def open_runner(folder: Path, threads: int | None = None, spinning: bool = True) -> Runner:
+def open_runner(
+    folder: Path, threads: int | None = None, spinning: bool = True, accelerated: bool = False
+) -> Runner:
     """Load the model in `folder` into its runtime.
 
     Args:
         folder: a baseline, a checkpoint, an ONNX artifact or a release.
         threads: threads within one operation; None leaves the runtime's default.
         spinning: whether ONNX Runtime's idle threads spin for a while before they sleep.
+        accelerated: whether PyTorch in float32 answers on accelerate's device. What is timed answers on the CPU.
 
     Raises:
         ArtifactError: the folder holds no model, or a damaged one.
@@ -90,7 +93,7 @@ def open_runner(folder: Path, threads: int | None = None, spinning: bool = True)
     if kind == "pytorch":
         from tasks.runtimes.pytorch import PytorchRunner
 
-        return PytorchRunner(folder, threads)
+        return PytorchRunner(folder, threads, accelerated)
     if kind == "pytorch_int8":
         from tasks.runtimes.pytorch_int8 import PytorchInt8Runner
 

@@ -15,7 +15,6 @@ from tasks.search.values import Measured, TrialRow
 
 TRIAL, FRONT, WINNER, SHADE = "#9db4c0", "#2f6690", "#d1495b", "#e8f1e4"
 AREA_PER_MB = 18.0
-STEPS = (("teacher", "teacher"), ("student", "distilled"), ("onnx", "ONNX"), ("onnx_int8", "int8"))
 
 
 def plot_front(
@@ -54,11 +53,16 @@ def plot_front(
         light_grid(axes)
 
 
-def plot_waterfall(evaluation: EvaluationReport, benchmark: BenchmarkReport, path: Path) -> None:
-    """What each stage cost in accuracy and calibration, and gained in size and latency, teacher to release."""
-    names = [label for _, label in STEPS]
-    scores = [evaluation.scores(name) for name, _ in STEPS]
-    timings = [benchmark.timing(name) for name, _ in STEPS]
+def plot_waterfall(
+    evaluation: EvaluationReport, benchmark: BenchmarkReport, steps: Mapping[str, str], path: Path
+) -> None:
+    """What each stage cost in accuracy and calibration, and gained in size and latency, teacher to release.
+
+    `steps` are the rows that it leads over, in their order, each with what is written under it.
+    """
+    names = list(steps.values())
+    scores = [evaluation.scores(name) for name in steps]
+    timings = [benchmark.timing(name) for name in steps]
     panels = (
         ("accuracy on test, points", [score.accuracy * 100 for score in scores], False),
         ("calibration error, points", [score.expected_calibration_error * 100 for score in scores], False),

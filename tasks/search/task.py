@@ -93,6 +93,7 @@ class Search:
     ) -> None:
         self.budget, self.teacher_accuracy = budget, teacher_accuracy
         self._run, self._study, self._widths = run, study, widths
+        self._tried = False  # in this run: what an earlier one has shown in MLflow lies there
 
     def trials(self) -> Iterator[Trial]:
         """Students to try, one after the other, until enough were; each is used as a context."""
@@ -106,6 +107,7 @@ class Search:
                 self._study.leave_out(proposal)
                 self._run.say(f"{about} no less than that of one that is inside the budget; not trained")
             else:
+                self._tried = True
                 yield Trial(self._run, self._study, proposal)
 
     def outcome(self, baseline: ReportRef) -> Outcome:
@@ -127,22 +129,26 @@ class Search:
             "TF-IDF": _metrics(self._run, baseline)[WATCHED],
         }
         plot_front(rows, found, self.budget, lines, folder / "front.png")
-        for name in ("search.json", "trials.jsonl", "front.png"):
-            self._run.tracker.log_file(self._run.mlflow_run_id, folder / name)
+        self._keep(*(folder / name for name in ("search.json", "trials.jsonl", "front.png")))
         return found
 
-    def attribute(self, evaluation: ReportRef, benchmark: ReportRef) -> Path:
-        """The waterfall of the winner: what each stage cost and gained."""
+    def attribute(self, evaluation: ReportRef, benchmark: ReportRef, steps: Mapping[str, str]) -> Path:
+        """The waterfall of the winner: what each of `steps` (a row of the reports: its title) cost and gained."""
         from tasks.search.plots import plot_waterfall
 
         path, store = self._folder() / "waterfall.png", self._run.store
         plot_waterfall(
             read_report(store.path(evaluation), EvaluationReport),
             read_report(store.path(benchmark), BenchmarkReport),
+            steps,
             path,
         )
-        self._run.tracker.log_file(self._run.mlflow_run_id, path)
+        self._keep(path)
         return path
+
+    def _keep(self, *files: Path) -> None:
+        for file in files if self._tried else ():
+            self._run.tracker.log_file(self._run.mlflow_run_id, file)
 
     def _smallest(self) -> float | None:
         """Megabytes, as estimated, of the smallest student inside the budget so far, where the smallest wins."""

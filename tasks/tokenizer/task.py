@@ -6,9 +6,10 @@
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef, TokenizerRef
 from tasks.tokenizer.config import TokenizerConfig
+from tasks.tokenizer.section import FILE, tokenizer_section
 
 
-@stage(version=1, output=TokenizerRef)
+@stage(version=1, output=TokenizerRef, section=tokenizer_section, reads=(FILE,))
 def build_tokenizer(
     run: StageRun, config: TokenizerConfig, base: CheckpointRef, dataset: DatasetRef
 ) -> Metrics:

@@ -6,10 +6,12 @@ torch.
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import CheckpointRef, DatasetRef
+from tasks.encoder.section import READS
 from tasks.train.config import TrainConfig
+from tasks.train.section import teacher_section
 
 
-@stage(version=1, output=CheckpointRef)
+@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=teacher_section, reads=READS)
 def train_teacher(run: StageRun, config: TrainConfig, base: CheckpointRef, dataset: DatasetRef) -> Metrics:
     """Linear probing, then fine-tuning, from the pinned base model."""
     from tasks.train.teacher import train_teacher as train

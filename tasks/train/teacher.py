@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from infra.errors import ConfigError, DataError
 from tasks.encoder.batching import encode
 from tasks.encoder.checkpoint import CheckpointInfo
+from tasks.encoder.device import accelerated_device
 from tasks.encoder.inference import answer_rows
 from tasks.encoder.loading import load_tokenizer
 from tasks.encoder.model import SentenceClassifier
@@ -59,7 +60,7 @@ def train_teacher(
     tokenizer, model = load_tokenizer(base_dir), SentenceClassifier.from_base(base_dir, len(info.labels))
     max_length = _checked_length(config, model, tokenizer)
     rows = encode(tokenizer, train.texts, max_length)
-    with autocast(config.mixed_precision, model.head.weight.device):
+    with autocast(config.mixed_precision, accelerated_device()):
         vectors = answer_rows(model, rows, tokenizer.pad_token_id).vectors
     probe(model.head, vectors, train.labels, config.probe_c)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)

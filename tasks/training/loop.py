@@ -7,7 +7,6 @@ and the random numbers are functions of seed and step, everything else is in the
 """
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,6 @@ from tasks.training.order import length_grouped, share_of
 from tasks.training.precision import autocast
 from tasks.training.schedule import warmup_then_decay
 
-SECONDS_BETWEEN_LINES = 30.0
 LOG_EVERY = 20  # optimiser steps that one logged training loss is the mean of
 
 
@@ -132,11 +130,7 @@ class _Run(Generic[Model]):
     def to_end(self, epochs: int) -> Progress:
         per_epoch = -(-len(self.lengths) // self.config.batch_size)
         self.total = total = per_epoch * epochs
-        # Without a terminal each refresh is a line in a log file.
-        interval = 0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
-        with tqdm(
-            total=total, initial=self.progress.step, unit="step", desc="training", mininterval=interval
-        ) as bar:
+        with tqdm(total=total, initial=self.progress.step, unit="step", desc="training", disable=None) as bar:
             if self.progress.best_score is None:
                 self._validate(0, bar)  # training must not make it worse than it came
             while self.progress.epoch < epochs and self.progress.without_gain < self.config.patience:

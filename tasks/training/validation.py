@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from transformers import PreTrainedTokenizerBase
 
 from tasks.encoder.batching import encode
+from tasks.encoder.device import accelerated_device
 from tasks.encoder.inference import answer_rows
 from tasks.encoder.model import SentenceClassifier
 from tasks.labelled_text.dataset import DatasetInfo, Split
@@ -27,7 +28,7 @@ def validation(
     rows = encode(tokenizer, split.texts, max_length)
 
     def validate(model: SentenceClassifier) -> Validated:
-        with autocast(precision, next(model.parameters()).device):
+        with autocast(precision, accelerated_device()):
             logits = answer_rows(model, rows, tokenizer.pad_token_id).logits
         return judge(logits, split, info)
 

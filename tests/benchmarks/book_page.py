@@ -7,8 +7,8 @@ from pathlib import Path
 from adjustText import adjust_text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from tasks.benchmark.protocol import YARDSTICK
 from tasks.benchmark.side_by_side import Measured, SideBySide
+from tasks.results.roles import YARDSTICK
 from tasks.results.style import INK, MUTED, canvas, light_grid
 from tests.benchmarks.page import ratios, spread, table
 from tests.benchmarks.rows import Contender

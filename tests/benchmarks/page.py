@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.benchmark.limit import Limit, Machine
-from tasks.benchmark.protocol import YARDSTICK
 from tasks.benchmark.side_by_side import Figures, Measured, SideBySide
 from tasks.benchmark.work import Work
+from tasks.results.roles import YARDSTICK
 from tests.benchmarks.rows import Contender
 
 RELEASED = "released"

@@ -54,7 +54,8 @@ def test_a_run_in_a_copy_touches_nothing_of_the_original(
         "*/artifacts/artifacts/" + str(record.revision)
     )
     assert (champion / "onnx" / "model_quantized.onnx").is_file()
-    assert len(list((copy / "mlflow" / "artifacts").glob("*/artifacts/report.html"))) == 2
+    assert len(list((copy / "mlflow" / "artifacts").glob("*/artifacts/config.json"))) == 2
+    assert len(list((copy / "reports").glob("*/report.html"))) == 2
     assert len([line for line in lines if "was copied or moved from" in line]) == 1
 
 

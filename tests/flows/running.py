@@ -17,7 +17,9 @@ from pathlib import Path
 from tests.forks import FORKS
 
 PATIENCE = 500.0  # seconds for any run, on a busy machine
-OUTCOME = re.compile(r"^  (running|computed|cached) +(\w+)(?: +[\d.]+ s  ([0-9a-f]+))?$", re.MULTILINE)
+OUTCOME = re.compile(
+    r"^  (running|computed|cached) +(\w+)(?:: \w+)?(?: +[\d.]+ s  ([0-9a-f]+)| +stage .+)?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ def test_the_winner_is_released_and_every_trial_is_tracked(
     assert sorted(trials) == ["trial 0", "trial 1", "trial 2"]
     parents = {run.data.tags.get("mlflow.parentRunId") for run in runs if run.info.run_name == "distill"}
     assert parents & {run.info.run_id for run in trials.values()}
+    first_hits = json.loads(trials["trial 0"].data.tags["stillhouse.hits"])
+    assert {"distill", "package"} <= {hit["stage"] for hit in first_hits}
+    assert all(run.data.metrics.keys() == {"accuracy", "size_mb", "latency_ms"} for run in trials.values())
 
     # Again: nothing is tried, nothing computed, the same released.
     capfd.readouterr()

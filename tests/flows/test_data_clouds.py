@@ -94,7 +94,7 @@ def test_settings_alone_move_the_flow_to_the_clouds_and_change_no_digest(
         assert len(there.warehouse.billed) == 1, "one job for both machines"
         assert len(repo.log("main")) == 2, "the Hub's own commit, and one of ours"
     printed = capfd.readouterr().err
-    assert "fetched" in printed and "shared" in printed
+    assert "stay in the store until they are read" in printed and "shared" in printed
 
 
 def test_a_dry_run_on_the_clouds_says_the_price_and_leaves_nothing_anywhere(

@@ -15,18 +15,31 @@ from huggingface_hub import DatasetCard, ModelCard
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from infra.engine.sections import declared
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.record import Record
+from tasks.baseline.task import fit_baseline
+from tasks.benchmark.task import benchmark
+from tasks.compress.task import check_parity, export_onnx, quantize
+from tasks.dataset.task import curate
+from tasks.deploy.task import gate, package
+from tasks.distill.task import distill
+from tasks.evaluate.task import evaluate
+from tasks.extract.task import extract
 from tasks.labelled_text.dataset import load_info, load_split
+from tasks.tokenizer.task import build_tokenizer
+from tasks.train.task import train_teacher
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken
 from tests.flows.tiny import LABELS, ROWS
+from tests.tasks.sections import shown
 
 pytestmark = pytest.mark.slow
 
 STAGES = ["extract", "curate", "train_teacher", "teacher_outputs", "fit_baseline", "build_tokenizer", "distill", "export_onnx",
           "quantize", "package", "check_parity", *["predict"] * 6, "evaluate", "benchmark", "gate"]  # fmt: skip
+PREDICTED = ("tfidf", "teacher", "student", "onnx", "onnx_int8", "released")
 MODELS = ["tfidf", "yardstick", "teacher", "student", "onnx", "onnx_int8", "released"]
 
 
@@ -50,11 +63,18 @@ def children_of(home: Path, parent: str | None) -> list[Run]:
     return client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
 
 
+def stage_of(run: Run) -> str:
+    """The stage of a child, whose name says what it was called on too."""
+    return str(run.info.run_name).partition(":")[0]
+
+
 def test_every_stage_is_computed_in_the_order_of_the_flow(unbroken: Unbroken) -> None:
     assert [stage.name for stage in unbroken.summary.stages] == STAGES
     assert {stage.state for stage in unbroken.summary.stages} == {"computed"}
     for stage in STAGES:
-        assert re.search(rf"^  computed {stage} +[\d.]+ s", unbroken.printed, re.MULTILINE), stage
+        assert re.search(rf"^  computed {stage}(: \w+)? +[\d.]+ s", unbroken.printed, re.MULTILINE), stage
+    for model in PREDICTED:
+        assert f"  computed predict: {model} " in unbroken.printed
 
 
 def test_the_report_as_json_keeps_to_its_schema_and_names_every_model(unbroken: Unbroken) -> None:
@@ -84,6 +104,20 @@ def test_the_html_report_is_one_page_that_shows_every_stage(unbroken: Unbroken) 
     for stage in set(STAGES):
         assert stage in page
     assert not re.search(r"""(src|href)=["'](https?:|//|file:)""", page)
+
+
+def test_every_section_is_made_of_the_files_that_its_stage_names(unbroken: Unbroken, tmp_path: Path) -> None:
+    titles = set()
+    for stage in (extract, curate, train_teacher, fit_baseline, build_tokenizer, distill, export_onnx, quantize, package,
+                  check_parity, evaluate, benchmark, gate):  # fmt: skip
+        record, folder = record_of(unbroken, stage.name)
+        read = declared(stage.name).names(record.files)  # type: ignore[union-attr]
+        assert sum(record.files[name].size for name in read) < 2e6, (
+            "reports and pictures, never weights or rows"
+        )
+        titles.add(shown(stage, folder, tmp_path / stage.name).title)
+    page = Path(str(unbroken.summary.report)).read_text(encoding="utf-8")
+    assert titles <= set(re.findall("<h2>(.*?)</h2>", page)) and len(titles) == 13
 
 
 def test_the_data_set_is_on_the_hub_with_a_card_that_is_read_by_it(
@@ -133,14 +167,22 @@ def test_the_release_is_registered_as_challenger_and_champion(unbroken: Unbroken
 
 def test_mlflow_has_a_parent_with_a_child_for_every_stage(unbroken: Unbroken) -> None:
     parent = unbroken.summary.mlflow_run_id
-    stages = [run for run in children_of(unbroken.home, parent) if run.info.run_name != "register"]
-    assert sorted(run.info.run_name for run in stages) == sorted(STAGES)
+    children = children_of(unbroken.home, parent)
+    stages = [run for run in children if run.info.run_name != "register"]
+    assert sorted(stage_of(run) for run in stages) == sorted(STAGES)
     assert {run.info.status for run in stages} == {"FINISHED"}
-    by_name = {run.info.run_name: run for run in stages}
+    by_name = {run.info.run_name: run for run in children}
     assert by_name["distill"].data.params["temperature"] == "2.0"
     assert "train_loss" in by_name["distill"].data.metrics
     assert by_name["gate"].data.metrics["passed"] == 1.0
-    assert tracking(unbroken.home).get_run(str(parent)).data.metrics["released_accuracy"] > 0.6
+    client = tracking(unbroken.home)
+    assert client.get_run(str(parent)).data.metrics["released_accuracy"] > 0.6
+    assert "stillhouse.hits" not in client.get_run(str(parent)).data.tags
+    pictures = [item.path for item in client.list_artifacts(by_name["evaluate"].info.run_id, "plots")]
+    assert "plots/reliability.png" in pictures
+    assert {"mlflow.user", "mlflow.source.name", "mlflow.source.git.commit"} <= by_name[
+        "register"
+    ].data.tags.keys()
 
 
 def test_the_documented_lines_use_a_release_without_this_project(unbroken: Unbroken) -> None:

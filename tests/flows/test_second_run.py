@@ -1,17 +1,22 @@
 """The same again, and with a little changed: what is cached, what is computed, and what is said of it."""
 
+import base64
+import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from flows.end_to_end import EXIT_CODES, end_to_end
 from infra.settings import get_settings
 from tasks.results.values import ReleaseRecord
+from tests.benchmarks.tracking_rows import look
 from tests.flows.conftest import Unbroken
 from tests.flows.running import Running, run, start
-from tests.flows.test_end_to_end import STAGES, children_of
+from tests.flows.test_end_to_end import STAGES, children_of, stage_of, tracking
 from tests.flows.tiny import FAIL, NEEDS_MORE_ROWS
 
 pytestmark = pytest.mark.slow
@@ -49,23 +54,53 @@ def test_python_gives_the_same_release_and_everything_is_cached(
     assert "running" not in printed.err
 
 
-def test_a_cached_run_shows_every_metric_of_the_first_in_mlflow(
+def test_a_cached_run_shows_its_headline_in_mlflow_and_where_the_metrics_of_its_stages_are(
     unbroken: Unbroken, copied_home: Path, tmp_path: Path
 ) -> None:
     from tasks.report.summary import RunSummary
 
+    before = look(copied_home)
     code, printed = run(copied_home, [*unbroken.tiny.arguments(), "--report", str(tmp_path / "report.json")])
     assert code == 0, printed
     second = RunSummary.model_validate_json((tmp_path / "report.json").read_bytes())
     assert {stage.state for stage in second.stages} == {"cached"}
     assert [stage.digest for stage in second.stages] == [stage.digest for stage in unbroken.summary.stages]
-    before = {r.info.run_id: r for r in children_of(unbroken.home, unbroken.summary.mlflow_run_id)}
-    after = children_of(copied_home, second.mlflow_run_id)
-    assert sorted(child.info.run_name for child in after) == sorted(STAGES)
-    for child in after:
-        source = before[child.data.tags["cache.source_run_id"]]
-        assert child.data.tags["cache.hit"] == "true"
-        assert child.data.metrics == source.data.metrics
+    added = look(copied_home).since(before)
+    assert added.rows["mlflow.runs"] == 1
+    assert added.rows["mlflow.metrics"] <= 70
+    assert added.rows["mlflow.params"] <= 60
+    assert added.rows["mlflow.tags"] <= 40
+
+    client = tracking(copied_home)
+    parent, first = (client.get_run(str(s.mlflow_run_id)) for s in (second, unbroken.summary))
+    assert parent.data.metrics == first.data.metrics
+    assert parent.data.metrics["released_size_ratio"] > 0
+    assert parent.data.tags["stillhouse.verdict"] == "pass"
+    children = {r.info.run_id: r for r in children_of(unbroken.home, unbroken.summary.mlflow_run_id)}
+    hits = json.loads(parent.data.tags["stillhouse.hits"])
+    assert [hit["stage"] for hit in hits] == STAGES
+    for hit, stage in zip(hits, second.stages, strict=True):
+        source = children[hit["run"]]
+        assert stage_of(source) == hit["stage"] and stage.key.startswith(hit["key"])
+        assert client.get_run(hit["run"]).data.metrics == source.data.metrics
+
+
+def test_the_page_of_a_cached_run_shows_the_pictures_without_holding_them(
+    unbroken: Unbroken, copied_home: Path, tmp_path: Path
+) -> None:
+    code, printed = run(copied_home, [*unbroken.tiny.arguments(), "--report", str(tmp_path / "report.json")])
+    assert code == 0, printed
+    page = Path(json.loads((tmp_path / "report.json").read_text())["report"])
+    first = Path(str(unbroken.summary.report)).read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "data:image/png" in first and "data:image/png" not in text
+    shown = [
+        (page.parent / unquote(address)).resolve() for address in re.findall(r'<img src="([^"]+)"', text)
+    ]
+    embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)"', first)
+    assert [base64.b64encode(path.read_bytes()).decode() for path in shown] == embedded
+    assert all(path.is_relative_to(copied_home / "artifacts") for path in shown)
+    assert page.stat().st_size + page.with_name("summary.json").stat().st_size < 100_000
 
 
 def test_a_dry_run_hits_what_is_above_a_changed_field_and_names_it(unbroken: Unbroken) -> None:

@@ -6,6 +6,7 @@ under one key never touch each other's files: the record names one, that of the 
 """
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,6 +132,19 @@ class RemoteStore:
             write_atomically(folder / RECORD_FILE, here.model_dump_json(indent=2) + "\n")
             (folder / ELSEWHERE_FILE).unlink(missing_ok=True)
         return Found(here)
+
+    def bring_part(self, record: Record, names: Collection[str]) -> Found:
+        """Download some files of a record that lies in the home, each one's sha256 checked; the others stay there.
+
+        For the rest as `bring`: the record still says that the artifact is there alone.
+        """
+        folder = self.store.folder(record.stage, record.key)
+        files = {name: record.files[name] for name in names}
+        with disk_errors(folder):
+            if wrong := self._transfers.get(folder, content_folder(record), files):
+                (folder / RECORD_FILE).unlink(missing_ok=True)
+                return self._withdraw_files(record, wrong)
+        return Found(record)
 
     def fetch(self, stage: str, key: str) -> Found:
         """The record and the files of a key: `locate`, then `bring`."""

@@ -7,7 +7,7 @@ before anything is computed. Stages of `STILLHOUSE_STORE_KEEP_HOME` are as witho
 and nothing is looked for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -118,6 +118,25 @@ class Sharing:
                 "flow again: while it does not, they are computed anew."
             )
         self._make_again(record, problem)
+
+    def bring_part(self, record: Record, names: Collection[str]) -> None:
+        """Get some files of a record that lies in the home without them. The caller holds the key.
+
+        Raises StoreError where they cannot be had, ArtifactError where they are damaged there; nothing is computed.
+        """
+        found = None
+        if not self._off:
+            try:
+                found = self._open().bring_part(record, names)
+            except StoreUnreachable as error:
+                self._go_on_alone(error)
+        if found is None:
+            raise StoreUnreachable(
+                f"{record.stage}: its files lie in {self.settings.store} alone, which does not answer. Run the flow again "
+                "when it does."
+            )
+        if found.record is None:
+            raise ArtifactError(f"{found.problem}. Run the flow again: it is computed anew.")
 
     def publish(self, record: Record) -> Record:
         """Put what was just computed into the shared store, and give the record that is to exist in the home.

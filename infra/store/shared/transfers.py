@@ -29,10 +29,14 @@ class Transfers:
         return sum(sent.values())
 
     def download(self, folder: Path, content: str, files: Mapping[str, FileRecord]) -> list[str]:
-        """Get every file, where it is not there already; names of those that are not what their record says."""
+        """Get every file, and nothing else stays; names of those that are not what their record says."""
         clear(folder, files)
+        return self.get(folder, content, files)
 
-        def get(name: str) -> bool:
+    def get(self, folder: Path, content: str, files: Mapping[str, FileRecord]) -> list[str]:
+        """Get files, where they are not there already; names of those that are not what their record says."""
+
+        def fetch(name: str) -> bool:
             file = files[name]
             return download(
                 self.objects,
@@ -43,7 +47,7 @@ class Transfers:
                 lambda path: file_digest(path) == file.sha256,
             )
 
-        right = self._each(get, {name: file.size for name, file in files.items()})
+        right = self._each(fetch, {name: file.size for name, file in files.items()})
         return [name for name, whole in right.items() if not whole]
 
     def _each(self, work: Callable[[str], Result], sizes: Mapping[str, int]) -> dict[str, Result]:

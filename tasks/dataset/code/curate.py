@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from tqdm import tqdm
 
 from tasks.dataset.code.corpus import CorpusInfo, describe, write_corpus
 from tasks.dataset.code.duplicates import exact_copies, near_copies
@@ -20,9 +21,9 @@ from tasks.dataset.code.split import split_by_repository
 from tasks.dataset.config import CurateCodeConfig
 from tasks.dataset.ledger import Filter, Judgement, Ledger
 from tasks.dataset.redact import redact_texts
-from tasks.dataset.report import REPORT_FILE, CurationReport
 from tasks.dataset.rows import replace
 from tasks.labelled_text.dataset import SPLITS
+from tasks.results.curation import REPORT_FILE, CurationReport
 
 
 def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[str, float]:
@@ -67,9 +68,9 @@ def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[
 
 def _redacted(rows: pa.Table, config: CurateCodeConfig, ledger: Ledger) -> pa.Table:
     """Secrets and addresses replaced; a file that no longer parses had one in its syntax (`a@b.T`), and goes."""
+    chunks = tqdm(rows["text"].chunks, "redact", unit=" chunks", leave=False, disable=None)
     texts = pa.chunked_array(
-        [redact_texts(pa.chunked_array([chunk])).combine_chunks() for chunk in rows["text"].iterchunks()],
-        pa.string(),
+        [redact_texts(pa.chunked_array([chunk])).combine_chunks() for chunk in chunks], pa.string()
     )
     changed = pc.not_equal(rows["text"], texts)
     after = ledger.change(

@@ -11,8 +11,8 @@ from tasks.dataset.card import Origin, hub_size, read_origin, render_card
 from tasks.dataset.code.corpus import CORPUS_FILE, CorpusInfo, load_corpus
 from tasks.dataset.code.rows import TEXT_COLUMNS
 from tasks.dataset.config import PublishDatasetConfig
-from tasks.dataset.report import CurationReport, read_curation
 from tasks.labelled_text.dataset import split_files
+from tasks.results.curation import CurationReport, read_curation
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "code_card.md.j2"

@@ -32,12 +32,12 @@ class ReleasedClassifier(PythonModel):
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Label and softmax probability of each text.
 
-        It has no type hints, though MLflow asks for them: the schema that it makes of `list[str]` takes the
-        first column of a frame for the text, whatever its name.
+        It has no type hints, though MLflow asks for them: what it makes of `list[str]` takes the first column of a
+        frame for the text, whatever its name. The signature that the model is registered with hands the name on.
 
         Args:
             context: not used; the folder is read once, in `load_context`.
-            model_input: texts, a list or a data frame with a column `text`.
+            model_input: texts, a list or a data frame with a column `text`, its first one.
             params: none are known.
 
         Returns:
@@ -62,13 +62,15 @@ class ReleasedClassifier(PythonModel):
 
 
 def texts_of(model_input: Any) -> list[str]:
-    """The texts of a list, or of the column `text` of a data frame."""
+    """The texts of a list, or of the column `text` of a data frame.
+
+    MLflow hands a list on as a frame whose one column has the number 0 for a name.
+    """
     if isinstance(model_input, pd.DataFrame):
-        if "text" not in model_input.columns:
-            raise ValueError(
-                f"the input has the columns {list(model_input.columns)}: expected one named 'text'."
-            )
-        model_input = model_input["text"]
+        columns = list(model_input.columns)
+        if "text" not in columns and columns != [0]:
+            raise ValueError(f"the input has the columns {columns}: expected one named 'text'.")
+        model_input = model_input["text" if "text" in columns else 0]
     texts = list(model_input)
     wrong = [i for i, text in enumerate(texts) if not isinstance(text, str)]
     if wrong:

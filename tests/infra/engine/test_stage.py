@@ -146,26 +146,30 @@ def test_of_two_runs_at_once_one_computes_and_both_get_the_same(home: Path) -> N
         assert sorted(states(result)[name] for result in results) == ["cached", "computed"]
 
 
-def test_metrics_of_a_cached_stage_are_seen_again_in_mlflow() -> None:
-    chain(ChainConfig())
-    second = chain(ChainConfig())
+def test_a_cached_run_is_one_run_in_mlflow_that_names_the_runs_of_its_hits() -> None:
+    chain(ChainConfig(word="two"))
+    second = chain(ChainConfig(word="two"))
     client = MlflowClient(f"sqlite:///{get_settings().mlflow_database}")
     experiment = client.get_experiment_by_name("stillhouse/chain")
     assert experiment is not None
-    children = [
-        run for run in client.search_runs([experiment.experiment_id])
-        if run.data.tags.get("mlflow.parentRunId") == second.mlflow_run_id
-    ]  # fmt: skip
-    by_name = {run.info.run_name: run for run in children}
-    assert by_name["spell"].data.metrics == {"letters": 3.0}
-    assert by_name["repeat"].data.metrics == {"resumed": 0.0, "loss": 0.5}
-    assert by_name["repeat"].data.tags["cache.hit"] == "true"
-    source = client.get_run(by_name["repeat"].data.tags["cache.source_run_id"])
-    assert source.info.status == "FINISHED"
-    assert [point.value for point in client.get_metric_history(by_name["repeat"].info.run_id, "loss")] == [
-        1.0,
-        0.5,
-    ]
+    every = client.search_runs([experiment.experiment_id])
+    assert [r for r in every if r.data.tags.get("mlflow.parentRunId") == second.mlflow_run_id] == []
+    parent = client.get_run(str(second.mlflow_run_id))
+    assert parent.data.params == {"word": "two"}
+    hits = json.loads(parent.data.tags["stillhouse.hits"])
+    assert [(hit["stage"], hit["key"]) for hit in hits] == [
+        (outcome.name, outcome.key[:12]) for outcome in second.outcomes]  # fmt: skip
+    sources = [client.get_run(hit["run"]) for hit in hits]
+    assert [run.info.status for run in sources] == ["FINISHED", "FINISHED"]
+    assert [run.data.metrics for run in sources] == [{"letters": 3.0}, {"resumed": 0.0, "loss": 0.5}]
+
+
+def test_the_whole_config_of_a_run_is_a_file_of_it(tmp_path: Path) -> None:
+    config = ChainConfig(word="kept", pause=0.001)
+    run = chain(config).mlflow_run_id
+    client = MlflowClient(f"sqlite:///{get_settings().mlflow_database}")
+    file = Path(client.download_artifacts(str(run), "config.json", str(tmp_path)))
+    assert ChainConfig.model_validate_json(file.read_text()) == config
 
 
 def test_a_tracking_server_that_is_down_is_said_and_stops_nothing(

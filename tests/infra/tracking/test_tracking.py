@@ -1,8 +1,10 @@
 """Tracking against a real MLflow server: what is sent over REST and through MLflow's own client is the same."""
 
+import getpass
 import json
 import math
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +15,14 @@ from infra.champions.registry import Registry
 from infra.machine.processes import end_processes, start_process, still_running
 from infra.machine.services import await_ready, servers
 from infra.settings import Settings
+from infra.store.artifacts import Store
 from infra.tracking.client import ClientRuns
 from infra.tracking.connection import is_own_server
 from infra.tracking.rest import RestRuns
 from infra.tracking.tracker import Tracker
 from infra.tracking.values import MetricPoint, Runs
+from tests.conftest import ROOT
+from tests.infra.artifacts import make_artifact
 from tests.infra.ports import free_ports
 from tests.unmeasured import unmeasured
 
@@ -68,17 +73,21 @@ def test_a_run_arrives_with_everything_that_was_sent(
     kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient, tmp_path: Path
 ) -> None:
     runs: Runs = kind(uri)
-    run = runs.create(runs.experiment("arrives", None), "train", {"digest": "ä b"})
+    run = runs.create(runs.experiment("arrives", None), "train", {"digest": "first", "note": "ä b"})
     points = [MetricPoint("loss", 0.5, 1_700_000_000_000, 1), MetricPoint("loss", 0.25, 1_700_000_000_001, 2)]
     runs.log(run, points, [("temperature", "2.0"), ("note", "")])
     (tmp_path / "plot.txt").write_text("a plot")
     runs.keep(run, tmp_path / "plot.txt", "plots")
+    runs.keep_text(run, '{"word": "ä"}', "config.json")
+    runs.tag(run, {"stillhouse.hits": "x" * 5_000, "digest": "another"})
     runs.end(run, "FINISHED")
     told = client.get_run(run)
     assert told.info.run_name == "train"
     assert told.info.status == "FINISHED"
     assert told.info.end_time >= told.info.start_time > 1_700_000_000_000
-    assert told.data.tags["digest"] == "ä b"
+    assert told.data.tags["digest"] == "another"
+    assert told.data.tags["stillhouse.hits"] == "x" * 5_000
+    assert told.data.tags["note"] == "ä b"
     assert told.data.params == {"temperature": "2.0", "note": ""}
     history = client.get_metric_history(run, "loss")
     assert [(metric.value, metric.step, metric.timestamp) for metric in history] == [
@@ -86,6 +95,25 @@ def test_a_run_arrives_with_everything_that_was_sent(
         (0.25, 2, 1_700_000_000_001),
     ]
     assert [item.path for item in client.list_artifacts(run, "plots")] == ["plots/plot.txt"]
+    assert client.download_artifacts(run, "config.json", str(tmp_path))
+    assert (tmp_path / "config.json").read_text(encoding="utf-8") == '{"word": "ä"}'
+
+
+@BOTH
+def test_a_run_says_whose_it_is_and_of_what_code(
+    kind: type[RestRuns | ClientRuns], uri: str, client: MlflowClient
+) -> None:
+    runs = kind(uri)
+    told = client.get_run(runs.create(runs.experiment("origin", None), "train", {}))
+    tags = told.data.tags
+    assert tags["mlflow.user"] == told.info.user_id == getpass.getuser()
+    assert tags["mlflow.source.type"] == "LOCAL"
+    assert "/" not in tags["mlflow.source.name"]
+    revision = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert tags["mlflow.source.git.commit"] == revision.stdout.strip()
+    assert tags["mlflow.source.git.dirty"] in ("true", "false")
 
 
 @BOTH
@@ -164,6 +192,23 @@ def test_a_batch_larger_than_the_server_takes_is_sent_in_parts(
     told = client.get_run(run).data
     assert len(told.params) == 250
     assert len(told.metrics) == 1_201
+
+
+def test_hits_that_a_tag_has_no_room_for_are_in_a_file(
+    served: Settings, client: MlflowClient, tmp_path: Path
+) -> None:
+    tracker, store = Tracker(served, "stillhouse/hits"), Store(Settings(home=tmp_path / "elsewhere"))
+    run = tracker.start("flow")
+    assert run is not None
+    records = [make_artifact(store, "predict", {"rows": str(number)}) for number in range(100)]
+    for record in records:
+        tracker.hit(run, record)
+    tracker.end(run)
+    *shown, more = json.loads(client.get_run(run).data.tags["stillhouse.hits"])
+    assert more == {"more": 100 - len(shown), "file": "hits.json"}
+    every = json.loads(Path(client.download_artifacts(run, "hits.json", str(tmp_path))).read_text())
+    assert every[: len(shown)] == shown
+    assert [hit["key"] for hit in every] == [record.key[:12] for record in records]
 
 
 def test_a_server_that_stops_answering_is_said_once(

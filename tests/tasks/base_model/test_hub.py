@@ -1,10 +1,12 @@
 """The real Hub client against a local server that speaks its protocol."""
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,14 +50,19 @@ def commit(hub: HubServer, branch: str) -> str:
     return hub.repos[NAME].branches[branch]
 
 
-def resolve(endpoint: str, downloads: Path, **config: str) -> dict[str, str]:
-    """What a process with this endpoint prints; progress bars and warnings go to its stderr."""
-    environment = os.environ | {
+def surroundings(endpoint: str, downloads: Path) -> dict[str, str]:
+    """The environment of a process with this endpoint."""
+    return os.environ | {
         "HF_ENDPOINT": endpoint,
         "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(downloads / "hf"),
         "NO_PROXY": "127.0.0.1",
     }
+
+
+def resolve(endpoint: str, downloads: Path, **config: str) -> dict[str, str]:
+    """What a process with this endpoint prints; progress bars and warnings go to its stderr."""
+    environment = surroundings(endpoint, downloads)
     command = [sys.executable, "-c", RESOLVE, json.dumps({"source": "org/tiny"} | config), str(downloads)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -69,6 +76,27 @@ def test_a_branch_is_pinned_to_its_commit_and_safetensors_alone_are_fetched(hub,
     assert found["files"] == ["config.json", "model.safetensors", "tokenizer.json"]
     assert sorted(path.name for path in folder.iterdir()) == found["files"]
     assert not [request for request in hub.requests if "pytorch_model" in request or "onnx/" in request]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_download_draws_its_bar_on_a_terminal_and_nothing_into_a_log(hub, tmp_path, terminal):
+    code = "from infra.machine import environment; environment.prepare()\n" + RESOLVE
+    command = [sys.executable, "-c", code, json.dumps({"source": "org/tiny"}), str(tmp_path / "models")]
+    environment = surroundings(hub.endpoint, tmp_path) | {"STILLHOUSE_HOME": str(tmp_path / "home")}
+    shown = tmp_path / "shown"
+    reading, writing = os.openpty()
+    termios.tcsetwinsize(writing, (24, 100))
+    with shown.open("wb") as log:
+        child = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=writing if terminal else log
+        )
+        os.close(writing)
+        with contextlib.suppress(OSError):  # a pseudo-terminal that nobody writes to any more
+            while part := os.read(reading, 4096):
+                log.write(part)
+    assert child.wait(120) == 0
+    os.close(reading)
+    assert ("Fetching 3 files" in shown.read_text()) == terminal
 
 
 def test_a_branch_that_moved_gives_the_new_commit(hub, tmp_path):

@@ -82,10 +82,15 @@ def test_one_class_is_an_error_that_says_so() -> None:
 
 
 def test_an_argument_that_the_library_refuses_is_said_with_its_words(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"ended with exit code 1: expected 0. Its last words: (?s:.*)Error"
-    ):
+    with pytest.raises(ConfigError, match=r"refused its arguments \(TypeError: (?s:.*)Correct fast_text"):
         fit_fast_text(CONFIG.model_copy(update={"words": "many"}), dataset, tmp_path)
+
+
+def test_a_training_that_diverges_is_said_with_its_rate(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"diverged at rate 1e\+30: expected numbers. Lower fast_text.learning_rate"
+    ):
+        fit_fast_text(CONFIG.model_copy(update={"learning_rate": 1e30}), dataset, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.bin", "model.safetensors", "fasttext.json"])

@@ -1,4 +1,3 @@
-import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from infra.errors import ArtifactError, DataError
 from tasks.baseline.config import BaselineConfig
@@ -16,7 +14,7 @@ from tasks.baseline.tfidf import fit_baseline
 from tasks.benchmark.config import BenchmarkConfig
 from tasks.benchmark.machine import cpu_facts, usable_cores
 from tasks.benchmark.measure import benchmark, length_batches, median_text, summarise
-from tasks.benchmark.protocol import REQUESTS, Open, Opened, Setting
+from tasks.benchmark.protocol import Open, Opened, Setting
 from tasks.benchmark.runtimes import open_contestant
 from tasks.benchmark.threads import onnx_settings, thread_counts
 from tasks.deploy.package import package_model
@@ -139,13 +137,6 @@ def test_one_thread_and_all_cores_are_tried(cores: int) -> None:
     assert (counts[0], counts[-1]) == (1, cores)
     assert all(low < high <= 2 * low for low, high in pairwise(counts))
     assert len(set(onnx_settings(cores))) == len(onnx_settings(cores)) == (1 if cores == 1 else 3)
-
-
-def test_a_request_survives_the_pipe(tmp_path: Path) -> None:
-    request = Open(name="teacher", folder=tmp_path, classes=3, cores=2)
-    assert REQUESTS.validate_json(request.model_dump_json()) == request
-    with pytest.raises(ValidationError):
-        REQUESTS.validate_json(json.dumps({"command": "sleep"}))
 
 
 def test_the_machine_is_described() -> None:

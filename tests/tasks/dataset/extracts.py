@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tasks.dataset.config import CurateConfig
 from tasks.dataset.curate import curate_rows
-from tasks.dataset.report import CurationReport, Step, read_curation
+from tasks.results.curation import CurationReport, Step, read_curation
 
 
 def write_extract(folder: Path, **columns: Sequence[object]) -> Path:

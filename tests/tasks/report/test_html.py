@@ -1,5 +1,6 @@
 """The page: all in one file, nothing from data runs, and a real browser shows it without a complaint."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ import pytest
 
 from infra.errors import ArtifactError
 from tasks.report.html import data_uri, render_report
-from tasks.report.inputs import CurationView, ExtractView, TokenizerView, read_view
+from tasks.report.sections import page_section, told_apart
+from tasks.results.section import Section
 from tasks.results.values import Verdict
-from tests.tasks.report.page import CHAIN, MARKUP, page_inputs
+from tests.tasks.report.page import CHAIN, MARKUP, page_of
+from tests.tasks.report.test_summary import PROMISED_STAGE
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -40,7 +43,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    return render_report(page_inputs(folder), folder / "report.html")
+    return render_report(page_of(folder), folder / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +69,28 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, page_file: Path) -> None:
     assert policy is not None and policy.startswith("default-src 'none'")
 
 
-def test_every_part_of_a_run_is_on_the_page(page: Page) -> None:
-    for part in ("gate", "comparison", "evaluation", "data", "training", "lineage", "stages", "asked"):
-        assert any(attrs.get("id") == part for _, attrs in page.tags), part
+def test_stages_are_named_by_what_they_were_called_on_and_the_json_stays_as_it_is(tmp_path: Path) -> None:
+    made = page_of(tmp_path)
+    first, *others = made.summary.stages
+    stages = (first.model_copy(update={"name": "predict", "label": "teacher"}), *others)
+    summary = made.summary.model_copy(update={"stages": stages})
+    page = Page(render_report(replace(made, summary=summary), tmp_path / "report.html").read_text())
+    assert "predict: teacher" in page.text
+    assert json.loads(summary.model_dump_json())["stages"][0].keys() == PROMISED_STAGE
+
+
+def test_every_part_of_a_run_is_on_the_page_and_can_be_gone_to(page: Page) -> None:
+    titles = ["Verdict", "Comparison", "Rows", "Data set", "Train teacher", "Evaluation", "Speed", "Gate"]
+    ids = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
+    links = [
+        str(attrs["href"]) for tag, attrs in page.tags if tag == "a" and str(attrs["href"]).startswith("#")
+    ]
+    assert links == [f"#{one}" for one in ids] and ids[-3:] == ["lineage", "times", "asked"]
     for text in (
+        *titles,
         "Pass: released",
         "0.9130",
-        "124.2x",
+        "124.2",
         "near duplicates",
         "validation accuracy",
         "FROM `assistant.queries`",
@@ -88,43 +106,30 @@ def test_every_part_of_a_run_is_on_the_page(page: Page) -> None:
     ("outcome", "headline"), [("fail", "Fail: not released"), ("needs_more_rows", "Needs more test rows")]
 )
 def test_a_model_that_is_not_released_says_so_first(tmp_path: Path, outcome: Verdict, headline: str) -> None:
-    source = render_report(page_inputs(tmp_path, outcome), tmp_path / "report.html").read_text()
+    source = render_report(page_of(tmp_path, outcome), tmp_path / "report.html").read_text()
     assert headline in Page(source).text and "registered as challenger only" in Page(source).text
-    assert ("About 9,200 test rows would decide" in source) == (outcome == "needs_more_rows")
+    assert ("9,200 test rows" in source) == (outcome == "needs_more_rows")
 
 
 def test_a_baseline_that_wins_is_marked(tmp_path: Path) -> None:
-    inputs = page_inputs(tmp_path)
+    page = page_of(tmp_path)
     better = tuple(
-        row.model_copy(update={"accuracy": 0.95}) if row.name == "tfidf" else row
-        for row in inputs.summary.rows
+        row.model_copy(update={"accuracy": 0.95}) if row.name == "tfidf" else row for row in page.summary.rows
     )
-    inputs = replace(inputs, summary=inputs.summary.model_copy(update={"rows": better}))
-    assert "does not beat it" in render_report(inputs, tmp_path / "report.html").read_text()
+    page = replace(page, summary=page.summary.model_copy(update={"rows": better}))
+    assert "does not beat it" in render_report(page, tmp_path / "report.html").read_text()
 
 
 def test_a_run_without_optional_parts_still_has_its_page(tmp_path: Path) -> None:
-    inputs = page_inputs(tmp_path)
-    bare = replace(
-        inputs,
-        plots=(),
-        curation=None,
-        tokenizer=None,
-        extract=None,
-        curves={},
-        lineage=(),
-        config="",
-        links={},
-    )
-    bare = replace(
-        bare, summary=bare.summary.model_copy(update={"gate": None, "record": None, "machine": {}})
-    )
-    assert "No stage of this run logged" in render_report(bare, tmp_path / "deep" / "report.html").read_text()
+    page = page_of(tmp_path)
+    summary = page.summary.model_copy(update={"gate": None, "record": None, "machine": {}})
+    bare = replace(page, summary=summary, sections=(), lineage=(), config="", links={})
+    assert "Comparison" in render_report(bare, tmp_path / "deep" / "report.html").read_text()
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    inputs = page_inputs(tmp_path)
-    first, second = (render_report(inputs, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    first, second = (render_report(page, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert first == second
 
 
@@ -133,13 +138,26 @@ def test_a_plot_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
         data_uri(tmp_path / "plot.pdf")
 
 
-@pytest.mark.parametrize("kind", [CurationView, TokenizerView, ExtractView])
-def test_a_stage_file_of_another_shape_is_refused(tmp_path: Path, kind: type) -> None:
-    (tmp_path / "file.json").write_text('{"rows": 3}')
-    with pytest.raises(ArtifactError, match=f"expected a {kind.__name__}"):
-        read_view(tmp_path / "file.json", kind)
-    with pytest.raises(ArtifactError, match="cannot be shown"):
-        read_view(tmp_path / "missing.json", kind)
+def test_a_stage_without_a_section_has_one_when_it_logged_a_curve() -> None:
+    assert page_section("predict", None, None, {"once": [(0, 1.0)]}) is None
+    shown = page_section("predict", None, None, {"loss": [(0, 1.0), (1, 0.5)]})
+    assert shown is not None and shown.title == "Predict" and [one.title for one in shown.figures] == ["loss"]
+
+
+def test_what_cannot_be_shown_is_said_in_its_place() -> None:
+    shown = page_section("evaluate", None, "report.json is gone", {})
+    assert shown is not None and shown.warnings == ("report.json is gone",)
+
+
+def test_something_else_than_a_section_is_refused() -> None:
+    with pytest.raises(TypeError, match="the section of evaluate is a dict: expected a Section"):
+        page_section("evaluate", {}, None, {})
+
+
+def test_two_artifacts_of_one_stage_are_told_apart() -> None:
+    both = told_apart([("ab" * 32, Section(title="Student")), ("cd" * 32, Section(title="Student")),
+                       ("ef" * 32, Section(title="Gate"))])  # fmt: skip
+    assert [section.title for section in both] == ["Student abababab", "Student cdcdcdcd", "Gate"]
 
 
 def browse(page: Path, screenshot: Path, *options: str) -> list[str]:

@@ -10,9 +10,9 @@ from rich.console import Console
 from infra.errors import ArtifactError
 from tasks.report.summary import RunSummary, schema_text
 from tasks.report.table import WIDE, print_summary
-from tasks.results.comparison import ROWS, compare
+from tasks.results.comparison import compare
 from tests.tasks.deploy.reports import benchmark, evaluation
-from tests.tasks.report.page import run_summary
+from tests.tasks.report.page import ROWS, run_summary
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "report.schema.json"
 PROMISED = {"flow", "verdict", "release", "seconds", "stages", "rows"}

@@ -1,5 +1,6 @@
 """The end of a flow for real: Prefect's server, MLflow's registry, the local Hub, the page and the JSON."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ def test_a_pass_is_released_registered_and_reported(tracked_home: Path) -> None:
     page = Path(str(summary.report)).read_text()
     for text in ("SELECT text, label FROM rows", "train_tiny", "predict_tiny: curate_tiny", ATTRIBUTION):
         assert text in page, text
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    stages = ["Rows", "Data set", "Train tiny", "Evaluation", "Package", "Gate"]
+    assert titles == ["Verdict", "Comparison", *stages, "Lineage", "Times", "What was asked"]
 
     again = tiny_release(RunConfig())
     assert (again.revision, again.registered_version) == (record.revision, record.registered_version)

@@ -199,7 +199,7 @@ def test_what_lies_beside_the_files_comes_with_the_record(machines: tuple[Machin
     a.remote().push(record)
     assert a.remote().holds(record, carried=True)
     b.find(record)
-    assert (b.store.beside(reference(record)) / PROVENANCE_FILE).read_text() == '{"sql": "SELECT 1"}'
+    assert (b.store.folder(record.stage, record.key) / PROVENANCE_FILE).read_text() == '{"sql": "SELECT 1"}'
 
 
 def test_a_fetched_artifact_is_verified_by_time_and_size_alone(machines: tuple[Machine, Machine]) -> None:

@@ -8,7 +8,7 @@ from infra.errors import ArtifactError, DataError
 from tasks.dataset.code.corpus import CorpusInfo, load_corpus
 from tasks.dataset.code.curate import curate_files
 from tasks.dataset.config import CurateCodeConfig
-from tasks.dataset.report import CurationReport, read_curation
+from tasks.results.curation import CurationReport, read_curation
 from tests.tasks.dataset.code.sources import File, read_corpus, repository, source, write_code
 from tests.tasks.dataset.extracts import step, write_extract
 

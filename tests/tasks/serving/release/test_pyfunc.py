@@ -8,8 +8,10 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
+from mlflow.types import DataType
 
 import tasks.serving.release
+from infra.tracking.client import EXAMPLE, log_release
 from tasks.deploy.package import package_model
 from tests.tasks.deploy.tiny_release import make_onnx_artifact
 
@@ -28,15 +30,9 @@ def model(
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     client = MlflowClient()
     experiment = client.create_experiment("releases", (home / "artifacts").as_uri())
-    with mlflow.start_run(experiment_id=experiment):
-        logged = mlflow.pyfunc.log_model(
-            name="release",
-            python_model=str(CODE),
-            artifacts={"release": str(home / "release")},
-            pip_requirements=["onnxruntime", "tokenizers", "numpy"],
-            registered_model_name="tiny",
-        )
-    client.set_registered_model_alias("tiny", "champion", logged.registered_model_version)
+    run = client.create_run(experiment).info.run_id
+    version = log_release(mlflow.get_tracking_uri(), run, "tiny", home / "release", CODE)
+    client.set_registered_model_alias("tiny", "champion", version)
     yield mlflow.pyfunc.load_model("models:/tiny@champion")
     mlflow.set_tracking_uri(before)
 
@@ -55,11 +51,29 @@ def test_a_data_frame_gives_the_same_as_a_list(model: mlflow.pyfunc.PyFuncModel)
 
 
 def test_no_texts_give_no_answers(model: mlflow.pyfunc.PyFuncModel) -> None:
-    assert model.predict([]).empty
+    assert model.predict(pd.DataFrame({"text": []}, dtype=object)).empty
+
+
+def test_its_signature_says_what_goes_in_and_comes_out(model: mlflow.pyfunc.PyFuncModel) -> None:
+    signature = model.metadata.signature
+    assert signature.inputs.input_types() == [DataType.string]
+    assert dict(zip(signature.outputs.input_names(), signature.outputs.input_types(), strict=True)) == {
+        "label": DataType.string, "score": DataType.float}  # fmt: skip
+    answers = model.predict(["pin", "move money"])
+    assert {name: str(kind) for name, kind in answers.dtypes.items() if name == "score"} == {
+        "score": "float32"
+    }
+    assert list(answers.columns) == ["label", "score"]
+
+
+def test_its_example_is_no_row_of_the_data_and_is_answered(model: mlflow.pyfunc.PyFuncModel) -> None:
+    example = model.input_example
+    assert example == [EXAMPLE]
+    assert len(model.predict(example)) == 1
 
 
 def test_an_input_without_texts_is_refused(model: mlflow.pyfunc.PyFuncModel) -> None:
     with pytest.raises(ValueError, match="expected one named 'text'"):
         model.predict(pd.DataFrame({"query": ["pin"]}))
-    with pytest.raises(ValueError, match="row 1 is None"):
+    with pytest.raises(ValueError, match=r"row 1 is (None|nan): expected a string"):
         model.predict(["pin", None])

@@ -3,13 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-from tasks.report.charts.layers import Layers, below, layer_graph, mean
-from tasks.report.inputs import LineageNode
+from pydantic import Field
+
+from tasks.figures.layers import Layers, below, layer_graph, mean
+from tasks.results.values import Value
 
 BOX_WIDTH, BOX_HEIGHT, LANE_WIDTH = 158, 46, 10
 GAP_X, GAP_Y, EDGE = 18, 40, 12
 SWEEPS = 24
+
+
+class LineageNode(Value):
+    """One artifact on the way from the sources to the release."""
+
+    id: str = Field(description="unique name, such as artifact:distill/0123abcd")
+    name: str = Field(description="stage that made it, or what kind of source it is")
+    kind: str = Field(description="kind of the reference, such as CheckpointRef")
+    digest: str
+    state: Literal["computed", "cached", "source"]
+    inputs: tuple[str, ...] = Field(description="ids of what it was made from")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.report.charts.scale import Axis, Tick
+from tasks.figures.scale import Axis, Tick
+from tasks.figures.svg import as_svg
+from tasks.results.section import Figure, words
 
 WIDTH, HEIGHT = 260, 150
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 24
@@ -37,6 +39,14 @@ def draw_curves(history: Mapping[str, Sequence[tuple[int, float]]]) -> tuple[Cur
         if len(points) > 1:
             curves.append(_draw(name, points))
     return tuple(curves)
+
+
+def curve_figures(history: Mapping[str, Sequence[tuple[int, float]]]) -> tuple[Figure, ...]:
+    """The same as figures of a section, to stand side by side."""
+    return tuple(
+        Figure(title=words(curve.name), svg=as_svg("curve", curve), value=curve.last, small=True)
+        for curve in draw_curves(history)
+    )
 
 
 def _draw(name: str, points: list[tuple[int, float]]) -> Curve:

@@ -3,20 +3,22 @@
 import math
 from dataclasses import dataclass
 
-from tasks.report.charts.scale import Axis, Tick
-from tasks.results.comparison import YARDSTICK, ComparisonRow
+from tasks.figures.scale import Axis, Tick
+from tasks.results.comparison import ComparisonRow
+from tasks.results.roles import BASELINE, CANDIDATE, YARDSTICK
 
 WIDTH, HEIGHT = 860, 430
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 52
-RELEASED = "released"
+MARKS = {CANDIDATE: "strong", BASELINE: "soft"}
 LETTER, LINE = 7.2, 17  # pixels that a letter of a label takes, and a line
 
 
 @dataclass(frozen=True)
 class Bubble:
-    """One model: its circle, and where its label stands."""
+    """One model: its circle, and where its label stands; the candidate is `strong`, the baseline `soft`."""
 
     name: str
+    mark: str
     title: str
     x: float
     y: float
@@ -83,9 +85,11 @@ def _labelled(circles: list[tuple[ComparisonRow, float, float, float]]) -> tuple
     for row, x, y, radius in sorted(circles, key=lambda circle: (circle[2], circle[1])):
         label_x, label_y, anchor = _free_place(row.name, x, y, radius, taken)
         title = f"{row.name}: {row.accuracy:.4f}, {row.p50_ms:.2f} ms, {row.size_mb:.2f} MB"
-        bubbles.append(Bubble(row.name, title, x, y, radius, label_x, label_y, anchor))
+        bubbles.append(
+            Bubble(row.name, MARKS.get(row.name, ""), title, x, y, radius, label_x, label_y, anchor)
+        )
     return tuple(
-        sorted(bubbles, key=lambda bubble: (bubble.name == RELEASED, -bubble.radius))
+        sorted(bubbles, key=lambda bubble: (bubble.name == CANDIDATE, -bubble.radius))
     )  # on top: last
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.report.charts.scale import Axis, Tick
+from tasks.figures.scale import Axis, Tick
 from tasks.results.values import GateVerdict
 
 WIDTH, HEIGHT = 860, 150

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import ArtifactError
-from tasks.report.charts.curves import draw_curves
-from tasks.report.charts.interval import draw_interval
-from tasks.report.charts.layers import layer_graph
-from tasks.report.charts.lineage import BOX_HEIGHT, BOX_WIDTH, draw_lineage
-from tasks.report.charts.scale import Axis
-from tasks.report.charts.tradeoff import LETTER, draw_tradeoff
+from tasks.figures.curves import draw_curves
+from tasks.figures.interval import draw_interval
+from tasks.figures.layers import layer_graph
+from tasks.figures.lineage import BOX_HEIGHT, BOX_WIDTH, draw_lineage
+from tasks.figures.scale import Axis
+from tasks.figures.tradeoff import LETTER, draw_tradeoff
 from tasks.results.comparison import compare
 from tests.tasks.deploy.reports import benchmark, evaluation
 from tests.tasks.report.page import lineage, verdict
