@@ -83,6 +83,7 @@ def test_a_download_draws_its_bar_on_a_terminal_and_nothing_into_a_log(hub, tmp_
     code = "from infra.machine import environment; environment.prepare()\n" + RESOLVE
     command = [sys.executable, "-c", code, json.dumps({"source": "org/tiny"}), str(tmp_path / "models")]
     environment = surroundings(hub.endpoint, tmp_path) | {"STILLHOUSE_HOME": str(tmp_path / "home")}
+    environment.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)  # this process's own, which has no terminal
     shown = tmp_path / "shown"
     reading, writing = os.openpty()
     termios.tcsetwinsize(writing, (24, 100))
