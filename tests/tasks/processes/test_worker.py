@@ -78,8 +78,13 @@ def test_a_worker_that_has_grown_keeps_what_it_holds() -> None:
 
 
 def test_it_listens_nowhere() -> None:
-    with Worker("a worker") as worker:
-        assert worker.ask(asked.listening) == []
+    """In a program of its own: this one's may have handed a test server's socket on."""
+    program = (
+        "from tasks.processes.worker import Worker\nfrom tests.tasks.processes import asked\n"
+        "with Worker('a worker') as worker:\n    print(worker.ask(asked.listening))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_an_error_of_ours_is_raised_as_it_is_and_the_worker_lives_on() -> None:
