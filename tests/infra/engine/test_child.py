@@ -39,8 +39,8 @@ def record_of(learnt: Learnt) -> Record:
 
 
 def no_child_is_left() -> bool:
-    return not any("infra.engine.child" in " ".join(process.info["cmdline"] or ())
-                   for process in psutil.process_iter(["cmdline"]))  # fmt: skip
+    children = psutil.Process().children(recursive=True)
+    return not any("infra.engine.child" in " ".join(child.cmdline()) for child in children)
 
 
 def test_it_imports_neither_prefect_nor_mlflow(tmp_path: Path) -> None:
