@@ -13,6 +13,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 
 from functools import partial
 
+from infra.machine.quick_exit import leave
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow
@@ -72,4 +73,4 @@ COMMAND = FlowCommand(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(COMMAND.main())
+    leave(COMMAND.main())

@@ -11,6 +11,7 @@ import sys
 if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path[0] = __file__.removesuffix("/flows/data.py")
 
+from infra.machine.quick_exit import leave
 from infra.cli.flow_command import FlowCommand
 from infra.engine.run import open_run
 from prefect import flow
@@ -48,4 +49,4 @@ COMMAND = FlowCommand(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(COMMAND.main())
+    leave(COMMAND.main())

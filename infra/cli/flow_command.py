@@ -22,8 +22,10 @@ from pydantic_settings import (
 )
 
 from infra.cli import messages
-from infra.machine import environment, prefect_import, surroundings
+from infra.cli.asked import runs_a_flow
+from infra.machine import environment, prefect_import, server_boot, surroundings
 from infra.machine.terminal import Terminal, log_visibly, one_line
+from infra.settings import get_settings
 
 # What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
 # clients of the network as soon as it is.
@@ -31,6 +33,8 @@ messages.show_uncaught()
 log_visibly()
 environment.prepare()
 surroundings.refuse_obstacles()
+if runs_a_flow():
+    server_boot.begin_early(get_settings())
 prefect_import.import_prefect()
 
 from prefect import Flow  # noqa: E402
@@ -43,7 +47,7 @@ from infra.cli.report_file import claim, write  # noqa: E402
 from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
 from infra.errors import ConfigError, ServiceError, StillhouseError  # noqa: E402
 from infra.machine.prefect_server import temporary_server  # noqa: E402
-from infra.settings import get_settings, without_credentials  # noqa: E402
+from infra.settings import without_credentials  # noqa: E402
 from infra.tracking.tracker import prepare_tracking  # noqa: E402
 
 Config = TypeVar("Config", bound=BaseModel)

@@ -189,6 +189,11 @@ def leave_users_profile(environment: MutableMapping[str, str]) -> None:
         environment.pop("PREFECT_PROFILE", None)
 
 
+def users_profiles_are_read() -> bool:
+    """Whether Prefect reads the user's own profiles, which may name another server; after `prepare`."""
+    return os.environ.get(PROFILES) == _users_profiles()
+
+
 def _users_profiles_count(prefect_home: str, services: Services | None) -> bool:
     """Whether Prefect should read the user's own profiles, which moving PREFECT_HOME alone would hide from it.
 

@@ -4,18 +4,11 @@ Prefect would start one by itself, but imports the whole server into the flow's 
 waits for it. This one boots while MLflow is imported.
 """
 
-import atexit
-import hashlib
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import httpx
-import prefect
 from prefect.client.orchestration import get_client
 from prefect.context import get_settings_context, refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
@@ -30,22 +23,12 @@ from prefect.settings import (
 from prefect.settings.legacy import Setting
 
 from infra.errors import ServiceError
-from infra.files import disk_errors, file_lock, make_folder, write_atomically
-from infra.machine import ends_with_parent
-from infra.machine.environment import running_services, server_environment
-from infra.machine.login import REFUSED, SERVER_LOGIN, refused, server_login
-from infra.machine.processes import LOOPBACK, end_processes, last_error, start_process, still_running
-from infra.machine.services import PREFECT_LOCK, Server, await_ready, log_file
+from infra.machine.environment import running_services
+from infra.machine.login import REFUSED, refused
+from infra.machine.server_boot import boot, database_made, take_early
+from infra.machine.services import await_ready, log_file
 from infra.machine.surroundings import PREFECT_API, api_obstacle, is_cloud
-from infra.machine.temporary_servers import APPLICATION, MARK
 from infra.settings import Settings, without_credentials
-
-# What Prefect gives its own temporary server: no UI, and settings that do not change under it.
-DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", MARK: "1", "PREFECT__SERVER_FINAL": "1"}
-# Nobody looks at the feed of events of a server that is gone with its run, and tasks, states and log lines say the same: 92
-# events and 276 resources, 0.4 MB for a run that computes nothing. `up`'s server keeps a feed, and itself a week of it.
-UNLESS_ASKED = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false"}
 
 
 @contextmanager
@@ -61,17 +44,12 @@ def temporary_server(settings: Settings, meanwhile: Callable[[], None]) -> Itera
     if url or not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
         yield
         return
-    server, login = _server(_free_port()), server_login(settings)
-    log = log_file(settings, server.name)
-    bound = (sys.executable, "-S", str(ends_with_parent.__file__), str(os.getpid()), *server.command)
-    with _database_made(settings):
-        environment = UNLESS_ASKED | server_environment() | ENVIRONMENT | {SERVER_LOGIN: login}
-        process = start_process(log, bound, environment=environment)
-        # Not on the way out of this block: Prefect sends the last events and log lines when the process ends.
-        atexit.register(_stop, process, log)
+    with database_made(settings):
+        booting = take_early() or boot(settings)
         meanwhile()
-        await_ready(server, log, process)
-    ours = {PREFECT_API_URL: server.health.removesuffix("/health"), PREFECT_API_AUTH_STRING: login}
+        await_ready(booting.server, booting.log, booting.process)
+    address = booting.server.health.removesuffix("/health")
+    ours = {PREFECT_API_URL: address, PREFECT_API_AUTH_STRING: booting.login}
     with _everywhere(ours), temporary_settings(ours, restore_defaults=(PREFECT_API_KEY,)):
         yield
 
@@ -94,28 +72,6 @@ def _everywhere(ours: Mapping[Setting, str]) -> Iterator[None]:
             else:
                 os.environ[name] = value
         refresh_global_settings_context()
-
-
-@contextmanager
-def _database_made(settings: Settings) -> Iterator[None]:
-    """The first server of a home, and of a new version of Prefect, starts alone; the later ones do not wait."""
-    made = settings.home / "prefect" / "tables-made-by"
-    # Which database it was, without its password.
-    database = hashlib.sha256(os.environ.get(DATABASE, "").encode()).hexdigest()
-    wanted = f"{prefect.__version__} {database}"
-    with ExitStack() as stack:
-        if not _says(made, wanted):
-            with disk_errors(settings.locks):
-                make_folder(settings, settings.locks)
-                stack.enter_context(file_lock(settings.locks / PREFECT_LOCK))
-        yield
-        if not _says(made, wanted):
-            with disk_errors(made):
-                write_atomically(made, wanted)
-
-
-def _says(file: Path, text: str) -> bool:
-    return file.is_file() and file.read_text(encoding="utf-8") == text
 
 
 def _refuse_silent(settings: Settings, url: str) -> None:
@@ -166,26 +122,3 @@ def _no_prefect(url: str, does: str) -> ServiceError:
         f"{PREFECT_API} is {without_credentials(url)}, which {does}: expected Prefect's server. Correct its address (it "
         f"ends in /api), or take it away (`unset {PREFECT_API}`): a run then brings its own."
     )
-
-
-def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
-    end_processes(still_running([process]))
-    if last_error(log) is None:
-        log.unlink(missing_ok=True)
-
-
-def _server(port: int) -> Server:
-    command = (
-        sys.executable, "-m", "uvicorn", "--app-dir", str(Path(str(prefect.__file__)).parent), "--factory",
-        APPLICATION, "--host", LOOPBACK, "--port", str(port),
-        "--log-level", "error", "--lifespan", "on",
-    )  # fmt: skip
-    return Server(
-        f"prefect-{port}", port, "STILLHOUSE_PREFECT_PORT", f"http://{LOOPBACK}:{port}/api/health", command
-    )
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
