@@ -23,6 +23,7 @@ from infra.engine.outlook import Expected, Named, Outlook
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
 from infra.files import disk_errors, path_digest
+from infra.machine.ends_with_parent import look_after
 from infra.machine.environment import open_home
 from infra.machine.held import held_file
 from infra.machine.processes import Child
@@ -218,7 +219,8 @@ def joined_run(ids: RunIds) -> Iterator[FlowRun]:
 
 @lru_cache(maxsize=1)
 def _taken_part_in(ids: RunIds) -> FlowRun:
-    """One a process: the keys that its calls count on are held until it ends."""
+    """One a process: the keys that its calls count on are held until it ends, which is when the flow's process does."""
+    look_after(os.getppid())
     settings = get_settings()
     tracker = Tracker(settings, f"stillhouse/{ids.name}", ids.session)
     run = FlowRun(ids.name, settings, RunOptions(full_verify=ids.full_verify), Store(settings), tracker)

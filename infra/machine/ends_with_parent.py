@@ -29,9 +29,14 @@ def end_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
         if libc.prctl(PR_SET_PDEATHSIG, by):
             raise OSError(ctypes.get_errno(), "prctl refused PR_SET_PDEATHSIG")
     else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+        look_after(parent)
     if os.getppid() != parent:  # It ended before the kernel was told.
         os._exit(1)
+
+
+def look_after(parent: int) -> None:
+    """End this process within a second of `parent`'s end. (The kernel's word is that of the thread that started it.)"""
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:

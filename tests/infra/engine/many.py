@@ -58,8 +58,8 @@ def once(runner: str, home: Path) -> None:
         assert process.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
     process.kill()
+    all_ended(home)  # before its output is read: who is left would hold that open
     process.communicate()
-    all_ended(home)
     ends(runner, home, "others", 2 * STAGES - records(home))
 
 
