@@ -4,6 +4,8 @@ Flows are found by the entry points `stillhouse.commands`. Unlike `python -m`, a
 its path: a `tasks.py` or a folder `flows/` there does no harm.
 """
 
+from infra.machine.quick_exit import leave  # isort: skip
+
 import difflib
 import sys
 from collections.abc import Sequence
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_usage())
         return 0 if argv[1:] else 2
     try:
-        return run_flow(argv[1], argv[2:])
+        leave(run_flow(argv[1], argv[2:]))
     except StillhouseError as error:
         return messages.show(error)
 

@@ -75,7 +75,7 @@ class Torchrun:
         threads = max(1, usable_cores() // self.processes)
         wanted = {
             "OMP_NUM_THREADS": str(threads),
-            "GLOO_SOCKET_IFNAME": "lo",
+            "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
             "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
         }
         return {name: value for name, value in wanted.items() if name not in os.environ}

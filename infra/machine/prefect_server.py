@@ -1,7 +1,7 @@
 """Prefect's server for the length of one command, where none is set and `infra.cli up` does not run.
 
 Prefect would start one by itself, but imports the whole server into the flow's own process first (4 s), and only then
-waits for it. This one boots while MLflow is imported.
+waits for it. This one boots while Prefect's client and MLflow are imported (server_boot.py).
 """
 
 import os

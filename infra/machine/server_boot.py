@@ -33,8 +33,6 @@ ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", MARK: "1", "PREFECT__SERVER_FINAL": "1
 # Nobody looks at the feed of events of a server that is gone with its run, and tasks, states and log lines say the same: 92
 # events and 276 resources, 0.4 MB for a run that computes nothing. `up`'s server keeps a feed, and itself a week of it.
 UNLESS_ASKED = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false"}
-
-
 # By either of these a user wants no temporary server.
 UNWANTED = ("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "PREFECT_SERVER_EPHEMERAL_ENABLED")
 
@@ -78,8 +76,9 @@ def boot(settings: Settings) -> Booting:
     environment = UNLESS_ASKED | server_environment() | ENVIRONMENT | {SERVER_LOGIN: login}
     process = start_process(log, bound, environment=environment)
     # At the end of the process and no sooner: until then Prefect sends the last events and log lines.
-    atexit.register(_stop, process, log)
-    return Booting(process, server, log, login)
+    booting = Booting(process, server, log, login)
+    atexit.register(_stop, booting)
+    return booting
 
 
 @contextmanager
@@ -115,10 +114,12 @@ def _prefect_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
-    end_processes(still_running([process]))
-    if last_error(log) is None:
-        log.unlink(missing_ok=True)
+def _stop(booting: Booting) -> None:
+    if booting in _early:  # Nobody came to use it: a mistake of the command line does not wait for its start.
+        booting.process.kill()
+    end_processes(still_running([booting.process]))
+    if last_error(booting.log) is None:
+        booting.log.unlink(missing_ok=True)
 
 
 def _server(port: int) -> Server:

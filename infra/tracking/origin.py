@@ -2,10 +2,9 @@
 
 import getpass
 import os
-import sys
 from functools import lru_cache
-from pathlib import Path
 
+from infra.machine.program import program
 from infra.store.record import code_revision
 from infra.tracking.login import NOBODY, USER
 
@@ -18,7 +17,7 @@ SCHEDULED = "PREFECT__FLOW_RUN_ID"  # set by the worker of a deployment for the 
 @lru_cache(maxsize=1)
 def origin() -> dict[str, str]:
     """Tags that every run of this process carries. A place on this machine is in none of them."""
-    tags = {BY: user(), SOURCE: _program(), KIND: "JOB" if SCHEDULED in os.environ else "LOCAL"}
+    tags = {BY: user(), SOURCE: program(), KIND: "JOB" if SCHEDULED in os.environ else "LOCAL"}
     if revision := code_revision():
         tags |= {COMMIT: revision.removesuffix(CHANGED), DIRTY: str(revision.endswith(CHANGED)).lower()}
     return tags
@@ -28,11 +27,3 @@ def user() -> str:
     """The name that the tracking server is given, else that of the operating system's user."""
     named = os.environ.get(USER)
     return named if named and named != NOBODY else getpass.getuser()
-
-
-def _program() -> str:
-    """The module that was started (`flows.end_to_end`), else the name of the file."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__")
-    return Path(sys.argv[0]).name or "python"

@@ -65,17 +65,15 @@ class Tracker:
         )
         if run is not None:
             self._open.add(run)
-            if parameters := as_parameters(config):
-                self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
+            self._log_parameters(run, as_parameters(config))
         return run
 
     def start_flow(self, name: str, config: BaseModel, tags: Mapping[str, str]) -> str | None:
         """Open a flow's own run: what was asked of it as parameters, as far as they are few, and whole in `config.json`."""
         run = self.start(name, tags=tags)
         if run is not None:
-            parameters, whole = asked(config), config.model_dump_json() + "\n"
-            if parameters:
-                self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
+            whole = config.model_dump_json() + "\n"
+            self._log_parameters(run, asked(config))
             self._outbox.put(Note(f"keep {CONFIG}", lambda runs: runs.keep_text(run, whole, CONFIG)))
         return run
 
@@ -149,6 +147,10 @@ class Tracker:
     def no_hit(self, key: str) -> None:
         """What was a hit is computed after all."""
         self._hits.forget(key)
+
+    def _log_parameters(self, run: str, parameters: Sequence[Parameter]) -> None:
+        if parameters:
+            self._outbox.put(Note("log parameters", lambda runs: self._send(runs, run, (), parameters)))
 
     def _send(
         self, runs: Runs, run: str, metrics: Sequence[MetricPoint], parameters: Sequence[Parameter] = ()

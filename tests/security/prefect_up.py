@@ -67,9 +67,9 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_up(home: Path) -> Iterator[Up]:
-    """The servers and a worker, from the moment that `up` says they run."""
-    environment = environment_of(home)
+def running_up(home: Path, ends_in: float = 400, **more: str) -> Iterator[Up]:
+    """The servers and a worker, from the moment that `up` says they run. After Ctrl-C they end in so many seconds."""
+    environment = environment_of(home, **more)
     with subprocess.Popen([sys.executable, "-m", "infra.cli", "up", "--worker"], env=environment, cwd=PROJECT,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
         said = []
@@ -82,7 +82,7 @@ def running_up(home: Path) -> Iterator[Up]:
             yield Up(home, environment, "".join(said))
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=400)
+            process.communicate(timeout=ends_in)
 
 
 @contextmanager

@@ -27,8 +27,8 @@ def rows_of(folder: Path) -> dict[str, object]:
 
 @stage(version=1, output=ReportRef, section=rows_of, reads=("report.json", "*.png"))
 def measured_rows(run: StageRun, config: BaseModel) -> Metrics:
-    """A stage with a section. The tests make its artifacts themselves."""
-    raise NotImplementedError
+    """A stage with a section. It writes nothing: the tests make its artifacts themselves."""
+    return {}
 
 
 def test_an_artifact_that_is_older_than_its_section_is_shown(tmp_path: Path) -> None:

@@ -3,12 +3,11 @@ Prefect's server that we count on seen at work once.
 """
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,7 @@ import pytest
 from infra.machine.environment import CONSOLE_LEVEL
 from infra.machine.login import headers, read_login
 from infra.settings import Settings
-from tests.infra.ports import free_ports
-from tests.security.prefect_up import answered, post
+from tests.security.prefect_up import answered, environment_of, post, running_up
 
 pytestmark = pytest.mark.slow
 
@@ -63,35 +61,19 @@ class Up:
         return str(self.get(f"flow_runs/{run}")["state"]["name"])
 
 
-def environment_of(home: Path) -> dict[str, str]:
-    prefect, mlflow = free_ports(2)
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
-    }
-    places = {"HOME": home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow}
-    return clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()}
-
-
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    home = tmp_path_factory.mktemp("up")
-    environment = environment_of(home)
-    url = f"http://127.0.0.1:{environment['STILLHOUSE_PREFECT_PORT']}/api/"
-    with subprocess.Popen([sys.executable, "-m", "infra.cli", "up", "--worker"], env=environment, cwd=PROJECT,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
-        said = []
-        for line in process.stdout or ():
-            said.append(line)
-            if "Ctrl-C" in line:
-                break
-        try:
-            assert process.poll() is None, "".join(said)
-            login = headers(read_login(Settings(home=home)))
-            with httpx.Client(base_url=url, headers=login, timeout=30) as http:
-                yield Up(home, environment, "".join(said), http)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+    with asked(tmp_path_factory.mktemp("up"), ends_in=60) as found:
+        yield found
+
+
+@contextmanager
+def asked(home: Path, ends_in: float, answers_in: float = 30, **more: str) -> Iterator[Up]:
+    """`up --worker`, and Prefect's API with its login."""
+    with running_up(home, ends_in, **more) as servers:
+        login = headers(read_login(Settings(home=home)))
+        with httpx.Client(base_url=f"{servers.url}/", headers=login, timeout=answers_in) as http:
+            yield Up(home, servers.environment, servers.said, http)
 
 
 @dataclass(frozen=True)
