@@ -26,7 +26,7 @@ define install
 	$(PIP) --no-deps --no-build-isolation --editable .
 endef
 
-.PHONY: help demo test drill check smoke bench up install lock clean
+.PHONY: help demo test drill check smoke bench figures up install lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,8 +67,11 @@ bench: .venv/.installed-bench ## the newest release beside what else one could u
 	$(BIN)/python -m tests.benchmarks.warehouse
 	$(BIN)/python -m tests.benchmarks.reading
 
+figures: .venv/.installed-dev ## the tables of README and docs, from the figures in docs/figures that the measurements left
+	$(BIN)/python -m tests.benchmarks.figures
+
 up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
-	$(BIN)/python -m infra.cli up
+	$(BIN)/stillhouse up
 
 # One thread per worker: two workers that each use both cores spoil each other's time. A third one only imports everything
 # once more: 366 s instead of 356.
@@ -76,7 +79,7 @@ test: export OMP_NUM_THREADS = 1
 test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --durations 30 --cov --cov-report term
 
-# What `make drill` runs; CI leaves out the whole runs (pyproject.toml says what they are).
+# What `make drill` runs; CI leaves out the whole runs and the peers (pyproject.toml says what they are).
 DRILL ?= slow
 
 # Not part of `make test`, whose six minutes they would double; CI runs both. Four workers: these tests mostly wait, for

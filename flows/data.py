@@ -2,28 +2,40 @@
 
 python -m flows.data                                                 an assistant's intents (CLINC150)
 python -m flows.data --extract.table tickets.csv                     your own rows
-python -m flows.data --config flows/recipes/github_python.yaml       Python files, by the extraction of CodeParrot
+python -m flows.data --preset github_python                        Python files, by the extraction of CodeParrot
 """
 
 import sys
 
-# What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
-if __name__ == "__main__" and not sys.flags.safe_path:
-    sys.path[0] = __file__.removesuffix("/flows/data.py")
+if __name__ == "__main__":
+    # What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+    if not sys.flags.safe_path:
+        sys.path[0] = __file__.removesuffix("/flows/data.py")
 
-from infra.machine.quick_exit import leave
-from infra.cli.flow_command import FlowCommand
+    from infra.machine.quick_exit import leave  # isort: skip
+    from flows.configs.data import COMMAND
+
+    leave(COMMAND.main())
+
+from infra.cli.flow_run import RunnableFlow
 from infra.engine.run import open_run
+from infra.engine.naming import prefect_name
 from prefect import flow
 
-from flows.config import RECIPES, DataFlowConfig
-from tasks.dataset.task import curate, curate_code, publish_dataset
-from tasks.extract.task import extract, pin_sources, plan_extract
-from tasks.report.data_summary import DataRecord
-from tasks.report.task import read_data_summary, report_data
+from flows.configs.data import DataFlowConfig
+from tasks.data.curation.stages import curate, curate_code
+from tasks.data.publishing.stages import publish_dataset
+from tasks.data.extraction.stages import extract, pin_sources, plan_extract
+from tasks.reporting.data_summary import DataRecord, DataSummary, read_data_summary
+from tasks.reporting.stages import report_data
 
 
-@flow(name="data", description="From SQL, or your own table, to a published data set.", retries=0)
+@flow(
+    name="data",
+    description="From SQL, or your own table, to a published data set.",
+    flow_run_name=prefect_name,
+    retries=0,
+)
 def data(config: DataFlowConfig) -> DataRecord:
     """Extract, curate, publish."""
     with open_run("data", config) as run:
@@ -37,16 +49,6 @@ def data(config: DataFlowConfig) -> DataRecord:
         return report_data(published, rows, dataset)
 
 
-COMMAND = FlowCommand(
-    name="data",
-    description="From SQL, or your own table, to a published data set; what has not changed is not redone.",
-    config=DataFlowConfig,
-    flow=data,
-    summary=read_data_summary,
-    exit_code=lambda summary: 0,
-    presets=RECIPES,
-    exit_codes="0 published, 2 wrong input",
+RUNNABLE: RunnableFlow[DataFlowConfig, DataRecord, DataSummary] = RunnableFlow(
+    flow=data, summary=read_data_summary, exit_code=lambda summary: 0
 )
-
-if __name__ == "__main__":
-    leave(COMMAND.main())

@@ -7,43 +7,43 @@ python -m flows.end_to_end --dry-run                           what would be com
 
 import sys
 
-# What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
-if __name__ == "__main__" and not sys.flags.safe_path:
-    sys.path[0] = __file__.removesuffix("/flows/end_to_end.py")
+if __name__ == "__main__":
+    # What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+    if not sys.flags.safe_path:
+        sys.path[0] = __file__.removesuffix("/flows/end_to_end.py")
 
-from infra.machine.quick_exit import leave
-from infra.cli.flow_command import FlowCommand
+    from infra.machine.quick_exit import leave  # isort: skip
+    from flows.configs.end_to_end import COMMAND
+
+    leave(COMMAND.main())
+
+from infra.cli.flow_run import RunnableFlow
 from infra.engine.run import open_run
-from prefect import flow
+from infra.engine.naming import prefect_name
+from prefect import State, flow
 
-from flows.config import RECIPES, EndToEndConfig
-from flows.steps import judge_and_release, make_student, prepare
-from tasks.report.task import read_summary
-from tasks.results.values import ReleaseRecord
+from flows.configs.end_to_end import EndToEndConfig
+from flows.steps import judge_and_release, make_student, prepare, released
+from tasks.reporting.summary import RunSummary, read_summary
+from tasks.formats.release_record import ReleaseRecord
 
 EXIT_CODES = {"pass": 0, "fail": 3, "needs_more_rows": 4}
 
 
 @flow(
-    name="end_to_end", description="From SQL, or your own table, to a released small classifier.", retries=0
+    name="end_to_end",
+    description="From SQL, or your own table, to a released small classifier.",
+    flow_run_name=prefect_name,
+    retries=0,
 )
-def end_to_end(config: EndToEndConfig) -> ReleaseRecord:
+def end_to_end(config: EndToEndConfig) -> ReleaseRecord | State:
     """Extract, curate, train a teacher, distil a student, compress, measure, judge, release."""
     with open_run("end_to_end", config) as run:
         prepared = prepare(run, config)
         student = make_student(prepared.config, prepared)
-        return judge_and_release(prepared.config, prepared, student).record
+        return released(run, judge_and_release(prepared.config, prepared, student))
 
 
-COMMAND = FlowCommand(
-    name="end_to_end",
-    description="From SQL, or your own table, to a released small classifier; what has not changed is not redone.",
-    config=EndToEndConfig,
-    flow=end_to_end,
-    summary=read_summary,
-    exit_code=lambda summary: EXIT_CODES[summary.verdict],
-    presets=RECIPES,
+RUNNABLE: RunnableFlow[EndToEndConfig, ReleaseRecord, RunSummary] = RunnableFlow(
+    flow=end_to_end, summary=read_summary, exit_code=lambda summary: EXIT_CODES[summary.verdict]
 )
-
-if __name__ == "__main__":
-    leave(COMMAND.main())

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 from infra.engine.run import FlowRun
 
-from flows.config import EndToEndConfig, apply_plan, asked_shapes, given_sizes
-from infra.store.references import (
+from prefect.states import Failed, State
+
+from flows.configs.end_to_end import EndToEndConfig
+from flows.configs.sizes import apply_plan, given_sizes
+from flows.configs.compress import asked_shapes
+from tasks.formats.kinds import (
     BaselineRef,
     CheckpointRef,
     DatasetRef,
@@ -15,21 +19,31 @@ from infra.store.references import (
     ReportRef,
     TokenizerRef,
 )
-from tasks.base_model.task import pin_base_model
-from tasks.baseline.task import fit_baseline
-from tasks.benchmark.task import benchmark
-from tasks.compress.task import check_parity, export_onnx, quantize
-from tasks.dataset.task import curate, publish_dataset
-from tasks.deploy.task import gate, package, release
-from tasks.distill.task import distill, distill_bag, teacher_outputs
-from tasks.evaluate.task import evaluate, predict
-from tasks.extract.task import extract, pin_sources, plan_extract
-from tasks.planning.task import check_students, plan_run
-from tasks.report.task import report_run
-from tasks.results.roles import CANDIDATE, REFERENCE
-from tasks.results.values import PublishedDataset, ReleaseRecord
-from tasks.tokenizer.task import build_tokenizer
-from tasks.train.task import train_teacher
+from tasks.models.pretrained.stages import pin_base_model
+from tasks.baselines.stages import fit_baseline
+from tasks.evaluation.latency.stages import benchmark
+from tasks.compression.export.stages import check_parity, export_onnx
+from tasks.compression.quantization.stages import quantize
+from tasks.data.curation.stages import curate
+from tasks.data.publishing.stages import publish_dataset
+from tasks.serving.release.stages import package, release
+from tasks.evaluation.gate.stages import gate
+from tasks.compression.distillation.stages import distill, distill_bag, teacher_outputs
+from tasks.evaluation.stages import evaluate, predict
+from tasks.data.extraction.stages import extract, pin_sources, plan_extract
+from tasks.training.sizes.stages import check_students, plan_run
+from tasks.reporting.stages import report_run
+from tasks.reporting.summary import read_summary
+from infra.errors import NotReleased
+from tasks.formats.roles import CANDIDATE, REFERENCE
+from tasks.formats.release_record import ReleaseRecord
+from tasks.formats.published_dataset import PublishedDataset
+from tasks.tokenizers.stages import build_tokenizer
+from tasks.training.fine_tuning.stages import train_teacher
+
+
+# How Prefect names the end of a run whose model stays here.
+STAYS = {"fail": "Not released", "needs_more_rows": "Needs more rows"}
 
 
 @dataclass(frozen=True)
@@ -113,3 +127,16 @@ def judge_and_release(config: EndToEndConfig, given: Prepared, made: Student) ->
     shown = {"evaluation": evaluation, "benchmark": timings, "parity": parity, "verdict": verdict,
              "released": made.package}  # fmt: skip
     return Judged(evaluation, timings, report_run(config, shown, record))
+
+
+def released(run: FlowRun, judged: Judged) -> ReleaseRecord | State:
+    """What a flow returns: the record, or the state that a model which may not be released leaves its run in.
+
+    The run did what it was asked: it has all its results, and calling the flow raises NotReleased, which has the record.
+    """
+    record = judged.record
+    if run.options.dry_run or record.verdict == "pass":
+        return record
+    gate = read_summary(record).gate
+    message = " ".join(gate.reasons) if gate else ""
+    return Failed(name=STAYS[record.verdict], message=message, data=NotReleased(message, record))

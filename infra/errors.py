@@ -48,6 +48,14 @@ class NotStarted(StillhouseError):
     """A stage of a group was not begun, because another one had failed."""
 
 
+class NotReleased(StillhouseError):
+    """A run did all that it was asked, and its model may not be released: `result` is what the flow would have returned."""
+
+    def __init__(self, message: str, result: object) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 class SeveralFailed(StillhouseError):
     """More than one stage of a group failed: the message has each."""
 

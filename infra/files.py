@@ -14,9 +14,9 @@ from uuid import uuid4
 from filelock import FileLock
 
 from infra.errors import ArtifactError, StoreError
+from infra.home import MARK, SAYS
 from infra.settings import Settings
 
-CHUNK = 1 << 20
 # `.<name>.<process>` is what earlier versions wrote.
 TEMPORARY = re.compile(r"\..+\.([0-9]+|[0-9a-f]{32})")
 NO_LOCKS = (
@@ -24,8 +24,8 @@ NO_LOCKS = (
     "(only the shared store belongs on a network disk)"
 )
 DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full; free space (`python -m infra.cli gc` frees what no release reaches)",
-    errno.EDQUOT: "the disk quota is used up; free space (`python -m infra.cli gc`)",
+    errno.ENOSPC: "the disk is full; free space (`stillhouse artifacts gc` frees what no release reaches)",
+    errno.EDQUOT: "the disk quota is used up; free space (`stillhouse artifacts gc`)",
     errno.EROFS: "it is on a read-only file system; set STILLHOUSE_HOME to a folder that can be written",
     errno.EACCES: "there is no permission to write; set STILLHOUSE_HOME to a folder of yours",
     errno.EPERM: "it is not permitted to write; set STILLHOUSE_HOME to a folder of yours",
@@ -92,6 +92,7 @@ def make_home(settings: Settings) -> None:
     are made as the umask says.
     """
     if settings.home.exists():
+        _mark(settings.home)
         return
     settings.home.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -101,6 +102,13 @@ def make_home(settings: Settings) -> None:
     made = settings.home.stat().st_mode
     if settings.home_mode & ~made:  # The umask took away what the settings share.
         settings.home.chmod(S_IMODE(made) | settings.home_mode)
+    _mark(settings.home)
+
+
+def _mark(home: Path) -> None:
+    """Let it be found from folders below (`infra.home`); one of an older version has no mark yet."""
+    if not (home / MARK).exists():
+        write_atomically(home / MARK, SAYS)
 
 
 def make_folder(settings: Settings, folder: Path) -> None:
@@ -129,6 +137,15 @@ def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
         raise
 
 
+def point_link(link: Path, target: str) -> None:
+    """Make `link` lead to `target`, a name beside it, at once: it is never away. What is no link there stays."""
+    if link.exists() and not link.is_symlink():
+        return
+    beside = link.with_name(f".{link.name}.{uuid4().hex}")
+    beside.symlink_to(target)
+    beside.replace(link)
+
+
 def file_lock(path: Path) -> FileLock:
     """The lock that a file stands for, held by one at a time; it goes when its holder dies, however it dies.
 
@@ -145,16 +162,13 @@ def prove_locks(file: int) -> None:
 
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, read in pieces. Raises ArtifactError when it cannot be read."""
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while piece := file.read(CHUNK):
-                digest.update(piece)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be read ({error.strerror}): expected a readable file. Check the path."
         ) from None
-    return digest.hexdigest()
 
 
 def combined_digest(digests: Iterable[tuple[str, str]]) -> str:

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from infra import env_file
 from infra.errors import ConfigError
+from infra.home import find_home
 
 _CREDENTIALS = re.compile(r"[\w.+-]+://([^/?#]*)@")
 _SECRET_IN_URI = re.compile(
@@ -37,7 +38,12 @@ class Settings(BaseSettings):
     _file: Path | None = PrivateAttr(None)
     _from_file: frozenset[str] = PrivateAttr(frozenset())
 
-    home: Path = Field(Path(".stillhouse"), description="everything lies here; deleting it is a full reset")
+    home: Path = Field(
+        default_factory=find_home,
+        validate_default=True,
+        description="everything lies here; deleting it is a full reset; unset: the nearest .stillhouse upwards that is a "
+        "home of yours, else one here",
+    )
     home_mode: int = Field(
         0o700,
         description="permissions that home is made with, octal; one that stands already keeps its own",
@@ -103,10 +109,11 @@ class Settings(BaseSettings):
         "https://huggingface.co/OWNER",
     )
     mlflow_uri: str | None = Field(
-        None, description="tracking server; default: SQLite under home, or `infra.cli up`'s"
+        None, description="tracking server; default: SQLite under home, or `stillhouse up`'s"
     )
-    prefect_port: int = Field(4200, ge=1, le=65535, description="port of `infra.cli up`'s Prefect server")
-    mlflow_port: int = Field(5000, ge=1, le=65535, description="port of `infra.cli up`'s MLflow server")
+    prefect_port: int = Field(4200, ge=1, le=65535, description="port of `stillhouse up`'s Prefect server")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="port of `stillhouse up`'s MLflow server")
+    reports_port: int = Field(5001, ge=1, le=65535, description="port of `stillhouse up`'s server of reports")
     hub_token: SecretStr | None = Field(
         None,
         description="token of the Hub, when it is not local; default: HF_TOKEN or `hf auth login`, where the environment "
@@ -200,7 +207,7 @@ class Settings(BaseSettings):
 
     @property
     def services_file(self) -> Path:
-        """Written by `infra.cli up` while its servers run."""
+        """Written by `stillhouse up` while its servers run."""
         return self.home / "services.json"
 
     @property
@@ -267,11 +274,8 @@ def get_settings() -> Settings:
 def _read(file: Path | None) -> Settings:
     settings = Settings(_env_file=file)
     if file is not None:
-        in_file, in_environment = (
-            DotEnvSettingsSource(Settings, env_file=file)(),
-            EnvSettingsSource(Settings)(),
-        )
-        settings._file, settings._from_file = file, frozenset(in_file) - frozenset(in_environment)
+        in_file, in_environment = DotEnvSettingsSource(Settings, env_file=file), EnvSettingsSource(Settings)
+        settings._file, settings._from_file = file, frozenset(in_file()) - frozenset(in_environment())
     return settings
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.unmeasured import unmeasured
 
 # A slow machine is no failure: a law has no deadline.
 settings.register_profile("stillhouse", deadline=None)
+# CI asks what a change broke: the same examples each time. New ones are looked for by `make test` and `make drill`.
+settings.register_profile("stillhouse-ci", settings.get_profile("stillhouse"), derandomize=True)
 settings.load_profile("stillhouse")
 
 # Read at import by the libraries; a test process never touches the developer's own home.
@@ -24,6 +27,9 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 os.environ.setdefault("STILLHOUSE_STAGE_PROCESSES", "false")
 
 ROOT = Path(__file__).parent.parent
+# A suite that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 

@@ -9,8 +9,8 @@ import multiprocessing
 # The flow first: it sets the environment that Prefect reads at import. Then what stages import when they run.
 IMPORTED = [
     "flows.end_to_end", "mlflow.pyfunc", "torch", "accelerate", "transformers.exporters", "onnxruntime", "sklearn.svm",
-    "datasets", "duckdb", "statsmodels.api", "matplotlib.pyplot", "onnxscript", "skops.io", "tasks.train.teacher",
-    "tasks.distill.student", "tests.tasks.training.lesson",
+    "datasets", "duckdb", "statsmodels.api", "matplotlib.pyplot", "onnxscript", "skops.io",
+    "tasks.training.fine_tuning.teacher", "tasks.compression.distillation.student", "tests.tasks.training.lesson",
 ]  # fmt: skip
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -5,13 +5,15 @@
 
 A fingerprint is over the set of top-level definitions (functions, classes, constants) under `tasks/` that the stage's
 function reaches through names, imports and modules that it runs, each as syntax. Comments, docstrings, layout, imports
-and the names of our own modules are no part of it: code that moves to another file keeps every fingerprint. Templates
-count where a definition names them. What a stage only shows (`section` and `reads` of @stage) does not count.
+and the names and paths of our own modules are no part of it, also in a message: code that moves to another file keeps every
+fingerprint. Templates count where a definition names them. What a stage only shows (`section` and `reads` of @stage) does not
+count.
 """
 
 import ast
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ SHOWN = {
     "reads",
 }  # words of @stage: what the report shows of an artifact is no part of what made it
 OWN_MODULE = "a module of ours"
+KINDS = "tasks.formats.kinds"  # a kind of reference is a name: what has it is another definition's to say
 
 
 class StageVersion(BaseModel):
@@ -96,7 +99,7 @@ class Code:
         """The definitions that one reaches, itself included."""
         waiting, seen = [start], set[Definition]()
         while waiting:
-            if (one := waiting.pop()) not in seen:
+            if (one := waiting.pop()) not in seen and one.module != KINDS:
                 seen.add(one)
                 waiting += self.needs(one)
         return seen
@@ -218,8 +221,11 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        ours = isinstance(node.value, str) and self.code._is_module(node.value)
-        return ast.Constant(OWN_MODULE) if ours else node
+        if not isinstance(node.value, str):
+            return node
+        if self.code._is_module(node.value):
+            return ast.Constant(OWN_MODULE)
+        return ast.Constant(re.sub(rf"\b{self.code.floor}(?:/\w+)+(?:\.py\b)?", OWN_MODULE, node.value))
 
 
 def current() -> dict[str, StageVersion]:
@@ -298,4 +304,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         LOCK.write_text(accepted(current()))
     else:
-        print("\n".join(silent_changes()) or "every stage is as it was accepted")
+        changed = silent_changes()
+        print("\n".join(changed) or "every stage is as it was accepted")
+        sys.exit(1 if changed else 0)

@@ -31,10 +31,8 @@ def spare_room(settings: Settings, rows_go: bool) -> Iterator[Garbage]:
 def _spare(path: Path) -> int:
     """Bytes of free pages."""
     with closing(sqlite3.connect(path)) as database:
-        free, size = (
-            int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("freelist_count", "page_size")
-        )
-    return free * size
+        free = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
+        return int(database.execute(free).fetchone()[0])
 
 
 def _compact(settings: Settings, path: Path, lock: str) -> bool:

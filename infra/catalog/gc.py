@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from infra.catalog.databases import DATABASES, spare_room
 from infra.catalog.garbage import Garbage, age_days, keyed, size_of
-from infra.catalog.kept import foreign_folders, kept_keys
+from infra.catalog.kept import foreign_folders, kept_keys, named_in
 from infra.catalog.leftovers import leftovers, lock_files, old_searches, old_snapshots
 from infra.files import disk_errors
 from infra.settings import Settings
@@ -105,12 +105,9 @@ def _old_tables(settings: Settings, kept: list[Record], keep_days: float) -> lis
             why = "tables that no kept artifact was made from"
         else:
             continue
-        garbage.append(_tables(settings, folder, why))
+        remove = partial(_free_tables, settings, folder)
+        garbage.append(Garbage(folder, size_of(folder), why, "tables", remove))
     return garbage
-
-
-def _tables(settings: Settings, folder: Path, why: str) -> Garbage:
-    return Garbage(folder, size_of(folder), why, "tables", lambda: _free_tables(settings, folder))
 
 
 def _free_tables(settings: Settings, folder: Path) -> bool:
@@ -126,9 +123,8 @@ def _free_tables(settings: Settings, folder: Path) -> bool:
                     if folder == whole:  # Tables are there or not, wherever this is broken off.
                         folder = folder.rename(folder.with_name(f".{folder.name}.freed"))
                     shutil.rmtree(folder)
-                    Path(
-                        lock.lock_file
-                    ).unlink()  # Held still: who waits for it sees that it has no name any more.
+                    # Held still: who waits for it sees that it has no name any more.
+                    Path(lock.lock_file).unlink()
         except Timeout:
             return False
     return alone
@@ -136,21 +132,15 @@ def _free_tables(settings: Settings, folder: Path) -> bool:
 
 def _tracked_by(kept: list[Record], foreign: Collection[Path]) -> set[str]:
     """Ids of the MLflow runs of kept records, and whatever looks like one in those that cannot be read."""
-    texts = ((folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace") for folder in foreign)
-    named = {record.mlflow_run_id for record in kept if record.mlflow_run_id}
-    return named.union(*(_RUN_ID.findall(text) for text in texts))
+    return {record.mlflow_run_id for record in kept if record.mlflow_run_id} | named_in(foreign, _RUN_ID)
 
 
 def _old_runs(settings: Settings, runs: OldRuns) -> list[Garbage]:
     if not runs.old:
         return []
-    size = sum(size_of(run.folder) for run in runs.old)
+    size, remove = sum(size_of(run.folder) for run in runs.old), partial(_free_runs, settings, runs)
     why = "closed MLflow runs that no kept artifact names"
-    return [
-        Garbage(
-            settings.mlflow_artifacts, size, why, RUNS, partial(_free_runs, settings, runs), len(runs.old)
-        )
-    ]
+    return [Garbage(settings.mlflow_artifacts, size, why, RUNS, remove, len(runs.old))]
 
 
 def _old_flow_runs(settings: Settings, keep_days: float, runs: OldRuns, kept: list[Record]) -> list[Garbage]:

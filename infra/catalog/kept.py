@@ -15,6 +15,7 @@ from infra.settings import Settings
 from infra.store.artifacts import KEY_LENGTH, Store
 from infra.store.record import RECORD_FILE, Record
 
+# Names of the keys that a record was made from.
 _NAMED = re.compile(r"artifact:[^/\"\s]+/([0-9a-f]{20})")
 
 
@@ -32,7 +33,7 @@ def kept_keys(
     releases = [record for record in records if _is_published(record, published)]
     recent = [record for record in records if last_use(store.folder(record.stage, record.key)) >= oldest]
     evidence = _evidence(records, [record for record in releases if record.kind == "ReleaseRef"])
-    needed = {*in_use, *_named_by(foreign)}
+    needed = {*in_use, *named_in(foreign, _NAMED)}
     counted_on = [record for record in records if record.key[:KEY_LENGTH] in needed]
     return ancestors(records, [*releases, *recent, *evidence, *counted_on])
 
@@ -61,10 +62,10 @@ def kept_revisions(hub: Hub, kind: Kind, repo: str, keep_releases: int | None) -
     return kept.intersection(published)
 
 
-def _named_by(foreign: Collection[Path]) -> set[str]:
-    """Names of the keys that records which cannot be read speak of: what they were made from, by the look of it."""
+def named_in(foreign: Collection[Path], pattern: re.Pattern[str]) -> set[str]:
+    """What records that cannot be read speak of, by the look of it."""
     texts = ((folder / RECORD_FILE).read_text(encoding="utf-8", errors="replace") for folder in foreign)
-    return {name for text in texts for name in _NAMED.findall(text)}
+    return {name for text in texts for name in pattern.findall(text)}
 
 
 def _is_published(record: Record, published: set[str]) -> bool:
@@ -76,9 +77,8 @@ def _evidence(records: list[Record], releases: list[Record]) -> list[Record]:
     """What was measured of releases: everything that has one among its inputs, directly or further back."""
     known = {record.digest for record in releases}
     found: list[Record] = []
-    for record in sorted(
-        records, key=lambda record: record.finished
-    ):  # What a record was made from is older.
+    # What a record was made from is older.
+    for record in sorted(records, key=lambda record: record.finished):
         if any(given.digest in known for given in record.inputs.values()):
             known.add(record.digest)
             found.append(record)

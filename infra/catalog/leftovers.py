@@ -110,6 +110,7 @@ def _temporary(settings: Settings) -> Iterator[Path]:
         "*",
         "runs/*",
         "outlooks/*",
+        "reports/*",
         "reports/*/*",
         "artifacts/*/*/*",
         "hub/*/*/*/*",
@@ -123,4 +124,4 @@ def _temporary(settings: Settings) -> Iterator[Path]:
 
 
 def _folders(place: Path) -> list[Path]:
-    return [path for path in place.glob("*") if path.is_dir()]
+    return [path for path in place.glob("*") if path.is_dir() and not path.is_symlink()]

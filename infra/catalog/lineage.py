@@ -1,5 +1,6 @@
 """From an artifact back to its sources: which stage made it, out of what, when, under which MLflow run."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,18 +32,12 @@ def find_record(store: Store, target: str) -> Record:
     path = Path(target.removeprefix("file://"))
     if target.startswith(STORE_SCHEME):
         path = store.settings.artifacts / target.removeprefix(STORE_SCHEME)
-    if _is_there(path):
+    # What is too long for a path, or out of reach, may mean something else: Path's would raise.
+    if os.path.exists(path):  # noqa: PTH110
         return _record_around(path, records) or _record_of_content(path, records)
     if (snapshot := _release(store, target)) is not None:
         return _record_of_content(snapshot, records)
     return _record_of_prefix(target, records)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False  # Too long for a path, or out of reach: it may mean something else.
 
 
 def ancestors(records: Iterable[Record], starts: Iterable[Record]) -> set[str]:

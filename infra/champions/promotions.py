@@ -7,7 +7,7 @@ The journal of the model's repository on the Hub, `promotions.jsonl`, has one JS
 
 Its last line says who is champion; `main` on the Hub and then the alias `champion` in MLflow's registry follow it, in
 this order. A line is there before `main` moves, or together with it: what a kill leaves undone in between is done by the
-next change, or by `python -m infra.cli promotions`. A line that a kill or a full disk cut short never counted, and the
+next change, or by `stillhouse models history`. A line that a kill or a full disk cut short never counted, and the
 next line takes its place.
 """
 
@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from infra.errors import HubError
@@ -27,10 +27,8 @@ CHAMPION = "champion"  # the alias in MLflow's registry
 SHOWN = 12
 
 
-class Champion(BaseModel):
+class Champion(BaseModel, frozen=True, extra="forbid"):
     """A release that is or was champion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: str = Field(description="revision on the Hub")
     package: str | None = Field(
@@ -43,10 +41,8 @@ class Champion(BaseModel):
         return {"digest": self.package} if self.package else {"hub_revision": self.revision}
 
 
-class Promotion(BaseModel):
+class Promotion(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """One change of champion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     time: str = Field(description="ISO 8601, UTC")
     action: Literal["promote", "rollback"]
@@ -96,18 +92,14 @@ class Promotions:
             if champion.package and not again and _taken_down(lines, champion.package):
                 return False
             before = lines[-1].after if lines else unrecorded
-            if not lines or before != champion:
-                line = Promotion(
-                    time=_now(),
-                    action="promote",
-                    before=None if before == champion else before,
-                    after=champion,
-                    verdict=verdict,
-                    reason=reason,
-                )
-                self._change(line, text)
-            else:
+            if lines and before == champion:
                 self._settle(champion)
+                return True
+            former = None if before == champion else before
+            line = Promotion(
+                time=_now(), action="promote", before=former, after=champion, verdict=verdict, reason=reason
+            )
+            self._change(line, text)
         return True
 
     def next_rollback(self, reason: str) -> Promotion:
@@ -123,7 +115,7 @@ class Promotions:
             known = f"only {order[0].revision[:SHOWN]}" if order else "none"
             raise HubError(
                 f"{self.repo} has no champion to go back to in {self.address}: found {known}, expected two at "
-                "least. Nothing was changed. See `python -m infra.cli promotions` for the history."
+                "least. Nothing was changed. See `stillhouse models history` for the history."
             )
         before, after = order[-1], order[-2]
         if not self.hub.is_whole("model", self.repo, after.revision):
@@ -148,7 +140,7 @@ class Promotions:
                     return
         raise HubError(
             f"{self.repo} has another champion by now: expected it not to change while it is rolled back. Nothing "
-            "was changed. Look at `python -m infra.cli promotions`, then try again."
+            "was changed. Look at `stillhouse models history`, then try again."
         )
 
     def settle(self) -> Champion | None:

@@ -8,8 +8,9 @@ import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -30,11 +31,13 @@ WRITTEN_BY_READERS = "registered_model_meta"  # MLflow leaves it in the folder o
 @dataclass(frozen=True)
 class Model:
     """What is registered: a folder, a models-from-code file that finds it as the artifact `release`, and which of the
-    folder's files the package's digest is of."""
+    folder's files the package's digest is of; what MLflow shows of it, a description in Markdown and figures."""
 
     folder: Path
     code: Path
     package: tuple[str, ...]
+    description: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Registry:
@@ -43,7 +46,6 @@ class Registry:
     def __init__(self, settings: Settings, experiment: str) -> None:
         self.settings, self.experiment = settings, experiment
         self.uri = registry_uri(settings)
-        self._connection: tuple[Runs, str] | None = None
 
     def register(
         self,
@@ -60,19 +62,23 @@ class Registry:
         """
         # Two runs that release the same bytes at once make one version of them.
         with self._failures(f"register the model {name}"), file_lock(self.settings.locks / "registry.lock"):
-            found = _newest(self._runs().versions(name), {DIGEST: tags[DIGEST]})
-            if found is not None and (damage := self._damage(name, found, model.package)):
-                return self._replace(name, found, damage, model, aliases, tags, run_tags)
-            if found and found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
+            found = _newest(self._runs.versions(name), {DIGEST: tags[DIGEST]})
+            damage = self._damage(name, found, model.package) if found else None
+            if found is None or damage is not None:
+                version = self._log(name, model, tags, run_tags)
+            elif found.aliases.issuperset(aliases) and tags.items() <= dict(found.tags).items():
                 return found.version
-            version = found.version if found else self._log(name, model, tags, run_tags)
+            else:
+                version = found.version
             self._mark(name, version, aliases, tags)
+            if found is not None and damage is not None:
+                self._replace(name, found, damage, version)
             return version
 
     def point_alias(self, name: str, alias: str, tags: Mapping[str, str]) -> str | None:
         """Point an alias at the newest version of a model that has `tags`; that version, None when none has them."""
         with self._failures(f"point {alias} at a version of {name}"):
-            newest = _newest(self._runs().versions(name), tags)
+            newest = _newest(self._runs.versions(name), tags)
             if newest is None:
                 return None
             if alias not in newest.aliases:
@@ -82,7 +88,7 @@ class Registry:
     def holder(self, name: str, alias: str) -> Version | None:
         """The version that an alias points at."""
         with self._failures(f"say which version of {name} is {alias}"):
-            return next((v for v in self._runs().versions(name) if alias in v.aliases), None)
+            return next((v for v in self._runs.versions(name) if alias in v.aliases), None)
 
     def doubt(self, name: str, version: Version, tags: Mapping[str, str]) -> str | None:
         """Why a version is not what has `tags`, registered from here and whole; None when it is."""
@@ -90,9 +96,11 @@ class Registry:
             for tag, wanted in tags.items():
                 if (found := version.tags.get(tag)) != wanted:
                     return f"its {tag} is {(found or 'not said')[:SHOWN]}, not {wanted[:SHOWN]}"
-            address = self._runs().files_of(name, version.version)
-            if self.settings.mlflow_uri is None and not self._is_here(address):
-                return f"its files are in {address}, outside of {self.settings.mlflow_artifacts}"
+            address, home = self._runs.files_of(name, version.version), self.settings.mlflow_artifacts
+            place = _place(address)
+            here = place is not None and place.resolve().is_relative_to(home.resolve())
+            if self.settings.mlflow_uri is None and not here:
+                return f"its files are in {address}, outside of {home}"
             return self._damage(name, version, ())
 
     def mend(self, name: str, version: Version, folder: Path) -> str | None:
@@ -107,51 +115,35 @@ class Registry:
                 codes = [path for path in there.glob("*.py") if file_digest(path) == version.tags.get(CODE)]
                 if not codes:
                     return f"version {version.version} of {name} is damaged in MLflow's registry: {damage}"
-                model = Model(folder, codes[0], ())
-                tags = {
-                    tag: value for tag, value in version.tags.items() if tag not in (FILES, CODE, DAMAGED)
-                }
+                own = (FILES, CODE, DAMAGED)
+                tags = {tag: value for tag, value in version.tags.items() if tag not in own}
                 with file_lock(self.settings.locks / "registry.lock"):
-                    self._replace(name, version, damage, model, (), tags, {})
+                    anew = self._log(name, Model(folder, codes[0], ()), tags, {})
+                    self._mark(name, anew, (), tags)
+                    self._replace(name, version, damage, anew)
             return None
 
-    def _replace(
-        self,
-        name: str,
-        damaged: Version,
-        damage: str,
-        model: Model,
-        aliases: tuple[str, ...],
-        tags: Mapping[str, str],
-        run_tags: Mapping[str, str],
-    ) -> str:
-        """Register the bytes anew, move every alias of the damaged version, and let it be found by its digest no more."""
+    def _replace(self, name: str, damaged: Version, damage: str, version: str) -> None:
+        """Move every alias of a damaged version to its bytes' new one, and let it be found by its digest no more."""
         from infra.tracking.client import connect
 
-        version = self._log(name, model, tags, run_tags)
-        self._mark(name, version, (*aliases, *sorted(damaged.aliases - set(aliases))), tags)
-        client = connect(self.uri)
-        client.set_model_version_tag(
-            name, damaged.version, DAMAGED, datetime.now(UTC).isoformat("T", "seconds")
-        )
-        client.delete_model_version_tag(name, damaged.version, DIGEST)
+        self._mark(name, version, tuple(sorted(damaged.aliases)), {})
+        self._mark(name, damaged.version, (), {DAMAGED: datetime.now(UTC).isoformat("T", "seconds")})
+        connect(self.uri).delete_model_version_tag(name, damaged.version, DIGEST)
         logger.warning(
             "Version %s of %s was damaged in MLflow's registry (%s): the same release is version %s now.",
             damaged.version, name, damage, version,
         )  # fmt: skip
-        return version
 
     def _log(self, name: str, model: Model, tags: Mapping[str, str], run_tags: Mapping[str, str]) -> str:
-        from infra.tracking.client import connect, log_release
+        from infra.tracking.client import log_release
 
-        runs = self._runs()
-        run = runs.create(self._experiment_id(), "register", {**run_tags, DIGEST: tags[DIGEST]})
-        version = log_release(self.uri, run, name, model.folder, model.code)
+        runs, experiment = self._connected
+        run = runs.create(experiment, "register", {**run_tags, DIGEST: tags[DIGEST]})
+        version = log_release(self.uri, run, name, model.folder, model.code, model.description, model.metrics)
         with self._files(name, Version(version, {}, frozenset())) as there:
             whole = _digest(there)
-        client = connect(self.uri)
-        client.set_model_version_tag(name, version, FILES, whole)
-        client.set_model_version_tag(name, version, CODE, file_digest(model.code))
+        self._mark(name, version, (), {FILES: whole, CODE: file_digest(model.code)})
         return version
 
     def _mark(self, name: str, version: str, aliases: tuple[str, ...], tags: Mapping[str, str]) -> None:
@@ -182,28 +174,23 @@ class Registry:
     @contextmanager
     def _files(self, name: str, version: Version) -> Iterator[Path]:
         """The folder of a version's files, fetched when it is elsewhere; an empty one when they are gone."""
-        address = self._runs().files_of(name, version.version)
-        if address.startswith(("file:", "/")):
-            yield Path(unquote(urlparse(address).path) if address.startswith("file:") else address)
+        address = self._runs.files_of(name, version.version)
+        if (place := _place(address)) is not None:
+            yield place
             return
         from infra.tracking.client import fetch_files
 
         with tempfile.TemporaryDirectory(prefix="stillhouse-version-") as scratch:
             yield fetch_files(self.uri, address, Path(scratch))
 
-    def _is_here(self, address: str) -> bool:
-        """Whether files are among the home's own."""
-        place = unquote(urlparse(address).path) if address.startswith("file:") else address
-        return Path(place).resolve().is_relative_to(self.settings.mlflow_artifacts.resolve())
-
+    @property
     def _runs(self) -> Runs:
-        if self._connection is None:
-            self._connection = connect_runs(self.settings, self.experiment)
-        return self._connection[0]
+        return self._connected[0]
 
-    def _experiment_id(self) -> str:
-        self._runs()
-        return self._connection[1] if self._connection else ""
+    @cached_property
+    def _connected(self) -> tuple[Runs, str]:
+        """What answers questions, and the id of the experiment."""
+        return connect_runs(self.settings, self.experiment)
 
     @contextmanager
     def _failures(self, what: str) -> Iterator[None]:
@@ -220,6 +207,13 @@ class Registry:
 def registered_name(repo: str) -> str:
     """A model's name in MLflow's registry, where a slash is not allowed."""
     return repo.replace("/", "-")
+
+
+def _place(address: str) -> Path | None:
+    """The folder that an address on this machine is; None for any other."""
+    if address.startswith("file:"):
+        return Path(unquote(urlparse(address).path))
+    return Path(address) if address.startswith("/") else None
 
 
 def _newest(versions: list[Version], tags: Mapping[str, str]) -> Version | None:

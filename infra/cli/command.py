@@ -1,57 +1,91 @@
-"""The command `stillhouse`: `stillhouse run FLOW ...`, and every command of `python -m infra.cli`.
+"""The command `stillhouse`: run a flow, the servers, what was computed, what was released, the machine's health.
 
-Flows are found by the entry points `stillhouse.commands`. Unlike `python -m`, a console script has no working folder on
-its path: a `tasks.py` or a folder `flows/` there does no harm.
+Commands of flows and tasks are found by the entry points `stillhouse.commands`.
 """
 
 from infra.machine.quick_exit import leave  # isort: skip
 
-import difflib
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points, version
+from typing import Any
 
-from infra.cli import app, messages
-from infra.engine.registry import COMMANDS
-from infra.errors import ConfigError, StillhouseError
+from cyclopts import App, CycloptsError, Parameter
 
-PROGRAM = "stillhouse"
-HELP = ("-h", "--help")
+from infra.cli import messages, sources
+from infra.cli.artifact_commands import artifacts
+from infra.cli.doctor_command import doctor
+from infra.cli.environment_command import env
+from infra.cli.model_commands import models
+from infra.cli.run_commands import PROGRAM, recipes, run, runs
+from infra.cli.server_commands import down, status, up
+from infra.engine.registry import COMMANDS, flow_commands
+from infra.errors import StillhouseError
+from infra.machine import surroundings
+from infra.machine.environment import require_folder
+from infra.machine.terminal import log_visibly
+from infra.settings import get_settings
+
+# `doctor` lists what is in the way, `env` and `recipes` need nothing, and a flow looks for itself.
+UNASKED = (doctor, env, recipes, run)
+INTERRUPTED = 130  # as a shell says of who was ended by Ctrl-C
+
+
+def stillhouse() -> App:
+    """The application, with the commands of whoever is installed."""
+    app = App(
+        name=PROGRAM,
+        help="From SQL to a small, fast, released language model, every step cached, tracked and repeatable.",
+        version=lambda: version(PROGRAM),
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+    )
+    app.command(run, help_flags=[], version_flags=[])
+    for command in (recipes, up, down, status, doctor, env, artifacts, runs, models):
+        app.command(command)
+    flows = flow_commands()
+    for entry in entry_points(group=COMMANDS):
+        if entry.name not in flows:
+            app.command(entry.load(), name=entry.name)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a flow or one of the house's own commands; returns its exit code."""
+    """Run one command; returns its exit code (2: not understood). A user's mistake is one message."""
+    messages.print_anything()
+    messages.show_uncaught()
+    log_visibly()
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    if argv[:1] != ["run"]:
-        return app.main(argv, PROGRAM)
-    if not argv[1:] or argv[1] in HELP:
-        print(_usage())
-        return 0 if argv[1:] else 2
     try:
-        leave(run_flow(argv[1], argv[2:]))
+        command, bound, _ = stillhouse().parse_args(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        messages.complain(f"{error} See `{' '.join([PROGRAM, *(error.command_chain or ())])} --help`.")
+        return 2
+    try:
+        if not _is_help(command) and command not in UNASKED:
+            _look_around()
+        return int(command(*bound.args, **bound.kwargs) or 0)
     except StillhouseError as error:
         return messages.show(error)
+    except KeyboardInterrupt:
+        messages.say_aside("interrupted.")
+        return INTERRUPTED
 
 
-def run_flow(name: str, argv: Sequence[str]) -> int:
-    """Run the flow of this name, dashes and underscores being the same. Raises ConfigError when there is none."""
-    flows = _flows()
-    found = flows.get(name.replace("-", "_"))
-    if found is None:
-        close = difflib.get_close_matches(name.replace("-", "_"), flows, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        known = ", ".join(flows) or "none, because the package is not installed (`pip install -e .`)"
-        raise ConfigError(f"there is no flow {name!r}.{hint} Flows: {known}.")
-    return int(replace(found.load(), called=f"{PROGRAM} run {name}").main(argv))
+def console_script() -> None:
+    """`stillhouse` on the command line."""
+    leave(main())
 
 
-def _flows() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in sorted(entry_points(group=COMMANDS), key=lambda one: one.name)}
+def _look_around() -> None:
+    """Say where settings come from and what is odd in them; raises StillhouseError for what is in any command's way."""
+    settings = get_settings()
+    sources.tell()
+    surroundings.set_right(settings.home)
+    surroundings.refuse_obstacles()
+    require_folder(settings)
 
 
-def _usage() -> str:
-    return (
-        f"usage: {PROGRAM} run FLOW [--section.field VALUE ...] [--dry-run] ...\n\nflows: {', '.join(_flows())}\n"
-        f"`{PROGRAM} run FLOW --help` lists what each takes."
-    )
+def _is_help(command: Any) -> bool:
+    """Whether it is cyclopts' own `--help` or `--version`."""
+    return isinstance(getattr(command, "__self__", None), App)

@@ -16,9 +16,9 @@ from infra.cli.home_checks import examine_home
 from infra.engine.abandoned import dead_runs, live_runs
 from infra.errors import ServiceError
 from infra.machine.environment import Services, login_of, running_services
-from infra.machine.processes import last_error, port_is_free
+from infra.machine.processes import LOOPBACK, last_error, port_is_free
 from infra.machine.schedules import REMEDY, scheduled
-from infra.machine.services import log_file
+from infra.machine.services import log_file, servers
 from infra.machine.surroundings import PREFECT_API, api_obstacle, obstacles
 from infra.machine.up_lock import left_behind, up_is_elsewhere
 from infra.settings import Settings
@@ -89,7 +89,7 @@ def check_cpu(flags: list[str]) -> Iterator[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count()
     yield Check("cores", "ok", f"{cores} of {psutil.cpu_count()} usable by this process")
     int8 = sorted(set(flags) & set(INT8_FLAGS))
-    slow = "Works, but released models are slower and can differ more from fp32: measure where you serve."
+    slow = "Works, with the same answers, but released models are slower: measure where you serve."
     yield Check(
         "CPU int8", "ok" if int8 else "note", ", ".join(int8) or "no int8 dot products", "" if int8 else slow
     )
@@ -131,12 +131,13 @@ def check_services(settings: Settings) -> Iterator[Check]:
     for name, url in (
         ("Prefect", f"{services.prefect_api_url}/health"),
         ("MLflow", f"{services.mlflow_tracking_uri}/health"),
+        ("Reports", f"http://{LOOPBACK}:{settings.reports_port}/health"),
     ):
         try:
             answer = f"answers {httpx.get(url, timeout=5.0, trust_env=False).status_code} at {url}"
         except httpx.HTTPError as error:
             answer = f"{url}: {error}"
-        again = "`python -m infra.cli down`, then `up` again; its log is in logs/ under home."
+        again = "`stillhouse down`, then `up` again; its log is in logs/ under home."
         up = "answers 200" in answer
         yield Check(f"{name} server", "ok" if up else "fault", answer, "" if up else again)
         if up and name == "Prefect":
@@ -174,23 +175,20 @@ def check_dead_runs(settings: Settings) -> Check:
         "killed runs",
         "note",
         f"{len(dead)} shown as running: {', '.join(map(str, dead))}{under_way}",
-        "The next flow, or `python -m infra.cli up`, marks them as crashed.",
+        "The next flow, or `stillhouse up`, marks them as crashed.",
     )
 
 
 def _not_running(settings: Settings) -> Iterator[Check]:
     yield Check("services", "ok", "not started: flows bring their own (6 to 13 s); `make up` saves that")
     if said := left_behind(settings):
-        remedy = (
-            "Run `down` there." if up_is_elsewhere(settings) else "`python -m infra.cli down` clears it away."
-        )
+        remedy = "Run `down` there." if up_is_elsewhere(settings) else "`stillhouse down` clears it away."
         yield Check("services.json", "note", said, remedy)
-    ports = {"STILLHOUSE_PREFECT_PORT": settings.prefect_port, "STILLHOUSE_MLFLOW_PORT": settings.mlflow_port}
-    for setting, port in ports.items():
-        if not port_is_free(port):
+    for server in servers(settings):
+        if not port_is_free(server.port):
             yield Check(
-                f"port {port}",
+                f"port {server.port}",
                 "note",
                 "taken by another program",
-                f"Set {setting} to another port before `make up`.",
+                f"Set {server.port_setting} to another port before `make up`.",
             )

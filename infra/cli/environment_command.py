@@ -1,9 +1,7 @@
-"""`infra.cli env`: a shell's `prefect` and `mlflow` speak to this home, and to the servers of its `up`."""
+"""`stillhouse env`: a shell's `prefect` and `mlflow` speak to this home, and to the servers of its `up`."""
 
 import os
 import shlex
-
-from pydantic import BaseModel
 
 from infra.cli import messages
 from infra.machine.environment import prepare
@@ -13,24 +11,20 @@ from infra.tracking.connection import tracking_uri
 SHOWN_ENVIRONMENT = ("PREFECT_", "MLFLOW_")
 
 
-class Env(BaseModel):
-    """Print what points `prefect` and `mlflow` at this home: `eval "$(python -m infra.cli env)"`."""
-
-    def cli_cmd(self) -> None:
-        """One export a line, of what this shell does not have: nothing that a user has set is printed, secret or not."""
-        shell = dict(os.environ)
-        prepare()
-        wanted = {name: value for name, value in os.environ.items() if name.startswith(SHOWN_ENVIRONMENT)}
-        wanted["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
-        for name, value in sorted(wanted.items()):
-            if shell.get(name) != value:
-                _export(name, value)
-            elif holds_credentials(value):
-                messages.say_aside(
-                    f"# {name} holds a password and is not printed: this shell has it already."
-                )
-        for name in sorted(shell.keys() - os.environ.keys()):
-            print(f"unset {name}")
+def env() -> None:
+    """Print what points `prefect` and `mlflow` at this home: `eval "$(stillhouse env)"`."""
+    # One export a line, of what this shell does not have: nothing that a user has set is printed, secret or not.
+    shell = dict(os.environ)
+    prepare()
+    wanted = {name: value for name, value in os.environ.items() if name.startswith(SHOWN_ENVIRONMENT)}
+    wanted["MLFLOW_TRACKING_URI"] = tracking_uri(get_settings())
+    for name, value in sorted(wanted.items()):
+        if shell.get(name) != value:
+            _export(name, value)
+        elif holds_credentials(value):
+            messages.say_aside(f"# {name} holds a password and is not printed: this shell has it already.")
+    for name in sorted(shell.keys() - os.environ.keys()):
+        print(f"unset {name}")
 
 
 def _export(name: str, value: str) -> None:

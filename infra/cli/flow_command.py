@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar, cast, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, JsonValue, create_model
 from pydantic_settings import (
@@ -21,45 +21,29 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from infra.cli import messages
-from infra.cli.asked import runs_a_flow
-from infra.machine import environment, prefect_import, server_boot, surroundings
+from infra.cli import messages, sources
+from infra.cli.flow_help import print_help
+from infra.cli.form import RECIPE
+from infra.cli.layers import Layer, build, given, merge, read_recipe, recipe_file
+from infra.cli.listed import as_typed, lists
+from infra.cli.report_file import claim, write
+from infra.errors import ConfigError, StillhouseError
+from infra.machine import environment, server_boot, surroundings
 from infra.machine.terminal import Terminal, log_visibly, one_line
 from infra.settings import get_settings
 
-# What is wrong with settings and environment is found out here, while the flow's file is imported: Prefect makes
-# clients of the network as soon as it is.
-messages.show_uncaught()
-log_visibly()
-environment.prepare()
-surroundings.refuse_obstacles()
-if runs_a_flow():
-    server_boot.begin_early(get_settings())
-prefect_import.import_prefect()
-
-from prefect import Flow  # noqa: E402
-from prefect.exceptions import PrefectHTTPStatusError  # noqa: E402
-
-from infra.cli import mistyped, sources  # noqa: E402
-from infra.cli.layers import Layer, build, given, merge, read_layer  # noqa: E402
-from infra.cli.listed import as_typed, lists  # noqa: E402
-from infra.cli.report_file import claim, write  # noqa: E402
-from infra.engine.run import PlanLine, RunOptions, run_options  # noqa: E402
-from infra.errors import ConfigError, ServiceError, StillhouseError  # noqa: E402
-from infra.machine.prefect_server import temporary_server  # noqa: E402
-from infra.settings import without_credentials  # noqa: E402
-from infra.tracking.tracker import prepare_tracking  # noqa: E402
+if TYPE_CHECKING:
+    from infra.cli.flow_run import RunnableFlow
+    from infra.engine.run import PlanLine
 
 Config = TypeVar("Config", bound=BaseModel)
-Record = TypeVar("Record", bound=BaseModel)
-Result = TypeVar("Result", bound=BaseModel)
 USAGE_ERROR = 2
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FlowCommand(Generic[Config, Record, Result]):
-    """A flow as a command. `summary` makes what `--report` writes, and the exit code, from what the flow returns.
+class FlowCommand(Generic[Config]):
+    """A flow as a command: its config on the command line. `load` imports the flow, once it is to run.
 
     `exit_codes` says in `--help` what these mean.
     """
@@ -67,12 +51,14 @@ class FlowCommand(Generic[Config, Record, Result]):
     name: str
     description: str
     config: type[Config]
-    flow: Flow[[Config], Record]
-    summary: Callable[[Record], Result]
-    exit_code: Callable[[Result], int]
     presets: Path
+    load: "Callable[[], RunnableFlow[Config, Any, Any]]"
     exit_codes: str = "0 pass, 2 wrong input, 3 fail, 4 needs more rows"
     called: str = ""
+
+    def recipes(self) -> list[Path]:
+        """Files of fields that come along, by name."""
+        return sorted(self.presets.glob("*.yaml"))
 
     @property
     def program(self) -> str:
@@ -81,8 +67,10 @@ class FlowCommand(Generic[Config, Record, Result]):
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the flow as asked; returns the exit code. A user's mistake is one message, never a stack trace."""
-        _show_warnings()
+        messages.show_uncaught()
+        log_visibly()
         messages.print_anything()
+        _show_warnings()
         try:
             return self._main(list(sys.argv[1:] if argv is None else argv))
         except StillhouseError as error:
@@ -95,47 +83,37 @@ class FlowCommand(Generic[Config, Record, Result]):
         options, rest = self._own_parser().parse_known_args(
             as_typed(_dashed(_entries(argv, _mappings(self.config))), [*lists(self.config)])
         )
-        if options.help:
-            self._fields(["--help"])
+        if options.help or options.help_all:
+            print_help(
+                f"{self.program}: {self.description}", self._options(), self.config, whole=options.help_all
+            )
             return 0
         _take_launcher(options)
-        sources.tell()
-        for warning in mistyped.warnings(self.config.model_fields):
-            messages.warn(warning)
+        sources.tell(self.config.model_fields)
         config = build(self.config, self._layers(options, rest))
-        environment.require_folder(get_settings())
+        full, settings = options.verify == "full", get_settings()
+        environment.require_folder(settings)
+        surroundings.set_right(settings.home)
+        surroundings.refuse_obstacles()
         if options.dry_run:
-            asked = RunOptions(dry_run=True, full_verify=options.verify == "full")
-            with run_options(asked):
-                self.flow.fn(config)
-            _print_plan(asked.plan)
+            _print_plan(self.load().plan(config, full))
             return 0
-        environment.open_home(get_settings())
+        environment.open_home(settings)
         if options.report is not None:
             claim(options.report)
-        asked = RunOptions(full_verify=options.verify == "full")
-        with temporary_server(get_settings(), meanwhile=prepare_tracking), run_options(asked):
-            result = self.summary(self._run(config))
+        environment.prepare()
+        server_boot.begin_early(settings)
+        flow = self.load()
+        result = flow.run(config, full)
         if options.report is not None:
             write(options.report, result.model_dump_json(indent=2) + "\n")
-        return self.exit_code(result)
-
-    def _run(self, config: Config) -> Record:
-        try:
-            return self.flow(config)
-        except PrefectHTTPStatusError as error:
-            answer = error.response
-            raise ServiceError(
-                f"Prefect's server answered {answer.status_code} to {answer.request.method} "
-                f"{without_credentials(str(answer.request.url))}: expected an API of Prefect 3. Correct PREFECT_API_URL, or "
-                "take it away: a run then brings its own server."
-            ) from None
+        return flow.exit_code(result)
 
     def _own_parser(self) -> argparse.ArgumentParser:
         parser = _Parser(prog=self.program, add_help=False, allow_abbrev=False)
-        presets = sorted(path.stem for path in self.presets.glob("*.yaml"))
         parser.add_argument("-h", "--help", action="store_true")
-        parser.add_argument("--preset", choices=presets)
+        parser.add_argument("--help-all", action="store_true")
+        parser.add_argument("--preset")
         parser.add_argument("--config", type=Path)
         parser.add_argument("--dry-run", action="store_true")
         parser.add_argument("--report", type=Path)
@@ -148,37 +126,36 @@ class FlowCommand(Generic[Config, Record, Result]):
         arguments = _arguments(self.config)
         layers: list[Layer] = []
         if options.preset:
-            layers.append(read_layer(self.presets / f"{options.preset}.yaml"))
+            recipe = recipe_file(self.presets, options.preset)
+            layers.append({**read_recipe(recipe, self.name), RECIPE: recipe.stem})
         with _readable("the environment"):
             layers.append(_given(EnvSettingsSource(arguments)()))
         if options.config:
-            layers.append(read_layer(options.config))
+            layers.append(read_recipe(options.config, self.name))
         layers.append(self._fields(rest))
         return merge([given(self.config, layer) for layer in layers])
 
+    def _options(self) -> dict[str, str]:
+        """What can be typed beside the fields."""
+        presets = ", ".join(path.stem for path in self.recipes())
+        return {
+            "--section.field VALUE": "a field below. Strength, the strongest first: the command line, --config, the "
+            "environment (STILLHOUSE_SECTION__FIELD), --preset",
+            "--config FILE.yaml": "fields from a file",
+            "--preset NAME": f"fields that come along: {presets}. `stillhouse recipes` says what each is for",
+            "--dry-run": "what would be computed, and which field or input is why",
+            "--report FILE.json": "the result as JSON",
+            "--verify full": "read every byte of each cached artifact",
+            "--launcher torchrun --processes N": "trainings are shared by N processes; in no key",
+            "--help, --help-all": "what users set, with its [default]; every field with its bounds",
+            "exit codes": self.exit_codes,
+        }
+
     def _fields(self, argv: list[str]) -> Layer:
-        names = ", ".join(sorted(path.stem for path in self.presets.glob("*.yaml")))
-        parser = _Parser(
-            prog=self.program,
-            usage=f"{self.program} [--section.field VALUE ...] [--config FILE.yaml] [--preset NAME] "
-            "[--dry-run] [--report FILE.json] [--verify full] [--launcher NAME] [--processes N]",
-            description=f"{self.description} Strength, the strongest first: a field on the command line, --config, "
-            "the environment (STILLHOUSE_SECTION__FIELD), --preset.",
-            epilog=(
-                "--config FILE.yaml: fields from a file. "
-                f"--preset NAME: fields that ship with the flow ({names}). "
-                "--dry-run: what would be computed, and which field or input is why. "
-                "--report FILE.json: the result as JSON. --verify full: read every byte of each cached artifact. "
-                "--launcher torchrun --processes N: trainings are shared by N processes (STILLHOUSE_LAUNCHER, "
-                "STILLHOUSE_PROCESSES); no part of what is computed. "
-                f"Exit codes: {self.exit_codes}."
-            ),
-            allow_abbrev=False,
-        )
         with _readable("the command line"):
             source = CliSettingsSource[argparse.ArgumentParser](
                 _arguments(self.config),
-                root_parser=parser,
+                root_parser=_Parser(prog=self.program, add_help=False, allow_abbrev=False),
                 cli_parse_args=argv,
                 cli_kebab_case=True,
                 cli_avoid_json=False,
@@ -218,7 +195,7 @@ class _Parser(argparse.ArgumentParser):
         wrong = next((word for word in message.split() if word.startswith("--")), "")
         close = difflib.get_close_matches(wrong, known, n=1)
         hint = f" Did you mean {close[0]}?" if close and close[0] != wrong else ""
-        raise ConfigError(f"the command line cannot be read: {message}.{hint} --help lists every option.")
+        raise ConfigError(f"the command line cannot be read: {message}.{hint} --help-all lists every option.")
 
 
 def _show_warnings() -> None:
@@ -279,7 +256,7 @@ def _dashed(argv: list[str]) -> list[str]:
             for name, equals, value in named]  # fmt: skip
 
 
-def _print_plan(plan: list[PlanLine]) -> None:
+def _print_plan(plan: "list[PlanLine]") -> None:
     terminal = Terminal()
     for line in plan:
         colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]

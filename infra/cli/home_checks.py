@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotions
 from infra.champions.registry import Registry, registered_name
 from infra.cli.check import GIB, Check
-from infra.cli.promotion_commands import EXPERIMENT
+from infra.cli.model_commands import EXPERIMENT
 from infra.errors import HubError, StillhouseError, StoreError, TrackingError
 from infra.files import DISK_ERRORS, NO_LOCKS, prove_locks
 from infra.hub.connect import open_hub
@@ -57,7 +57,9 @@ def check_disk(home: Path) -> Check:
     found = f"{free / GIB:.1f} GiB free"
     if free >= LEAST_DISK:
         return Check("disk", "ok", found)
-    remedy = f"Have {LEAST_DISK // GIB} GiB free: `python -m infra.cli gc`, or put STILLHOUSE_HOME elsewhere."
+    remedy = (
+        f"Have {LEAST_DISK // GIB} GiB free: `stillhouse artifacts gc`, or put STILLHOUSE_HOME elsewhere."
+    )
     return Check("disk", "fault", found, remedy)
 
 
@@ -145,7 +147,7 @@ def _check_champion(settings: Settings, hub: Hub, repository: str, champion: Cha
     names = [registered_name(asked) for asked in (repository, own) if hub.name(asked) == repository]
     held = ((name, registry.holder(name, CHAMPION)) for name in names)
     name, version = next(((name, one) for name, one in held if one is not None), (names[0], None))
-    remedy = f"`python -m infra.cli promotions {repository}` lets MLflow follow the journal."
+    remedy = f"`stillhouse models history {repository}` lets MLflow follow the journal."
     found = f"{repository} revision {champion.revision[:SHOWN]}"
     if version is None:
         return Check("champion", "note", f"{found}; no version of {name} is {CHAMPION} in MLflow", remedy)

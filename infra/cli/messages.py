@@ -1,10 +1,8 @@
 """What a person at the terminal reads when something is wrong: one message with the remedy, never a stack trace."""
 
-import argparse
 import io
 import sys
 from types import TracebackType
-from typing import NoReturn
 
 from infra.errors import StillhouseError
 from infra.machine.terminal import Terminal, one_line, stack_trace
@@ -47,16 +45,6 @@ def show_uncaught() -> None:
         raise SystemExit(show(error))
 
     sys.excepthook = hook
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, whose own message would repeat what was typed with every control character in it."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and what is wrong; exit code 2."""
-        self.print_usage(sys.stderr)
-        complain(message)
-        raise SystemExit(2)
 
 
 def print_anything() -> None:

@@ -3,15 +3,14 @@
 import difflib
 import os
 from collections.abc import Collection, Iterator
-from importlib.metadata import entry_points
 
 from infra import env_file
-from infra.engine.registry import COMMANDS
+from infra.engine.registry import flow_commands
 from infra.settings import Settings
 
 PREFIX, SEPARATOR = "STILLHOUSE_", "__"
-# Defaults of the commands' own options, what the tests against real clouds read, and which file is read.
-OTHERS = ("STILLHOUSE_CLI_", "STILLHOUSE_LIVE_", env_file.VARIABLE)
+# What the tests against real clouds read, and which file is read.
+OTHERS = ("STILLHOUSE_LIVE_", env_file.VARIABLE)
 
 
 def warnings(own: Collection[str] = ()) -> Iterator[str]:
@@ -41,4 +40,4 @@ def warnings(own: Collection[str] = ()) -> Iterator[str]:
 
 
 def _fields_of_all_flows() -> set[str]:
-    return {name for entry in entry_points(group=COMMANDS) for name in entry.load().config.model_fields}
+    return {name for command in flow_commands().values() for name in command.config.model_fields}

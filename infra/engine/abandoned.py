@@ -75,6 +75,7 @@ def end_dead_runs(settings: Settings) -> int:
 
 
 def _crash(client: "SyncPrefectClient", flow_run_id: UUID) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.exceptions import ObjectNotFound
     from prefect.states import Crashed
 
@@ -84,17 +85,11 @@ def _crash(client: "SyncPrefectClient", flow_run_id: UUID) -> None:
         return  # Deleted by hand: nothing is shown any more.
     if state is None or not state.is_final():
         client.set_flow_run_state(flow_run_id, Crashed(message=MESSAGE), force=True)
-    for task_run in _task_runs(client, flow_run_id):
-        client.set_task_run_state(task_run, Crashed(message=MESSAGE), force=True)
-
-
-def _task_runs(client: "SyncPrefectClient", flow_run_id: UUID) -> list[UUID]:
-    """Tasks of a run that still count as running."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    found = client.read_task_runs(flow_run_filter=of_run)
-    return [run.id for run in found if run.state is not None and not run.state.is_final()]
+    for task_run in client.read_task_runs(flow_run_filter=of_run):
+        # Tasks of it that still count as running.
+        if task_run.state is not None and not task_run.state.is_final():
+            client.set_task_run_state(task_run.id, Crashed(message=MESSAGE), force=True)
 
 
 def _dead(settings: Settings) -> list[tuple[Path, Marker]]:

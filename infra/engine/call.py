@@ -1,18 +1,19 @@
 """One call of a stage: what Prefect's task gets, a single value that any of its task runners can carry elsewhere."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from infra.engine.stage import Stage
 from infra.errors import NotStarted
+from infra.files import file_lock
 
 SLOT_SECONDS = 0.2  # between two looks for a free slot
 
@@ -68,33 +69,25 @@ class Group:
     @contextmanager
     def training(self, label: str) -> Iterator[None]:
         """One of the group's slots for what computes in a process of its own. Raises NotStarted as `go_on`, while waiting."""
-        held = None
-        while held is None:
+        slots = [file_lock(self.folder / f"slot-{number}") for number in range(self.trainings)]
+        self.go_on(label)
+        while (held := next(filter(_taken, slots), None)) is None:
+            time.sleep(SLOT_SECONDS)
             self.go_on(label)
-            held = next(self._free_slots(), None)
-            if held is None:
-                time.sleep(SLOT_SECONDS)
         try:
             yield
         finally:
-            os.close(held)
-
-    def _free_slots(self) -> Iterator[int]:
-        for number in range(self.trainings):
-            file = os.open(self.folder / f"slot-{number}", os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
-                continue
-            yield file
-            return
+            held.release()
 
 
-class NotedOutcome(BaseModel):
+def _taken(slot: FileLock) -> bool:
+    with suppress(Timeout):
+        slot.acquire(blocking=False)
+    return slot.is_locked
+
+
+class NotedOutcome(BaseModel, frozen=True):
     """A line of a group's outcomes."""
-
-    model_config = ConfigDict(frozen=True)
 
     place: int
     outcome: dict[str, Any]

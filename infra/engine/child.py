@@ -17,7 +17,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from infra.engine.spec import RESULT, TOLD, Failure, InputSpec, Result, Spec, Told
-from infra.engine.stage import StageRun, stage_at
+from infra.engine.stage import StageRun, each_input, flat_inputs, stage_at
 from infra.files import disk_errors, write_atomically
 from infra.machine.ends_with_parent import end_with
 from infra.store.history import add_history
@@ -45,10 +45,9 @@ class ChildHouse:
 
     def path(self, ref: ArtifactRef) -> Path:
         """See `House.path`. The flow's process had it fetched."""
-        for given in self.spec.inputs.values():
-            for spec in given.values() if isinstance(given, dict) else [given]:
-                if spec.uri == ref.uri:
-                    return spec.path
+        for spec in flat_inputs(self.spec.stage, self.spec.inputs).values():
+            if spec.uri == ref.uri:
+                return Path(spec.path)
         raise KeyError(f"{ref.uri} is no input of {self.spec.label}")
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
@@ -114,13 +113,7 @@ def compute(spec: Spec, folder: Path, rank: int) -> Result:
         output = folder / f"rank-{rank}"
         output.mkdir()
     run = StageRun(spec.key, output, spec.work, spec.machine, ChildHouse(spec, folder, writes=rank == 0))
-    inputs = {
-        name: {each: reference(one) for each, one in given.items()}
-        if isinstance(given, dict)
-        else reference(given)
-        for name, given in spec.inputs.items()
-    }
-    metrics = stage.function(run, config, **inputs)
+    metrics = stage.function(run, config, **each_input(spec.inputs, reference))
     return Result(metrics={name: float(value) for name, value in metrics.items()})
 
 

@@ -27,7 +27,7 @@ from infra.engine.spec import (
     Tail,
     Told,
 )
-from infra.engine.stage import House, StageRun
+from infra.engine.stage import House, StageRun, each_input
 from infra.errors import ConfigError, StageFailed, StillhouseError
 from infra.files import write_atomically
 from infra.machine.last_words import LastWords
@@ -47,7 +47,6 @@ class Observer(House, Protocol):
 
     def observe(self, values: Mapping[str, float], step: int) -> None:
         """Show them, and ask who watches."""
-        ...
 
 
 class ChildTrace(Exception):
@@ -80,9 +79,8 @@ def run_in_process(
             alive = True
             while alive:
                 alive = process.wait()
-                follow(
-                    metrics, told, house
-                )  # Also what came after its last breath: who watches is asked before all ends.
+                # Also what came after its last breath: who watches is asked before all ends.
+                follow(metrics, told, house)
                 going_on()
         found = process.result()
         pids = sorted(folder.glob(PIDS), key=lambda path: int(path.stem.removeprefix("rank-")))
@@ -103,19 +101,17 @@ def written_spec(settings: Settings, call: StageCall, run: StageRun) -> Spec:
         )
 
     def spec(ref: ArtifactRef) -> InputSpec:
-        return InputSpec(kind=place(type(ref)), uri=ref.uri, digest=ref.digest, path=house_path(run, ref))
+        # Absolute, and fetched where only the shared store had it.
+        path = run.path(ref).absolute()
+        return InputSpec(kind=place(type(ref)), uri=ref.uri, digest=ref.digest, path=path)
 
-    inputs = {
-        name: {each: spec(one) for each, one in given.items()} if isinstance(given, Mapping) else spec(given)
-        for name, given in call.inputs.items()
-    }
     return Spec(
         stage=call.stage.place,
         label=call.stage.title,
         key=run.key,
         config_class=place(type(call.config)),
         config=config,
-        inputs=inputs,
+        inputs=each_input(call.inputs, spec),
         output=run.output_dir,
         work=run.work_dir,
         home=settings.home,
@@ -127,11 +123,6 @@ def written_spec(settings: Settings, call: StageCall, run: StageRun) -> Spec:
 def place(kind: type[Any]) -> str:
     """`module:class`."""
     return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def house_path(run: StageRun, ref: ArtifactRef) -> Path:
-    """Where an input lies, absolute: fetched, where only the shared store had it."""
-    return run.path(ref).absolute()
 
 
 def follow(metrics: Tail, told: Tail, house: Observer) -> None:

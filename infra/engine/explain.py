@@ -8,6 +8,7 @@ from infra.store.record import Record, library_versions
 from infra.store.references import ArtifactRef, Pending
 
 ABSENT = "absent"
+UNSET = "None"  # as a field is shown that nothing was given for: it may be chosen from the data
 CARRIERS = frozenset({"prefect", "mlflow", "huggingface_hub"})  # they carry results and make none
 
 
@@ -25,7 +26,7 @@ def explain_miss(
     candidates = [_differences(version, config, inputs, record, machine) for record in records]
     if not candidates:
         return "never computed here"
-    nearest: list[str] = min(candidates, key=_count)
+    nearest: list[str] = min(candidates, key=len)
     return "; ".join(nearest) or "its record is gone"
 
 
@@ -40,10 +41,6 @@ def explain_hit(record: Record) -> str:
     return f"made with {', '.join(other)}" if other else ""
 
 
-def _count(differences: list[str]) -> int:
-    return len(differences)
-
-
 def _differences(
     version: int,
     config: JsonValue,
@@ -52,7 +49,11 @@ def _differences(
     machine: JsonValue,
 ) -> list[str]:
     found = [f"version: {record.version} -> {version}"] if record.version != version else []
-    found += [f"{name}: {old} -> {new}" for name, old, new in _changed(record.config, config)]
+    waits = any(isinstance(ref, Pending) for ref in inputs.values())
+    found += [
+        f"{name}: {old} -> {'chosen when its inputs are there' if waits and new == UNSET else new}"
+        for name, old, new in _changed(record.config, config)
+    ]
     if record.machine is None and machine is not None:
         found.append("measured on a machine that its record does not name")
     else:

@@ -29,7 +29,7 @@ from prefect.utilities.engine import (  # noqa: E402
 from infra.engine.call import Group, StageCall  # noqa: E402
 from infra.engine.computing import plan_stage, task_of  # noqa: E402
 from infra.engine.run import FlowRun, StageOutcome, current_run  # noqa: E402
-from infra.engine.stage import Stage, flat_inputs  # noqa: E402
+from infra.engine.stage import Stage, each_input, flat_inputs  # noqa: E402
 from infra.errors import ConfigError, NotStarted, SeveralFailed, StillhouseError  # noqa: E402
 from infra.files import disk_errors, make_folder  # noqa: E402
 from infra.store.references import ArtifactRef  # noqa: E402
@@ -162,16 +162,7 @@ def _submit(call: StageCall) -> PrefectFuture[Any]:
 
 def _each(inputs: Mapping[str, Any], take: Callable[[Later[Any]], Any]) -> dict[str, Any]:
     """The inputs, with `take` of each that is to come."""
-
-    def taken(value: Any) -> Any:
-        return take(value) if isinstance(value, Later) else value
-
-    return {
-        name: {each: taken(one) for each, one in given.items()}
-        if isinstance(given, Mapping)
-        else taken(given)
-        for name, given in inputs.items()
-    }
+    return each_input(inputs, lambda given: take(given) if isinstance(given, Later) else given)
 
 
 def _failure(failed: Mapping[str, BaseException], left_out: list[str]) -> BaseException:

@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from infra.engine.stage import Stage
 from infra.errors import ConfigError
@@ -17,47 +17,29 @@ MODULE = "infra.engine.child"
 AGENT = "agent"  # beside the spec: where torch.distributed.run meets itself
 
 
-class Launcher(Protocol):
-    """A way to start a spec."""
+class Launcher:
+    """A way to start a spec: one process, on this machine. `name` is as `--launcher` has it."""
 
-    @property
-    def name(self) -> str:
-        """As `--launcher` has it."""
-        ...
+    name: ClassVar[str] = "local"
 
     def command(self, spec: Path) -> list[str]:
         """What to run."""
-        ...
-
-    def environment(self) -> dict[str, str]:
-        """What it needs to be set."""
-        ...
-
-
-@dataclass(frozen=True)
-class Local:
-    """One process, on this machine."""
-
-    name: str = "local"
-
-    def command(self, spec: Path) -> list[str]:
-        """See `Launcher.command`."""
         return [sys.executable, "-m", MODULE, str(spec)]
 
     def environment(self) -> dict[str, str]:
-        """See `Launcher.environment`."""
+        """What it needs to be set."""
         return {}
 
 
 @dataclass(frozen=True)
-class Torchrun:
+class Torchrun(Launcher):
     """Several processes on this machine that share a training, started and watched by torch.distributed.run.
 
     (`accelerate launch --cpu --num_processes 2` runs one and says nothing.)
     """
 
+    name: ClassVar[str] = "torchrun"
     processes: int
-    name: str = "torchrun"
 
     def command(self, spec: Path) -> list[str]:
         """See `Launcher.command`. Its agent ends when this process does, and takes them along."""
@@ -86,7 +68,7 @@ def launcher_for(settings: Settings, stage: Stage[..., Any]) -> Launcher:
     check_launcher(settings)
     if settings.launcher == "torchrun" and stage.distributed:
         return Torchrun(settings.processes)
-    return Local()
+    return Launcher()
 
 
 def check_launcher(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from infra.files import write_atomically
 
@@ -29,10 +29,8 @@ class Named(NamedTuple):
         return f"{self.name}: {self.label}" if self.label else self.name
 
 
-class Expected(BaseModel):
+class Expected(BaseModel, frozen=True):
     """A stage of the last run: the seconds that computing it took, in that run or in an earlier one."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     label: str = ""
@@ -129,9 +127,8 @@ class Outlook:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._file, text + "\n")
-        except (
-            OSError
-        ) as error:  # The run is done: that the next one cannot tell its time is no failure of this one.
+        except OSError as error:
+            # The run is done: that the next one cannot tell its time is no failure of this one.
             logger.warning(
                 "%s cannot be written (%s): the next run does not say how long it takes.", self._file, error
             )

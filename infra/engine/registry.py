@@ -10,7 +10,7 @@ from typing import Any
 from infra.errors import ConfigError
 from infra.settings import Settings
 
-COMMANDS = "stillhouse.commands"  # the entry points by which flows are found
+COMMANDS = "stillhouse.commands"  # the entry points by which commands of flows and of tasks are found
 _named: dict[str, Callable[..., Any]] = {}
 _stages: set[str] = set()
 
@@ -33,6 +33,12 @@ def register(function: Callable[..., Any], stage: bool = False) -> str:
     return name
 
 
+def flow_commands() -> dict[str, Any]:
+    """The command of every flow that is installed, by the flow's name: what asks for a config, and loads its flow."""
+    found = {entry.name: entry.load() for entry in sorted(entry_points(group=COMMANDS), key=lambda e: e.name)}
+    return {name: command for name, command in found.items() if hasattr(command, "config")}
+
+
 def check_kept_home(settings: Settings) -> None:
     """Raise ConfigError when a stage that is to stay at home is none, of this flow, of another or of this home.
 
@@ -41,8 +47,8 @@ def check_kept_home(settings: Settings) -> None:
     known = {folder.name for folder in settings.artifacts.glob("*")}
     if not _unknown(settings, known):
         return
-    for entry in entry_points(group=COMMANDS):
-        entry.load()  # Its stages are known from then on.
+    for command in flow_commands().values():
+        command.load()  # Its stages are known from then on.
     if wrong := _unknown(settings, known):
         raise ConfigError(
             f"STILLHOUSE_STORE_KEEP_HOME names {', '.join(wrong)}, and there is no such stage: expected some of "

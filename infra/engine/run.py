@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Literal
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from rich.text import Text
 
 from infra.catalog.eviction import keep_bound
 from infra.engine.abandoned import Marker, end_dead_runs
 from infra.engine.call import RunIds
 from infra.engine.launchers import check_launcher
+from infra.engine.naming import asked_about, prefect_run_id, run_name
 from infra.engine.outlook import Expected, Named, Outlook
 from infra.engine.registry import check_kept_home
 from infra.errors import ConfigError, InputChanged
@@ -40,10 +41,8 @@ logger = logging.getLogger(__name__)
 FILE_SCHEME = "file:"
 
 
-class StageOutcome(BaseModel):
+class StageOutcome(BaseModel, frozen=True):
     """What became of one stage in a run. `label`: on what a flow called it, where it calls it on several things."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     label: str = ""
@@ -61,10 +60,8 @@ class StageOutcome(BaseModel):
         return Named(self.name, self.label)
 
 
-class PlanLine(BaseModel):
+class PlanLine(BaseModel, frozen=True):
     """What a dry run says of one stage."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     state: Literal["hit", "miss", "action"]
@@ -85,7 +82,8 @@ class RunOptions:
 
 @dataclass
 class FlowRun:
-    """A run under way. `watcher` sees the metrics of stages as they come, and may raise StageStopped.
+    """A run under way, `title` its name in both UIs. `watcher` sees the metrics of stages as they come, and may raise
+    StageStopped.
 
     Not `whole`: this process takes part in a run of another one, and knows nothing of what else is done there.
     """
@@ -102,6 +100,7 @@ class FlowRun:
     pins: dict[str, Callable[[], str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     whole: bool = True
+    title: str = ""
     console: Terminal = field(default_factory=lambda: Terminal(stderr=True))
     sharing: Sharing = field(init=False)
     keys: KeysInUse = field(init=False)
@@ -235,6 +234,7 @@ def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
     check_kept_home(settings)
     check_launcher(settings)
     run = FlowRun(name, settings, options, Store(settings), Tracker(settings, f"stillhouse/{name}"))
+    run.title = run_name(name, config)
     token = _current.set(run)
     try:
         if options.dry_run:
@@ -250,11 +250,11 @@ def open_run(name: str, config: BaseModel) -> Iterator[FlowRun]:
 
 @contextmanager
 def _tracked(run: FlowRun, config: BaseModel) -> Iterator[None]:
-    run.flow_run_id = _prefect_flow_run_id()
+    run.flow_run_id = prefect_run_id()
     if killed := end_dead_runs(run.settings):
         run.say(f"  {killed} earlier run(s) had been killed; they are marked as such")
-    tags = {"prefect.flow_run_id": run.flow_run_id or ""}
-    run.mlflow_run_id = run.tracker.start_flow(run.name, config, tags)
+    tags = {"prefect.flow_run_id": run.flow_run_id or "", **asked_about(config)}
+    run.mlflow_run_id = run.tracker.start_flow(run.title, config, tags)
     marker = run.settings.runs / f"{run.flow_run_id or uuid4()}.json"
     held = ExitStack()
     with disk_errors(marker):
@@ -287,10 +287,3 @@ def _marker(run: FlowRun) -> Marker:
         mlflow_run_id=run.mlflow_run_id,
         children=temporary_servers(),
     )
-
-
-def _prefect_flow_run_id() -> str | None:
-    from prefect.context import FlowRunContext
-
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context is not None and context.flow_run is not None else None

@@ -79,12 +79,8 @@ def show_artifacts(store: Store, records: Iterable[Record]) -> Iterator[Shown]:
 def _make(section: Section, folder: Path, stage: str) -> object:
     try:
         return section(folder)
-    except (
-        OSError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:  # A file that is not what the stage writes.
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        # A file that is not what the stage writes.
         raise ArtifactError(
             f"{folder} has nothing to show ({type(error).__name__}: {error}): expected what {stage} writes. Delete the "
             "folder and run the flow again: it is made anew."

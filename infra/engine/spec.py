@@ -19,10 +19,8 @@ SCHEMA = 1
 SPEC, RESULT, TOLD, PIDS, ERRORS = "spec.json", "result.json", "told.jsonl", "rank-*.pid", "error-*.json"
 
 
-class InputSpec(BaseModel):
+class InputSpec(BaseModel, frozen=True):
     """One input, and where its files lie."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str = Field(description="`module:class` of its reference")
     uri: str
@@ -49,18 +47,14 @@ class Spec(BaseModel):
     parent: int = Field(description="process that started it, and without which it ends")
 
 
-class Result(BaseModel):
+class Result(BaseModel, frozen=True):
     """What a stage's function returned."""
-
-    model_config = ConfigDict(frozen=True)
 
     metrics: dict[str, float]
 
 
-class Failure(BaseModel):
+class Failure(BaseModel, frozen=True):
     """What a stage's function raised."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str = Field(description="class of the exception: one of infra.errors, or any other")
     message: str
@@ -68,10 +62,8 @@ class Failure(BaseModel):
     trace: str
 
 
-class Told(BaseModel):
+class Told(BaseModel, frozen=True):
     """A line of `told.jsonl`: one of the two."""
-
-    model_config = ConfigDict(frozen=True)
 
     say: str | None = None
     progress: float | None = None

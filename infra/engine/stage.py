@@ -32,19 +32,15 @@ class House(Protocol):
 
     def path(self, ref: ArtifactRef) -> Path:
         """Where an input lies here."""
-        ...
 
     def metrics(self, values: Metrics, step: int) -> None:
         """Keep the metrics of a step."""
-        ...
 
     def progress(self, done: float) -> None:
         """Show how far it is, 0 to 1."""
-        ...
 
     def say(self, line: str) -> None:
         """A line for the person at the terminal."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -115,8 +111,9 @@ class Stage(Generic[Inputs, Output]):
 
     def labelled(self, label: str) -> "Stage[Inputs, Output]":
         """The same stage, whose lines, task run and MLflow run say what it is called on; its key is the same."""
-        other = copy_of(self)
-        other.label = label
+        # `copy.copy` asks for `__reduce__`, which leads here.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, label=label)
         return other
 
     def bind(self, config: BaseModel, *refs: Any, **named: Any) -> tuple[BaseModel, dict[str, Any]]:
@@ -160,6 +157,14 @@ def flat_inputs(stage: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
+def each_input(inputs: Mapping[str, Any], take: Callable[[Any], Any]) -> dict[str, Any]:
+    """The inputs by name, with what `take` makes of each, those of a mapping too."""
+    return {
+        name: {each: take(one) for each, one in given.items()} if isinstance(given, Mapping) else take(given)
+        for name, given in inputs.items()
+    }
+
+
 def stage_at(place: str, label: str) -> Stage[..., Any]:
     """The stage of a place `module:function`. Raises ConfigError when there is none that another process could import."""
     try:
@@ -171,16 +176,8 @@ def stage_at(place: str, label: str) -> Stage[..., Any]:
         ) from None
     if not isinstance(found, Stage):
         raise ConfigError(f"{place} is a {type(found).__name__}: expected a stage. Decorate it with @stage.")
-    other: Stage[..., Any] = copy_of(found)
-    other.label = label
-    return other
-
-
-def copy_of(stage: Stage[Inputs, Output]) -> Stage[Inputs, Output]:
-    """The same stage, to be labelled. (`copy.copy` asks for `__reduce__`, which leads here.)"""
-    other = object.__new__(type(stage))
-    other.__dict__.update(stage.__dict__)
-    return other
+    labelled: Stage[..., Any] = found.labelled(label)
+    return labelled
 
 
 def stage(

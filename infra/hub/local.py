@@ -3,7 +3,7 @@
 Layout of a repository, `<root>/{models,datasets}/<owner>/<name>/`:
 
     snapshots/<revision>/...        the files; a revision is the start of their digest
-    refs/main, refs/tags/<tag>      text files with a revision
+    refs/main, refs/tags/<tag>      text files with a revision; tags are somebody's own
     history.jsonl                   what was pushed, oldest first: revisions with their messages and sources
     promotions.jsonl                of a model: every change of champion (infra/champions/promotions.py)
     main -> snapshots/<revision>    a path that stays the same from release to release
@@ -33,7 +33,6 @@ from infra.hub.protocol import (
     Kind,
     Revision,
     check_name,
-    check_tag,
     files_of,
     no_revision,
 )
@@ -50,45 +49,26 @@ class LocalHub:
     root: Path
 
     def push(
-        self,
-        kind: Kind,
-        repo: str,
-        folder: Path,
-        message: str,
-        tag: str | None = None,
-        source: str = "",
-        main: bool = True,
+        self, kind: Kind, repo: str, folder: Path, message: str, source: str = "", main: bool = True
     ) -> Revision:
         """See `Hub.push`. Raises HubError (bad name, empty folder) and StoreError (the disk refuses)."""
         home = self.home(kind, repo)
-        check_tag(tag)
         files_of(folder, repo)
         revision = folder_digest(folder)[:REVISION_LENGTH]
         with self.locked(kind, repo):
             self._write_snapshot(home, folder, revision)
             self._note(home, revision, message, source)
-            if tag is not None:
-                write_atomically(home / "refs" / "tags" / tag, revision)
             if main:
                 self.set_main(kind, repo, revision)
-        snapshot = home / "snapshots" / revision
-        return Revision(repo=repo, revision=revision, path=str(snapshot), message=message)
+        return self._revision(kind, repo, revision, message)
 
     def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
         """See `Hub.made_from`."""
-        main = self.main(kind, repo)
-        found = next(
-            (line for line in reversed(_history(self.home(kind, repo))) if line["revision"] == main), None
-        )
-        if (
-            main is None
-            or found is None
-            or found.get("source") != source
-            or not self.is_whole(kind, repo, main)
-        ):
+        main, lines = self.main(kind, repo), _history(self.home(kind, repo))
+        found = next((line for line in reversed(lines) if line["revision"] == main), {})
+        if main is None or found.get("source") != source or not self.is_whole(kind, repo, main):
             return None
-        snapshot = self.home(kind, repo) / "snapshots" / main
-        return Revision(repo=repo, revision=main, path=str(snapshot), message=found["message"])
+        return self._revision(kind, repo, main, found["message"])
 
     def main(self, kind: Kind, repo: str) -> str | None:
         """See `Hub.main`."""
@@ -124,7 +104,7 @@ class LocalHub:
         """
         home = self.home(kind, repo)
         with disk_errors(home):
-            for name in ("snapshots", "refs/tags"):
+            for name in ("snapshots", "refs"):
                 (home / name).mkdir(parents=True, exist_ok=True)
             with file_lock(home / ".lock"):
                 yield home
@@ -144,18 +124,9 @@ class LocalHub:
 
     def revisions(self, kind: Kind, repo: str) -> tuple[Revision, ...]:
         """See `Hub.revisions`."""
-        home = self.home(kind, repo)
-        snapshots = home / "snapshots"
-        lines = [line for line in reversed(_history(home)) if (snapshots / line["revision"]).is_dir()]
-        return tuple(
-            Revision(
-                repo=repo,
-                revision=line["revision"],
-                path=str(snapshots / line["revision"]),
-                message=line["message"],
-            )
-            for line in lines
-        )
+        lines = reversed(_history(self.home(kind, repo)))
+        found = (self._revision(kind, repo, line["revision"], line["message"]) for line in lines)
+        return tuple(revision for revision in found if Path(revision.path).is_dir())
 
     def home(self, kind: Kind, repo: str) -> Path:
         """Folder of a repository, there or not. Raises HubError for what is no name."""
@@ -187,6 +158,10 @@ class LocalHub:
             return Access(str(self.root))
         remedy = f"Make {there} a folder that can be written, or set STILLHOUSE_HUB to another."
         return Access(str(self.root), f"{there} cannot be written", remedy)
+
+    def _revision(self, kind: Kind, repo: str, revision: str, message: str) -> Revision:
+        path = self.address(kind, repo, revision)
+        return Revision(repo=repo, revision=revision, path=path, message=message)
 
     def _write_snapshot(self, home: Path, folder: Path, revision: str) -> None:
         """Copy under another name, then rename. A snapshot that lost its bytes is replaced."""

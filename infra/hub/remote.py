@@ -7,7 +7,7 @@ that one's files, and says in its description which revision they are:
     run-<source>                a branch for each training run: what is published without becoming `main`
     tag content-<digest>        each published revision, by the digest of its files: the name it has in a local Hub
     tag source-<source>         the same bytes made from another source
-    tags that were asked for    versions
+    other tags                  somebody's own: versions
 
 Descriptions of commits hold `Stillhouse-Content`, `-Source` and `-Revision`; anybody else's commit has none and is a
 revision of its own. All files of a push arrive in one commit on top of the head that was looked at: a push that is killed
@@ -42,7 +42,6 @@ from infra.hub.protocol import (
     Kind,
     Revision,
     check_name,
-    check_tag,
     files_of,
     no_revision,
 )
@@ -66,17 +65,9 @@ class RemoteHub:
     named_in: Path | None = None  # the file that named it: then it gets `token` or none
 
     def push(
-        self,
-        kind: Kind,
-        repo: str,
-        folder: Path,
-        message: str,
-        tag: str | None = None,
-        source: str = "",
-        main: bool = True,
+        self, kind: Kind, repo: str, folder: Path, message: str, source: str = "", main: bool = True
     ) -> Revision:
         """See `Hub.push`. Raises HubError, also when somebody else publishes other files at the same time."""
-        check_tag(tag)
         files = files_of(folder, repo)
         check_reserved(files)
         content = folder_digest(folder)[:REVISION_LENGTH]
@@ -85,7 +76,7 @@ class RemoteHub:
         with self.locked(kind, repo):
             repository = self.repository(kind, repo)
             repository.create(self.private)
-            refs = repository.references() or References({}, {})
+            refs = repository.references()
             revision = refs.tags.get(content_tag(content))
             if revision is None or to_publish(repository.tree(revision) or {}, files):
                 branch = MAIN if main else f"run-{short(source or content)}"
@@ -96,16 +87,14 @@ class RemoteHub:
             commit = repository.commits(revision)[0]
             if source and notes_of(commit).get(SOURCE) != notes[SOURCE]:
                 repository.tag(source_tag(source), revision)
-            if tag is not None:
-                repository.tag(tag, revision)
         return self._revision(kind, repo, commit)
 
     def made_from(self, kind: Kind, repo: str, source: str) -> Revision | None:
         """See `Hub.made_from`. The Hub itself vouches for the bytes of a commit."""
         repository = self.repository(kind, repo)
         refs = repository.references()
-        main = self._main(repository, refs) if refs else None
-        if refs is None or main is None or repository.tree(main) is None:
+        main = self._main(repository, refs)
+        if main is None or repository.tree(main) is None:
             return None
         commit = repository.commits(main)[0]
         own = notes_of(commit).get(SOURCE) == " ".join(source.split())
@@ -116,8 +105,7 @@ class RemoteHub:
     def main(self, kind: Kind, repo: str) -> str | None:
         """See `Hub.main`."""
         repository = self.repository(kind, repo)
-        refs = repository.references()
-        return self._main(repository, refs) if refs else None
+        return self._main(repository, repository.references())
 
     def set_main(self, kind: Kind, repo: str, revision: str, entry: bytes = b"", after: bytes = b"") -> None:
         """See `Hub.set_main`. Files and line arrive in one commit."""
@@ -152,8 +140,7 @@ class RemoteHub:
     def journal(self, kind: Kind, repo: str) -> bytes:
         """See `Hub.journal`."""
         repository = self.repository(kind, repo)
-        refs = repository.references()
-        head = refs.branches.get(MAIN) if refs else None
+        head = repository.references().branches.get(MAIN)
         return repository.read(head, JOURNAL) if head else b""
 
     def is_whole(self, kind: Kind, repo: str, revision: str) -> bool:
@@ -217,9 +204,8 @@ class RemoteHub:
         return Repository(self._api(), kind, self.name(repo), place, fetched, self._secret(), self.named_in)
 
     def _api(self) -> HfApi:
-        token = self._secret() or (
-            None if self.named_in is None else False
-        )  # None: the one that the client finds
+        # None: the one that the client finds.
+        token = self._secret() or (None if self.named_in is None else False)
         return HfApi(endpoint=self.endpoint, token=token, library_name="stillhouse")
 
     def _secret(self) -> str | None:
@@ -267,7 +253,7 @@ class RemoteHub:
     def _commit(self, repository: Repository, revision: str) -> str | None:
         """The commit that `main`, a tag, a branch or the first digits of a commit mean."""
         refs = repository.references()
-        if refs is None or not NAME.fullmatch(revision):
+        if not NAME.fullmatch(revision):
             return None
         if revision == MAIN:
             return self._main(repository, refs)
@@ -282,8 +268,6 @@ class RemoteHub:
     def _published(self, repository: Repository) -> list[GitCommitInfo]:
         """Commits that published something, of `main` and of every other branch."""
         refs = repository.references()
-        if refs is None:
-            return []
         seen: dict[str, GitCommitInfo] = {}
         for commit in (refs.branches.get(MAIN), *refs.tags.values()):
             if commit is not None and commit not in seen:

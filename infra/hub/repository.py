@@ -2,19 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import CommitOperationAdd, HfApi, errors
 from huggingface_hub.hf_api import GitCommitInfo, RepoFile
 
 from infra.errors import HubError
@@ -49,64 +43,48 @@ class Repository:
 
     def create(self, private: bool) -> None:
         """Make it, unless it is there; then its visibility stays."""
-        self._do(
-            "created",
-            lambda: self.api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True),
-        )
+        self._ask("created", self.api.create_repo, private=private, exist_ok=True)
 
-    def references(self) -> References | None:
-        """Branches and tags; None for a repository that is not there, or not for this token to see."""
-        found = self._find(lambda: self.api.list_repo_refs(self.name, repo_type=self.kind))
-        return (
-            found
-            if found is None
-            else References(
-                {ref.name: ref.target_commit for ref in found.branches},
-                {ref.name: ref.target_commit for ref in found.tags},
-            )
+    def references(self) -> References:
+        """Branches and tags; none for a repository that is not there, or not for this token to see."""
+        found = self._find(self.api.list_repo_refs)
+        if found is None:
+            return References({}, {})
+        return References(
+            {ref.name: ref.target_commit for ref in found.branches},
+            {ref.name: ref.target_commit for ref in found.tags},
         )
 
     def head(self, branch: str) -> str:
         """The commit that a branch is at; one that is not there begins at `main`."""
-        refs = self.references() or References({}, {})
-        if branch not in refs.branches:
-            start = refs.branches.get(MAIN)
-            self._do(
-                f"given the branch {branch}",
-                lambda: self.api.create_branch(
-                    self.name, branch=branch, revision=start, repo_type=self.kind, exist_ok=True
-                ),
-            )
-            refs = self.references() or References({}, {})
-        if branch not in refs.branches:
+        branches = self.references().branches
+        if branch not in branches:
+            done, start = f"given the branch {branch}", branches.get(MAIN)
+            self._ask(done, self.api.create_branch, branch=branch, revision=start, exist_ok=True)
+            branches = self.references().branches
+        if branch not in branches:
             raise HubError(f"{self.place} could not be read: it has no branch {branch}. Run the same again.")
-        return refs.branches[branch]
+        return branches[branch]
 
     def commits(self, revision: str) -> list[GitCommitInfo]:
         """A commit and all before it, newest first."""
-        return self._do(
-            "read",
-            lambda: self.api.list_repo_commits(self.name, revision=revision, repo_type=self.kind),
-        )
+        return self._ask("read", self.api.list_repo_commits, revision=revision)
 
     def tree(self, revision: str) -> Tree | None:
         """Every file of a commit by its name; None when there is no such commit."""
-        return self._find(lambda: self._tree(revision))
 
-    def _tree(self, revision: str) -> Tree:
-        found = self.api.list_repo_tree(self.name, recursive=True, revision=revision, repo_type=self.kind)
-        return {file.path: file for file in found if isinstance(file, RepoFile)}
+        def listed(name: str, **given: Any) -> Tree:
+            found = self.api.list_repo_tree(name, recursive=True, **given)
+            return {file.path: file for file in found if isinstance(file, RepoFile)}
+
+        return self._find(listed, revision=revision)
 
     def upload(self, branch: str, operations: Sequence[Operation]) -> None:
         """Send what is large and not there yet: a shard that arrived in an earlier try is not sent again."""
         additions = [operation for operation in operations if isinstance(operation, CommitOperationAdd)]
-        self._do(
-            "written",
-            # No .gitignore, from the folder or on the Hub, keeps a file out.
-            lambda: self.api.preupload_lfs_files(
-                self.name, additions, revision=branch, repo_type=self.kind, gitignore_content=""
-            ),
-        )
+        send = self.api.preupload_lfs_files
+        # No .gitignore, from the folder or on the Hub, keeps a file out.
+        self._ask("written", send, additions=additions, revision=branch, gitignore_content="")
 
     def commit(
         self, branch: str, parent: str, operations: Sequence[Operation], message: str, notes: dict[str, str]
@@ -116,70 +94,48 @@ class Repository:
         Raises BranchMoved when `parent` is not the head any more: somebody pushed, or an answer of ours was lost.
         """
         description = "\n".join(f"Stillhouse-{name}: {value}" for name, value in notes.items())
-
-        def step() -> str:
-            done = self.api.create_commit(
-                self.name,
-                operations,
-                commit_message=message,
-                commit_description=description,
-                repo_type=self.kind,
-                revision=branch,
-                parent_commit=parent,
-            )
-            return str(done.oid)
-
-        try:
-            return persistently(step)
-        except FAULTS as error:
-            if isinstance(error, HfHubHTTPError) and error.response.status_code == CONFLICT:
-                raise BranchMoved from None
-            raise hub_error(self.place, "written", error, self.token, self.named_in) from None
+        with self._faults("written"):
+            try:
+                done = self._try(
+                    self.api.create_commit,
+                    operations=operations,
+                    commit_message=message,
+                    commit_description=description,
+                    revision=branch,
+                    parent_commit=parent,
+                )
+            except errors.HfHubHTTPError as error:
+                if error.response.status_code == CONFLICT:
+                    raise BranchMoved from None
+                raise
+        return str(done.oid)
 
     def tag(self, name: str, commit: str) -> None:
         """Let a tag name a commit, whatever it named before."""
-        now = (self.references() or References({}, {})).tags.get(name)
+        now = self.references().tags.get(name)
         if now == commit:
             return
         if now is not None:
-            self._find(lambda: self.api.delete_tag(self.name, tag=name, repo_type=self.kind))
-        self._do(
-            "tagged",
-            lambda: self.api.create_tag(
-                self.name, tag=name, revision=commit, repo_type=self.kind, exist_ok=True
-            ),
-        )
+            self._find(self.api.delete_tag, tag=name)
+        self._ask("tagged", self.api.create_tag, tag=name, revision=commit, exist_ok=True)
 
     def read(self, commit: str, name: str) -> bytes:
         """A small file of a commit; empty when it has none of that name."""
-        try:
-            path = persistently(
-                lambda: self.api.hf_hub_download(
-                    self.name, name, repo_type=self.kind, revision=commit, cache_dir=self.cache
-                )
-            )
-        except FAULTS as error:
-            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+        get = self.api.hf_hub_download
+        with self._faults("read"):
+            try:
+                path = self._try(get, filename=name, revision=commit, cache_dir=self.cache)
+            except errors.RemoteEntryNotFoundError:
                 return b""
-            raise hub_error(self.place, "read", error, self.token, self.named_in) from None
         return Path(path).read_bytes()
 
     def snapshot(self, commit: str) -> Path:
         """Folder with the published files of a commit; no network is needed when it was fetched before."""
+        given = {"revision": commit, "cache_dir": self.cache, "ignore_patterns": sorted(RESERVED)}
         try:
-            return self._snapshot(commit, local_files_only=True)
-        except LocalEntryNotFoundError:
-            return self._do("fetched", lambda: self._snapshot(commit, local_files_only=False))
-
-    def _snapshot(self, commit: str, local_files_only: bool) -> Path:
-        folder = self.api.snapshot_download(
-            self.name,
-            repo_type=self.kind,
-            revision=commit,
-            cache_dir=self.cache,
-            ignore_patterns=sorted(RESERVED),
-            local_files_only=local_files_only,
-        )
+            folder = self._try(self.api.snapshot_download, local_files_only=True, **given)
+        except errors.LocalEntryNotFoundError:
+            folder = self._ask("fetched", self.api.snapshot_download, **given)
         return Path(str(folder))
 
     def contended(self) -> HubError:
@@ -189,20 +145,31 @@ class Repository:
             "Nothing of yours is lost: run the same again."
         )
 
-    def _do(self, done: str, step: Callable[[], T]) -> T:
+    def _ask(self, done: str, method: Callable[..., T], **given: Any) -> T:
+        """What a method of the client gives for this repository. Raises HubError: it could not be `done`."""
+        with self._faults(done):
+            return self._try(method, **given)
+
+    def _try(self, method: Callable[..., T], **given: Any) -> T:
+        return persistently(lambda: method(self.name, repo_type=self.kind, **given))
+
+    def _find(self, method: Callable[..., T], **given: Any) -> T | None:
+        """The same for reading; None when the repository or revision is not there, or not for this token to see."""
+        with self._faults("read"):
+            try:
+                return self._try(method, **given)
+            except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+                if error.response.status_code != 404:
+                    raise
+        return None
+
+    @contextmanager
+    def _faults(self, done: str) -> Iterator[None]:
+        """Any fault as the error with its remedy: the repository could not be `done`."""
         try:
-            return persistently(step)
+            yield
         except FAULTS as error:
             raise hub_error(self.place, done, error, self.token, self.named_in) from None
-
-    def _find(self, step: Callable[[], T]) -> T | None:
-        """What `step` returns; None when the repository or revision is not there, or not for this token to see."""
-        try:
-            return persistently(step)
-        except FAULTS as error:
-            if _is_missing(error):
-                return None
-            raise hub_error(self.place, "read", error, self.token, self.named_in) from None
 
 
 def content_tag(content: str) -> str:
@@ -223,8 +190,3 @@ def short(source: str) -> str:
 def notes_of(commit: GitCommitInfo) -> dict[str, str]:
     """What a commit of ours says of itself; empty for anybody else's."""
     return dict(NOTE.findall(commit.message))
-
-
-def _is_missing(error: Exception) -> bool:
-    missing = isinstance(error, RepositoryNotFoundError | RevisionNotFoundError)
-    return missing and isinstance(error, HfHubHTTPError) and error.response.status_code == 404

@@ -4,12 +4,12 @@ A commit's listing has the sha256 of a large file (LFS) and git's own hash of a 
 being fetched.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
 
 from infra.errors import HubError
 from infra.files import file_digest
@@ -39,7 +39,7 @@ def is_same(file: RepoFile, path: Path) -> bool:
     """Whether a file of a commit has the bytes of one here."""
     if file.lfs is not None:
         return bool(file.lfs.sha256 == file_digest(path))
-    return bool(file.size == path.stat().st_size and file.blob_id == _git_hash(path.read_bytes()))
+    return bool(file.size == path.stat().st_size and file.blob_id == git_hash(path.read_bytes()))
 
 
 def to_publish(tree: Tree, files: Mapping[str, Path]) -> list[Operation]:
@@ -70,9 +70,3 @@ def _gone(tree: Tree, wanted: Mapping[str, object]) -> list[Operation]:
 
 def _content(file: RepoFile) -> str:
     return str(file.lfs.sha256 if file.lfs is not None else file.blob_id)
-
-
-def _git_hash(content: bytes) -> str:
-    """What git calls a file of these bytes."""
-    header = b"blob %d\0" % len(content)
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

@@ -42,7 +42,7 @@ def machine_facts() -> JsonValue:
         "cpu": " ".join(processor[name] for name in NAMES if name in processor) or platform.processor(),
         "flags": [flag for flag in sorted(VECTOR_FLAGS) if flag in _flags(processor)],
         "cores": usable_cores(),
-        "runtimes": {"python": platform.python_version(), **{name: _version(name) for name in RUNTIMES}},
+        "runtimes": {"python": platform.python_version(), **{name: version_of(name) for name in RUNTIMES}},
     }
 
 
@@ -81,7 +81,8 @@ def _flags(processor: dict[str, str]) -> set[str]:
     return set((processor.get("flags") or processor.get("Features") or "").split())
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
+    """The version of a package that is installed here, or that it is not."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from infra import env_file
 from infra.errors import StoreError
@@ -29,7 +29,7 @@ PYTHON_PATH = "PYTHONPATH"
 
 
 class Services(BaseModel):
-    """Addresses of the servers that `infra.cli up` runs, and which process of which host runs them for which home."""
+    """Addresses of the servers that `stillhouse up` runs, and which process of which host runs them for which home."""
 
     pid: int
     started: float | None = None
@@ -37,9 +37,9 @@ class Services(BaseModel):
     home: Path | None = None
     prefect_api_url: str
     mlflow_tracking_uri: str
-    login: bool = (
-        False  # whether Prefect's server asks for the home's; that of an older version asks for nothing
-    )
+    # Whether Prefect's server asks for the home's; that of an older version asks for nothing.
+    login: bool = False
+    children: tuple[Child, ...] = Field((), description="servers to end should `up` be killed")
 
     @property
     def up(self) -> Child:
@@ -60,7 +60,7 @@ def recorded_services(settings: Settings) -> Services | None:
 
 
 def running_services(settings: Settings) -> Services | None:
-    """Servers that `infra.cli up` of this very home runs here; None when there are none, or its process is gone.
+    """Servers that `stillhouse up` of this very home runs here; None when there are none, or its process is gone.
 
     A home that was copied while `up` ran has a `services.json` too: the servers in it are the original's.
     """
@@ -92,6 +92,8 @@ def prepare() -> None:
     _leave_working_folder_out()
     services = running_services(settings)
     wanted = {
+        # Found once: who is started in another folder would look from there.
+        "STILLHOUSE_HOME": str(settings.home),
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.home / "prefect" / "results"),
         # Nothing of ours is kept there. What a program beside us keeps is no pickle, which runs when it is read.

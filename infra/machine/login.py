@@ -41,14 +41,14 @@ def make_login(settings: Settings) -> str:
 
 
 def read_login(settings: Settings) -> str:
-    """The string that the servers of `infra.cli up` ask for. Raises ServiceError with the remedy where it cannot be read."""
+    """The string that the servers of `stillhouse up` ask for. Raises ServiceError with the remedy where it cannot be read."""
     file = login_file(settings)
     try:
         return file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ServiceError(
-            f"{file} cannot be read ({error.strerror}): it holds what the Prefect server of `infra.cli up` asks its clients "
-            "for. Run this as the user who ran `up`; where the file is gone, `python -m infra.cli down`, then `up` again, "
+            f"{file} cannot be read ({error.strerror}): it holds what the Prefect server of `stillhouse up` asks its clients "
+            "for. Run this as the user who ran `up`; where the file is gone, `stillhouse down`, then `up` again, "
             "makes a new one."
         ) from None
 
@@ -75,8 +75,8 @@ def refused(api_url: str) -> ServiceError:
     """The error for a Prefect server that does not let this process in."""
     return ServiceError(
         f"the Prefect server at {without_credentials(api_url)} does not let this process in: {CLIENT_LOGIN} is missing or is "
-        "not the login that it asks for. Is it the server of `infra.cli up`, take its login by "
-        '`eval "$(python -m infra.cli env)"` with the STILLHOUSE_HOME of that `up`, or make a new one: `python -m infra.cli '
+        "not the login that it asks for. Is it the server of `stillhouse up`, take its login by "
+        '`eval "$(stillhouse env)"` with the STILLHOUSE_HOME of that `up`, or make a new one: `stillhouse '
         f"down`, then `up` again. Is it a server of your own, set {CLIENT_LOGIN} (or {API_KEY}) to its login. To do without "
         "it: `unset PREFECT_API_URL`."
     )

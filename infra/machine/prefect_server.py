@@ -1,4 +1,4 @@
-"""Prefect's server for the length of one command, where none is set and `infra.cli up` does not run.
+"""Prefect's server for the length of one command, where none is set and `stillhouse up` does not run.
 
 Prefect would start one by itself, but imports the whole server into the flow's own process first (4 s), and only then
 waits for it. This one boots while Prefect's client and MLflow are imported (server_boot.py).
@@ -82,8 +82,8 @@ def _refuse_silent(settings: Settings, url: str) -> None:
     services = running_services(settings)
     if services is not None and services.prefect_api_url == url:
         raise ServiceError(
-            f"{obstacle} It is the server of `infra.cli up`, for services.json says that process {services.pid} runs it: "
-            f"`python -m infra.cli down`, then `up` again; its log is {log_file(settings, 'prefect')}."
+            f"{obstacle} It is the server of `stillhouse up`, for services.json says that process {services.pid} runs it: "
+            f"`stillhouse down`, then `up` again; its log is {log_file(settings, 'prefect')}."
         )
     if PREFECT_API in os.environ:
         raise ServiceError(str(obstacle))

@@ -87,8 +87,7 @@ def start_process(
 
 def still_running(processes: Iterable[subprocess.Popen[bytes]]) -> tuple[Child, ...]:
     """Those that have not ended: the number of one that has, and was waited for, is anybody's by now."""
-    alive = (Child.if_alive(process.pid) for process in processes if process.poll() is None)
-    return tuple(child for child in alive if child is not None)
+    return tuple(filter(None, (Child.if_alive(one.pid) for one in processes if one.poll() is None)))
 
 
 def end_processes(children: Iterable[Child], patience: float = STOP_SECONDS) -> None:
@@ -126,7 +125,7 @@ def ended(name: str, log: Path, process: subprocess.Popen[bytes]) -> ServiceErro
     error = last_error(log)
     return ServiceError(
         f"{name} ended by itself with code {process.returncode}: expected it to run. "
-        f"`python -m infra.cli doctor` looks for the cause. The end of {log}:\n  {tail}"
+        f"`stillhouse doctor` looks for the cause. The end of {log}:\n  {tail}"
         + (f"\nIts last error: {error}" if error else "")
     )
 
@@ -145,10 +144,8 @@ def last_error(log: Path) -> str | None:
 
 def port_is_free(port: int) -> bool:
     """Whether a server could listen on this port of 127.0.0.1 now."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, port))
-        except OSError:
-            return False
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        return False
     return True

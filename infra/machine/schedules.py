@@ -16,9 +16,8 @@ from infra.machine.login import REFUSED, headers, refused
 
 PAGE = 200
 TIMEOUT_S = 10.0
-PATIENCE_S = (
-    30.0  # Prefect's scheduler looks for new schedules every five seconds, for all of them every minute.
-)
+# Prefect's scheduler looks for new schedules every five seconds, for all of them every minute.
+PATIENCE_S = 30.0
 REMEDY = (
     "Prefect's scheduler makes none: its log (logs/prefect.log under home) says why. SQLAlchemy 2.1 is a known cause: "
     "install what was tested by `make install`, then `up` again."
@@ -49,7 +48,7 @@ def scheduled(api_url: str, login: str | None = None) -> list[Scheduled]:
             raise refused(api_url) from None
         raise ServiceError(
             f"Prefect's server at {api_url} did not say what is scheduled ({type(error).__name__}: {error}): expected its "
-            "deployments. `python -m infra.cli doctor` looks at it."
+            "deployments. `stillhouse doctor` looks at it."
         ) from None
 
 

@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 from infra.errors import StillhouseError
@@ -53,12 +52,11 @@ _early: list[Booting] = []
 def begin_early(settings: Settings) -> None:
     """Start the server that a flow is going to need, where that is plain: `temporary_server` decides, and takes it up.
 
-    Not the first one of a home, which makes Prefect's tables and starts alone.
+    Not the first one of a home, which makes Prefect's tables and starts alone; nor where Prefect was imported already,
+    which is what its start goes on beside.
     """
-    another = (
-        PREFECT_API in os.environ or users_profiles_are_read() or any(name in os.environ for name in UNWANTED)
-    )
-    if not another and not _early and _says(*_tables(settings)):
+    named = any(name in os.environ for name in (PREFECT_API, *UNWANTED)) or users_profiles_are_read()
+    if not (named or _early or "prefect" in sys.modules) and _says(*_tables(settings)):
         with suppress(StillhouseError):  # What is wrong with the home is said by whom the command asks next.
             _early.append(boot(settings))
 
@@ -107,13 +105,6 @@ def _tables(settings: Settings) -> tuple[Path, str]:
     return settings.home / "prefect" / "tables-made-by", f"{version('prefect')} {database}"
 
 
-def _prefect_folder() -> Path:
-    spec = find_spec("prefect")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("No module named 'prefect'", name="prefect")
-    return Path(spec.origin).parent
-
-
 def _stop(booting: Booting) -> None:
     if booting in _early:  # Nobody came to use it: a mistake of the command line does not wait for its start.
         booting.process.kill()
@@ -124,7 +115,7 @@ def _stop(booting: Booting) -> None:
 
 def _server(port: int) -> Server:
     command = (
-        sys.executable, "-m", "uvicorn", "--app-dir", str(_prefect_folder()), "--factory",
+        sys.executable, "-m", "uvicorn", "--app-dir", str(distribution("prefect").locate_file("prefect")), "--factory",
         APPLICATION, "--host", LOOPBACK, "--port", str(port),
         "--log-level", "error", "--lifespan", "on",
     )  # fmt: skip
@@ -134,6 +125,5 @@ def _server(port: int) -> Server:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
+    with socket.create_server((LOOPBACK, 0)) as listener:
         return int(listener.getsockname()[1])

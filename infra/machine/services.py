@@ -1,4 +1,4 @@
-"""Prefect's server and MLflow's UI on 127.0.0.1: children of `infra.cli up`, which watches and ends them."""
+"""Prefect's server, MLflow's UI and the reports on 127.0.0.1: children of `stillhouse up`, which watches and ends them."""
 
 import os
 import signal
@@ -22,6 +22,7 @@ from infra.machine.environment import (
     is_of_home,
     leave_users_profile,
     prepare,
+    recorded_services,
     running_services,
     server_environment,
 )
@@ -49,12 +50,6 @@ MLFLOW_SOURCES, NO_SOURCE = "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX
 Processes = Mapping[str, subprocess.Popen[bytes]]
 
 
-class ServicesFile(Services):
-    """`services.json`: the addresses that flows read, and the children to end should `up` be killed."""
-
-    children: tuple[Child, ...] = ()
-
-
 @dataclass(frozen=True)
 class Server:
     """One server: how it is started, where it answers when it is ready, and which setting moves its port."""
@@ -68,7 +63,8 @@ class Server:
 
 def servers(settings: Settings) -> tuple[Server, ...]:
     """The servers of this home; MLflow's only where the settings name no other tracking server."""
-    return (_prefect(settings.prefect_port),) + (() if settings.mlflow_uri else (_mlflow(settings),))
+    tracking = () if settings.mlflow_uri else (_mlflow(settings),)
+    return (_prefect(settings.prefect_port), *tracking, _reports(settings.reports_port))
 
 
 def prefect_api_url(settings: Settings) -> str:
@@ -92,6 +88,11 @@ def _mlflow(settings: Settings) -> Server:
         "--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri(),
     )  # fmt: skip
     return Server("mlflow", port, "STILLHOUSE_MLFLOW_PORT", f"http://{LOOPBACK}:{port}/health", command)
+
+
+def _reports(port: int) -> Server:
+    command = (sys.executable, "-m", "infra.machine.report_server", str(port))
+    return Server("reports", port, "STILLHOUSE_REPORTS_PORT", f"http://{LOOPBACK}:{port}/health", command)
 
 
 def run_services(settings: Settings, ready: Callable[[Services], Processes]) -> None:
@@ -130,14 +131,14 @@ def stop_services(settings: Settings) -> bool:
     process = up.process() if up else None
     if up is None or process is None:
         if up_is_elsewhere(settings):
-            raise ServiceError(f"{out_of_reach(settings)}. Run `python -m infra.cli down` there.")
+            raise ServiceError(f"{out_of_reach(settings)}. Run `stillhouse down` there.")
         return end_orphans(settings) > 0
     send(process, psutil.Process.terminate)
     deadline = time.monotonic() + 3 * STOP_SECONDS
     while settings.services_file.exists() and up.lives():  # `up` removes it last.
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"process {up.pid} (`infra.cli up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
+                f"process {up.pid} (`stillhouse up`) did not end within {3 * STOP_SECONDS:.0f} s. Look at "
                 f"{settings.home / 'logs'}, or end it with `kill -9 {up.pid}` and run `down` once more."
             )
         time.sleep(0.1)
@@ -152,9 +153,7 @@ def end_orphans(settings: Settings) -> int:
     """
     if running_services(settings) is not None:
         return 0
-    try:
-        left = ServicesFile.model_validate_json(settings.services_file.read_bytes())
-    except (FileNotFoundError, ValueError):
+    if (left := recorded_services(settings)) is None:
         return 0
     orphans = [child for child in left.children if child.lives()] if is_of_home(left, settings) else []
     end_processes(orphans)
@@ -179,9 +178,8 @@ def _start(settings: Settings, processes: dict[str, subprocess.Popen[bytes]], st
     prepare()
     os.environ.pop("PREFECT_API_URL", None)  # A server must not take itself for a client of another one.
     leave_users_profile(os.environ)
-    os.environ["PREFECT_SERVER_UI_API_URL"] = prefect_api_url(
-        settings
-    )  # Its own default knows only port 4200.
+    # Its own default knows only port 4200.
+    os.environ["PREFECT_SERVER_UI_API_URL"] = prefect_api_url(settings)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # More processes, for features not used here.
     os.environ.setdefault(MLFLOW_SOURCES, NO_SOURCE)
     wanted = servers(settings)
@@ -220,7 +218,7 @@ def await_ready(
         if time.monotonic() > deadline:
             raise ServiceError(
                 f"{server.name} does not answer at {server.health} after {START_SECONDS:.0f} s: expected it "
-                f"within seconds. Its log is {log}; `python -m infra.cli doctor` looks for the cause."
+                f"within seconds. Its log is {log}; `stillhouse doctor` looks for the cause."
             )
 
 
@@ -232,7 +230,7 @@ def _answers(url: str) -> bool:
 
 
 def _write_file(settings: Settings, processes: Iterable[subprocess.Popen[bytes]]) -> Services:
-    file = ServicesFile(
+    file = Services(
         **Child.of(os.getpid()).model_dump(),
         host=socket.gethostname(),
         home=settings.home,

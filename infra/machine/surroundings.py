@@ -3,6 +3,7 @@
 What a run can live with is set right; what would stop it is an `Obstacle`, with the variable's name and the remedy.
 """
 
+import getpass
 import importlib.util
 import os
 import re
@@ -19,7 +20,6 @@ from infra.settings import without_credentials
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 LOOPBACKS = ("127.0.0.1", "localhost", "::1")
-USER_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where getpass.getuser looks
 PREFECT_API, PREFECT_CLOUD = "PREFECT_API_URL", "prefect.cloud"
 ANSWER_SECONDS = 10.0
 HEALTHY = "true"
@@ -123,18 +123,10 @@ def _have_a_user(home: Path) -> None:
         found = None
     if found is None or (found == Path(found.anchor) and not os.access(found, os.W_OK)):
         os.environ["HOME"] = str(home)
-    if not any(os.environ.get(name) for name in USER_NAMES) and not _has_passwd_entry():
-        os.environ["USER"] = f"uid-{os.getuid()}"
-
-
-def _has_passwd_entry() -> bool:
     try:
-        import pwd
-
-        pwd.getpwuid(os.getuid())
-    except (ImportError, KeyError):
-        return False
-    return True
+        getpass.getuser()
+    except (KeyError, OSError):  # Python 3.13 raises the latter.
+        os.environ["USER"] = f"uid-{os.getuid()}"
 
 
 def _print_anything() -> None:

@@ -11,11 +11,8 @@ APPLICATION = "prefect.server.api.server:create_app"
 
 def temporary_servers() -> tuple[Child, ...]:
     """Those of this process. Whatever else it has started is its own affair: a notebook's children, a service's."""
-    found = []
-    for process in psutil.Process().children():
-        if is_temporary_server(process) and (child := Child.if_alive(process.pid)) is not None:
-            found.append(child)
-    return tuple(found)
+    found = filter(is_temporary_server, psutil.Process().children())
+    return tuple(filter(None, (Child.if_alive(process.pid) for process in found)))
 
 
 def is_temporary_server(process: psutil.Process) -> bool:

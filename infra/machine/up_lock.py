@@ -73,7 +73,7 @@ def _second(settings: Settings) -> ServiceError:
     return ServiceError(
         f"the services of {settings.home} run already (process {services.pid}): Prefect at "
         f"{services.prefect_api_url}, MLflow at {services.mlflow_tracking_uri}. Use them, or end them with "
-        "`python -m infra.cli down`."
+        "`stillhouse down`."
     )
 
 

@@ -13,15 +13,10 @@ from urllib.parse import unquote, urlparse
 from infra.errors import ArtifactError, InputChanged, StageStopped
 from infra.files import disk_errors, make_folder, make_home, write_atomically
 from infra.settings import Settings
-from infra.store.contents import BESIDE, are_own, damage, times_here
+from infra.store.contents import are_own, damage, times_here
 from infra.store.elsewhere import Elsewhere, elsewhere_of
 from infra.store.locks import NAME_LENGTH, alone_if_free, alone_on
-from infra.store.record import (
-    ELSEWHERE_FILE,
-    RECORD_FILE,
-    UNPUBLISHED_FILE,
-    Record,
-)
+from infra.store.record import BESIDE, ELSEWHERE_FILE, RECORD_FILE, UNPUBLISHED_FILE, Record
 from infra.store.references import STORE_SCHEME, ArtifactRef
 
 KEY_LENGTH = NAME_LENGTH
@@ -63,7 +58,8 @@ class Store:
         """
         if ref.uri.startswith(STORE_SCHEME):
             path = self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME)
-            self._bring(ref, path)
+            if (record := self.record_of(ref)) is not None:
+                self._bring(record, lambda there: there.bring(record))
         else:
             path = Path(unquote(urlparse(ref.uri).path))
         if not path.exists():
@@ -78,12 +74,8 @@ class Store:
         Where the files are in the shared store alone, these come from it and no others: the artifact stays there. Raises
         ArtifactError or StoreError when they cannot be had; nothing is computed for them.
         """
-        folder = self.folder(record.stage, record.key)
-        if elsewhere_of(folder) is not None:
-            with self.lock(record.key):
-                if (address := elsewhere_of(folder)) is not None:
-                    self._reach(record, address).bring_part(record, names)
-        return folder
+        self._bring(record, lambda there: there.bring_part(record, names))
+        return self.folder(record.stage, record.key)
 
     def find(self, stage: str, key: str, full: bool = False) -> Lookup:
         """The record under a key, verified: by size and mtime, by every byte with `full` or where those changed."""
@@ -104,7 +96,7 @@ class Store:
         for name, file in record.files.items():
             if problem := damage(folder / name, file, full):
                 return Lookup(None, problem)
-        here = record.model_copy(update={"files": times_here(folder, record)})
+        here = times_here(folder, record)
         if here != record:
             self._note_times(text, here)
         return Lookup(here)
@@ -140,15 +132,14 @@ class Store:
             return Lookup(None, f"{where}, which does not answer")
         return Lookup(record, remote=True)
 
-    def _bring(self, ref: ArtifactRef, folder: Path) -> None:
-        """Fetch the files of an artifact that has only its record here; another process may be doing it."""
-        address, record = elsewhere_of(folder), self.record_of(ref)
-        if address is None or record is None:
-            return
-        there = self._reach(record, address)
-        with self.lock(record.key):
-            if elsewhere_of(folder) is not None:
-                there.bring(record)
+    def _bring(self, record: Record, files: Callable[[Elsewhere], None]) -> None:
+        """Fetch files of an artifact that has only its record here; another process may be doing it."""
+        folder = self.folder(record.stage, record.key)
+        if (address := elsewhere_of(folder)) is not None:
+            there = self._reach(record, address)
+            with self.lock(record.key):
+                if elsewhere_of(folder) is not None:
+                    files(there)
 
     def _reach(self, record: Record, address: str) -> Elsewhere:
         """The shared store at `address`. Raises ArtifactError when it is not that of the settings."""
@@ -225,25 +216,19 @@ class Store:
     def unpublished(self, stage: str, key: str) -> Record | None:
         """What a killed run had computed and was putting into the shared store, if it is still as it was."""
         folder = self.folder(stage, key)
-        try:
-            record = Record.model_validate_json((folder / UNPUBLISHED_FILE).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        if (record.stage, record.key) != (stage, key) or not are_own(record.files):
+        record = _readable(folder / UNPUBLISHED_FILE)
+        if record is None or (record.stage, record.key) != (stage, key) or not are_own(record.files):
             return None
         whole = not any(damage(folder / name, file, full=False) for name, file in record.files.items())
         return record if whole else None
 
     def records(self, stage: str | None = None) -> Iterator[Record]:
         """Every readable record, newest first."""
-        pattern = f"{stage or '*'}/*/{RECORD_FILE}"
         found = []
-        for path in self.settings.artifacts.glob(pattern):
-            try:
-                record = Record.model_validate_json(path.read_bytes())
-            except (OSError, ValueError):
-                continue  # Not a record of ours: `find` says so when its key is asked for.
-            if path.parent == self.folder(record.stage, record.key):  # What is done to one is done there.
+        for path in self.settings.artifacts.glob(f"{stage or '*'}/*/{RECORD_FILE}"):
+            record = _readable(path)
+            # What is done to one is done in its folder.
+            if record is not None and path.parent == self.folder(record.stage, record.key):
                 found.append(record)
         yield from sorted(found, key=lambda record: record.finished, reverse=True)
 
@@ -251,11 +236,15 @@ class Store:
         """The record beside a reference's artifact, None when it is not from the store."""
         if not ref.uri.startswith(STORE_SCHEME):
             return None
-        path = self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME) / RECORD_FILE
-        try:
-            return Record.model_validate_json(path.read_bytes())
-        except (OSError, ValueError):
-            return None
+        return _readable(self.settings.artifacts / ref.uri.removeprefix(STORE_SCHEME) / RECORD_FILE)
+
+
+def _readable(path: Path) -> Record | None:
+    """A record; None for none of ours: `find` says so when its key is asked for."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 @contextmanager

@@ -5,18 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from infra.errors import ArtifactError, StillhouseError
 from infra.files import combined_digest, file_digest
-from infra.store.record import (
-    ELSEWHERE_FILE,
-    HISTORY_FILE,
-    PROVENANCE_FILE,
-    RECORD_FILE,
-    UNPUBLISHED_FILE,
-    FileRecord,
-    Record,
-)
+from infra.store.record import BESIDE, FileRecord, Record
 
-# What lies beside an artifact's files and is none of them.
-BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE, ELSEWHERE_FILE, UNPUBLISHED_FILE})
 LONGEST_NAME = 255  # bytes of a part of a path, on any disk in use
 
 
@@ -64,12 +54,13 @@ def measure_files(folder: Path) -> dict[str, FileRecord]:
     return files
 
 
-def times_here(folder: Path, record: Record) -> dict[str, FileRecord]:
-    """The files of a record with their mtimes on this disk, which the cheap check compares."""
-    return {
+def times_here(folder: Path, record: Record) -> Record:
+    """A record whose files have their mtimes on this disk, which the cheap check compares."""
+    files = {
         name: file.model_copy(update={"mtime_ns": (folder / name).stat().st_mtime_ns})
         for name, file in record.files.items()
     }
+    return record.model_copy(update={"files": files})
 
 
 def content_digest(files: Mapping[str, FileRecord]) -> str:

@@ -12,15 +12,12 @@ class Elsewhere(Protocol):
 
     def answers(self) -> bool:
         """Whether they can be had now."""
-        ...
 
     def bring(self, record: Record) -> None:
         """Get them into the home. The caller holds the key. Raises StoreError or ArtifactError with what to do."""
-        ...
 
     def bring_part(self, record: Record, names: Collection[str]) -> None:
         """Get these alone into the home, to be looked at; likewise."""
-        ...
 
 
 def elsewhere_of(folder: Path) -> str | None:

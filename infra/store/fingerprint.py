@@ -9,7 +9,7 @@ from enum import Enum
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from infra.errors import ConfigError
+from infra.errors import ArtifactError, ConfigError
 from infra.files import file_digest
 from infra.machine.cpu import precision_of_auto
 from infra.store.references import ArtifactRef
@@ -60,7 +60,10 @@ def _canonical_model(model: BaseModel, where: str, former: bool) -> JsonValue:
                 continue
             value = default  # No validation has touched it, and keys were always made of it as it stands.
         if role == "content" and value is not None:
-            fields[name] = file_digest(value)
+            try:
+                fields[name] = file_digest(value)
+            except ArtifactError as error:
+                raise ConfigError(f"{where}.{name}: {error}") from None
         elif role == "precision" and value == "auto" and not former:
             fields[name] = precision_of_auto()
         else:

@@ -13,9 +13,8 @@ from infra.store.record import HISTORY_FILE
 logger = logging.getLogger(__name__)
 Point = tuple[str, float, int]
 STEP = "step"
-ROW = TypeAdapter(
-    dict[str, int | float]
-)  # a line, which may come from the shared store: anything may stand in it
+# A line, which may come from the shared store: anything may stand in it.
+ROW = TypeAdapter(dict[str, int | float])
 
 
 def read_history(folder: Path) -> list[Point]:

@@ -1,65 +1,57 @@
 """`record.json` beside each artifact: how it came to be. Written last, so a folder without it does not exist."""
 
-import importlib.metadata
 import platform
 import subprocess
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
+
+from infra.machine.cpu import version_of
 
 RECORD_FILE = "record.json"
-SCHEMA = (
-    1  # of records written now; one without a number is 0. Raise it when an older version could not read one.
-)
+# Of records written now; one without a number is 0. Raise it when an older version could not read one.
+SCHEMA = 1
 HISTORY_FILE = "metrics.jsonl"
-PROVENANCE_FILE = (
-    "provenance.json"  # how a stage came by its files, where that may differ and they stay the same
-)
-ELSEWHERE_FILE = (
-    "elsewhere.txt"  # address of the shared store that has the files, while only the record is here
-)
-UNPUBLISHED_FILE = (
-    "unpublished.json"  # a record on its way into the shared store, before it is one of the home
-)
+# How a stage came by its files, where that may differ and they stay the same.
+PROVENANCE_FILE = "provenance.json"
+# Address of the shared store that has the files, while only the record is here.
+ELSEWHERE_FILE = "elsewhere.txt"
+# A record on its way into the shared store, before it is one of the home.
+UNPUBLISHED_FILE = "unpublished.json"
+# What lies beside an artifact's files and is none of them; of it, what goes where the artifact goes.
+BESIDE = frozenset({RECORD_FILE, HISTORY_FILE, PROVENANCE_FILE, ELSEWHERE_FILE, UNPUBLISHED_FILE})
+CARRIED = (HISTORY_FILE, PROVENANCE_FILE)
 LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "onnxruntime", "onnx", "scikit-learn", "tokenizers",
              "duckdb", "sqlglot", "prefect", "mlflow", "huggingface_hub", "numpy")  # fmt: skip
 
 
-class InputRecord(BaseModel):
+class InputRecord(BaseModel, frozen=True):
     """One input of a stage as it was."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str
     uri: str
     digest: str
 
 
-class FileRecord(BaseModel):
+class FileRecord(BaseModel, frozen=True):
     """One file of an artifact. Size and mtime make the usual check cheap; the sha256 decides."""
-
-    model_config = ConfigDict(frozen=True)
 
     sha256: str
     size: int
     mtime_ns: int
 
 
-class Launch(BaseModel):
+class Launch(BaseModel, frozen=True):
     """The processes of its own in which a stage was computed. No part of a key: what they compute is the same."""
-
-    model_config = ConfigDict(frozen=True)
 
     launcher: str
     pids: tuple[int, ...] = Field(description="by rank")
 
 
-class Record(BaseModel):
+class Record(BaseModel, frozen=True, populate_by_name=True, serialize_by_alias=True):
     """Everything needed to say where an artifact came from and whether it is still what was written."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     schema_number: int = Field(0, alias="schema", ge=0, le=SCHEMA)
     stage: str
@@ -88,13 +80,7 @@ class Record(BaseModel):
 @lru_cache(maxsize=1)
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that can change a result."""
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return {name: version_of(name) for name in LIBRARIES}
 
 
 @lru_cache(maxsize=1)
@@ -114,14 +100,14 @@ def hardware() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def code_revision() -> str | None:
     """Git revision of this code, with `+changed` when the tree is not clean; None outside a checkout."""
-    here = Path(__file__).parent
     try:
-        revision = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
-        changes = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True
-        )
+        revision, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return revision.stdout.strip() + ("+changed" if changes.stdout.strip() else "")
+    return revision + ("+changed" if changes else "")
+
+
+def _git(*command: str) -> str:
+    here = Path(__file__).parent
+    done = subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

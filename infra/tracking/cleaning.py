@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlparse
 
 from infra.files import disk_errors, file_lock
 from infra.settings import Settings
+from infra.tracking.connection import database_uri
 
 DAY_MS = 86_400_000
 PARENT, FLOW_RUN = "mlflow.parentRunId", "prefect.flow_run_id"
@@ -64,7 +65,7 @@ class OldRuns:
                 with disk_errors(run.folder):
                     shutil.rmtree(run.folder)
         with file_lock(self.settings.locks / "mlflow.lock"):
-            delete_runs(_uri(self.settings), [run.id for run in old])
+            delete_runs(database_uri(self.settings), [run.id for run in old])
         return True
 
 
@@ -75,7 +76,8 @@ def find_old_runs(settings: Settings, keep_days: float) -> OldRuns:
     from infra.tracking.client import all_runs, registered_runs
 
     before = time.time() * 1000 - keep_days * DAY_MS
-    found = list(all_runs(_uri(settings)))
+    database = database_uri(settings)
+    found = list(all_runs(database))
     open_runs = {run for run, _, ended, _ in found if ended is None}
     runs = tuple(
         TrackedRun(
@@ -89,7 +91,7 @@ def find_old_runs(settings: Settings, keep_days: float) -> OldRuns:
         for run, address, ended, tags in found
         if (folder := _folder_here(settings, run, address)) is not None
     )
-    return OldRuns(settings, runs).without([*registered_runs(_uri(settings)), *open_runs])
+    return OldRuns(settings, runs).without([*registered_runs(database), *open_runs])
 
 
 def _folder_here(settings: Settings, run: str, address: str) -> Path | None:
@@ -97,7 +99,3 @@ def _folder_here(settings: Settings, run: str, address: str) -> Path | None:
     folder = Path(unquote(urlparse(address).path)).parent
     inside = folder.is_relative_to(settings.mlflow_artifacts) and folder.name == run
     return folder if inside else None
-
-
-def _uri(settings: Settings) -> str:
-    return f"sqlite:///{settings.mlflow_database}"

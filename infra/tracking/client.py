@@ -6,9 +6,12 @@ The only module that imports mlflow (and `tasks/serving/release/pyfunc.py`, whic
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag, ViewType
@@ -53,7 +56,6 @@ class ClientRuns:
     """Runs through MLflow's own client: SQLite under home, and any server that the settings name."""
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
         self._client = connect(uri)
 
     def experiment(self, name: str, location: str | None) -> str:
@@ -134,8 +136,13 @@ def fetch_files(uri: str, address: str, folder: Path) -> Path:
     )
 
 
-def log_release(uri: str, run_id: str, name: str, folder: Path, code: Path) -> str:
-    """Log a release folder as a pyfunc model, register it as `name`, and return the new version. Ends the run."""
+def log_release(
+    uri: str, run_id: str, name: str, folder: Path, code: Path, description: str, metrics: Mapping[str, float]
+) -> str:
+    """Log a release folder as a pyfunc model, register it as `name`, and return the new version. Ends the run.
+
+    `description` (Markdown) and `metrics` are what MLflow's page of the version shows.
+    """
     mlflow.set_tracking_uri(uri)
     # MLflow prints what it does on the terminal; the flow's own lines say it.
     with mlflow.start_run(run_id=run_id), redirect_stderr(io.StringIO()), warnings.catch_warnings():
@@ -149,30 +156,79 @@ def log_release(uri: str, run_id: str, name: str, folder: Path, code: Path) -> s
             input_example=[EXAMPLE],
             registered_model_name=name,
         )
-    return str(model.registered_model_version)
+        mlflow.log_metrics(dict(metrics), model_id=model.model_id)
+    version = str(model.registered_model_version)
+    if description:
+        client = connect(uri)
+        client.update_registered_model(name, description)
+        client.update_model_version(name, version, description)
+    return version
 
 
 def all_runs(uri: str) -> Iterator[tuple[str, str, int | None, dict[str, str]]]:
     """(id, where its artifacts are, when it ended in ms, tags) of each run, those deleted in the UI too."""
     client = connect(uri)
     experiments = [found.experiment_id for found in client.search_experiments(ViewType.ALL)]
-    token: str | None = ""
-    while token is not None and experiments:
-        page = client.search_runs(experiments, "", ViewType.ALL, page_token=token or None)
-        for run in page:
+    if experiments:
+        ask = partial(client.search_runs, experiments, "", ViewType.ALL)
+        for run in _pages(ask):
             yield run.info.run_id, run.info.artifact_uri, run.info.end_time, dict(run.data.tags)
-        token = page.token or None
+
+
+class FlowRun(NamedTuple):
+    """A flow's own run; times in milliseconds since 1970."""
+
+    run: str
+    name: str
+    status: str
+    verdict: str
+    started: int
+    ended: int | None
+
+
+def recent_runs(uri: str, most: int) -> list[FlowRun]:
+    """Flows' own runs, the newest first; those of stages are left out."""
+    client = connect(uri)
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    if not experiments:
+        return []
+    runs = _pages(partial(client.search_runs, experiments, order_by=["attributes.start_time DESC"]))
+    own = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    return [
+        FlowRun(
+            run.info.run_id,
+            str(run.info.run_name),
+            run.info.status,
+            run.data.tags.get("stillhouse.verdict", ""),
+            run.info.start_time,
+            run.info.end_time,
+        )
+        for run in islice(own, most)
+    ]
+
+
+def registered_models(uri: str) -> dict[str, dict[str, str]]:
+    """Every registered model that has versions, with the version of each of its aliases and of `latest`."""
+    client, latest = connect(uri), dict[str, int]()
+    for version in _pages(client.search_model_versions):
+        latest[version.name] = max(int(version.version), latest.get(version.name, 0))
+    aliases = {model.name: dict(model.aliases) for model in _pages(client.search_registered_models)}
+    return {name: {"latest": str(newest), **aliases.get(name, {})} for name, newest in latest.items()}
 
 
 def registered_runs(uri: str) -> list[str]:
     """Ids of the runs that versions of registered models come from: their files are the models'."""
-    client, found = connect(uri), []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_model_versions(page_token=token or None)
-        found += [str(version.run_id) for version in page if version.run_id]
-        token = page.token or None
-    return found
+    versions = _pages(connect(uri).search_model_versions)
+    return [str(version.run_id) for version in versions if version.run_id]
+
+
+def _pages(ask: Callable[..., Any]) -> Iterator[Any]:
+    """All that a question of MLflow's client finds, a page at a time."""
+    page = ask()
+    yield from page
+    while page.token:
+        page = ask(page_token=page.token)
+        yield from page
 
 
 def delete_runs(uri: str, runs: Sequence[str]) -> None:

@@ -13,13 +13,13 @@ from infra.tracking.values import Runs
 
 
 def tracking_uri(settings: Settings) -> str:
-    """The server that is set, else `infra.cli up`'s if it runs, else SQLite under home."""
+    """The server that is set, else `stillhouse up`'s if it runs, else SQLite under home."""
     services = running_services(settings)
     return settings.mlflow_uri or (services.mlflow_tracking_uri if services else database_uri(settings))
 
 
 def is_own_server(settings: Settings) -> bool:
-    """Whether the tracking server is the one that `infra.cli up` runs on this machine."""
+    """Whether the tracking server is the one that `stillhouse up` runs on this machine."""
     services = running_services(settings)
     return (
         services is not None

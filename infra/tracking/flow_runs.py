@@ -122,14 +122,11 @@ def _bytes(database: sqlite3.Connection, runs: int, events: int) -> int:
     every, every_event = (
         database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("flow_run", "events")
     )
-    used = _pragma(database, "page_size") * (
-        _pragma(database, "page_count") - _pragma(database, "freelist_count")
-    )
+    (used,) = database.execute(
+        "SELECT page_size * (page_count - freelist_count)"
+        " FROM pragma_page_size, pragma_page_count, pragma_freelist_count"
+    ).fetchone()
     return int(used * (0.5 * runs / max(every, 1) + 0.5 * events / max(every_event, 1)))
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> int:
-    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _is_known(database: sqlite3.Connection) -> bool:

@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from infra.files import make_folder, write_atomically
 from infra.settings import Settings, without_credentials
@@ -14,10 +14,8 @@ from infra.tracking.values import Refused, Runs
 logger = logging.getLogger(__name__)
 
 
-class _Ended(BaseModel):
+class _Ended(BaseModel, frozen=True):
     """How a run ended, and where it is still shown as running."""
-
-    model_config = ConfigDict(frozen=True)
 
     server: str
     status: str

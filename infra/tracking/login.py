@@ -14,10 +14,8 @@ from infra.settings import Settings, without_credentials
 logger = logging.getLogger(__name__)
 USER, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
 LOGIN = (USER, PASSWORD, TOKEN)
-SIGNING = (
-    "MLFLOW_TRACKING_AUTH",
-    "MLFLOW_TRACKING_AWS_SIGV4",
-)  # ask others for a login, or sign with AWS keys
+# Ask others for a login, or sign with AWS keys.
+SIGNING = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
 CREDENTIALS = "~/.mlflow/credentials"
 NOBODY = "nobody"  # in place of what MLflow would read from there
 

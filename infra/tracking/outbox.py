@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from infra.settings import without_credentials
 from infra.tracking.values import MetricPoint, Refused, Runs
@@ -20,26 +20,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 Result = TypeVar("Result")
 
 
-class Sending(Protocol):
-    """Something to be sent. `what` completes the sentence "could not ..."."""
-
-    what: str
-
-    def send(self, runs: Runs) -> None:
-        """Send it; called again when the server failed on the way."""
-        ...
-
-
 @dataclass
 class Note:
-    """Something to be sent by a call."""
+    """Something to be sent by a call, again when the server failed on the way. `what` ends the sentence "could not ..."."""
 
     what: str
-    call: Callable[[Runs], None]
-
-    def send(self, runs: Runs) -> None:
-        """See `Sending.send`."""
-        self.call(runs)
+    send: Callable[[Runs], None]
 
 
 @dataclass
@@ -52,7 +38,7 @@ class Points:
     what: str = field(default="log metrics", init=False)
 
     def send(self, runs: Runs) -> None:
-        """See `Sending.send`."""
+        """See `Note`."""
         self.sender(runs, self.run, list(self.points))
 
 
@@ -62,7 +48,7 @@ class Outbox:
     def __init__(self, uri: str, connect: Callable[[], Runs]) -> None:
         self.uri = uri
         self._connect = connect
-        self._waiting: deque[Sending] = deque()
+        self._waiting: deque[Note | Points] = deque()
         self._lock, self._delivering = threading.Lock(), threading.Lock()
         self._refused: set[str] = set()
         self._pause = 0.0  # seconds; 0 while the server answers
@@ -72,19 +58,12 @@ class Outbox:
         """The answer to something that cannot wait; None while the server is out, and when it refuses."""
         if self._resting():
             return None
-        try:
-            result = call(self._connect())
-        except Refused as refused:
-            self._say_refused(what, refused)
-            return None
-        except Exception as error:  # Any fault of the tracking server, of whatever type: the work goes on.
-            self._failed(what, error)
-            return None
-        self._answered()
-        self.deliver()
+        answers, result = self._call(what, call)
+        if answers:
+            self.deliver()
         return result
 
-    def put(self, sending: Sending) -> None:
+    def put(self, sending: Note | Points) -> None:
         """Send something now, or when the server is back."""
         with self._lock:
             last = self._waiting[-1] if len(self._waiting) > 1 else None  # the first may be under way
@@ -109,18 +88,25 @@ class Outbox:
         """Whether the server took all that waits, or refused it for good."""
         while self._waiting:
             first = self._waiting[0]
-            try:
-                first.send(self._connect())
-            except Refused as refused:
-                self._say_refused(first.what, refused)
-            except Exception as error:  # As in `ask`.
-                self._failed(first.what, error)
+            answers, _ = self._call(first.what, first.send)
+            if not answers:
                 return False
-            else:
-                self._answered()
             with self._lock:
                 self._waiting.popleft()
         return True
+
+    def _call(self, what: str, call: Callable[[Runs], Result]) -> tuple[bool, Result | None]:
+        """Whether the server answers, and what; it may refuse."""
+        try:
+            result = call(self._connect())
+        except Refused as refused:
+            self._say_refused(what, refused)
+            return True, None
+        except Exception as error:  # Any fault of the tracking server, of whatever type: the work goes on.
+            self._failed(what, error)
+            return False, None
+        self._answered()
+        return True, result
 
     def _resting(self) -> bool:
         return self._pause > 0 and time.monotonic() < self._next
@@ -133,7 +119,7 @@ class Outbox:
         if first:
             logger.warning(
                 "MLflow at %s could not %s (%s: %s). The run goes on without tracking, and tries again now and then; "
-                "every metric is kept beside its artifact. Start it with `python -m infra.cli up`, or correct "
+                "every metric is kept beside its artifact. Start it with `stillhouse up`, or correct "
                 "STILLHOUSE_MLFLOW_URI.",
                 without_credentials(self.uri), what, type(error).__name__, self._shown(error),
             )  # fmt: skip

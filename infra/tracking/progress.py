@@ -16,7 +16,7 @@ class Progress:
         self.stage = stage
         self._artifact: UUID | None = None
         self._last = 0.0
-        # Without `infra.cli up` nobody watches: the ephemeral server would only cost time.
+        # Without `stillhouse up` nobody watches: the ephemeral server would only cost time.
         self._watched = "PREFECT_API_URL" in os.environ
 
     def update(self, done: float) -> None:

@@ -1,4 +1,4 @@
-"""The tracking server of `infra.cli up`, asked over MLflow's REST API for what every run needs.
+"""The tracking server of `stillhouse up`, asked over MLflow's REST API for what every run needs.
 
 MLflow's own client takes 3.5 s to import, which is more than everything else that a run does whose stages are all
 cached. So it is imported for what happens once (a model is registered) and for every other server, whose login,

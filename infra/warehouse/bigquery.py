@@ -48,6 +48,7 @@ class BigQueryWarehouse:
         self._clients, self._usd_per_tib, self._read = clients, usd_per_tib, read
         self._export, self._patience = export, patience or Patience()
         self._retry = self._patience.rest(DEFAULT_RETRY)
+        self._jobs = QueryJobs(clients, self._retry)
         self._ran: dict[str, Execution] = {}
 
     def dry_run(self, query: Query) -> QueryPlan:
@@ -73,10 +74,6 @@ class BigQueryWarehouse:
     def execution(self, query: Query) -> Execution:
         """The query as it was asked, because BigQuery gets it unchanged; after `stream`, its job and what that billed."""
         return self._ran.get(query.key or "", Execution(query.sql))
-
-    @property
-    def _jobs(self) -> QueryJobs:
-        return QueryJobs(self._clients, self._retry)
 
     def _within_cap(self, query: Query) -> bigquery.QueryJob:
         planned = self._planned(query)
@@ -126,18 +123,17 @@ class BigQueryWarehouse:
 
     def _opened(self, query: Query, table: bigquery.Table) -> Iterator[pa.RecordBatch]:
         """Rows by the Storage Read API, or by REST where that is asked for or a session is not permitted."""
-        if self._read == "rest":
-            return read_pages(self._clients.jobs, table, self._retry)
-        streams = 1 if is_ordered(query) else STREAMS
-        session = self._explained(query, lambda: self._session(table, streams))
-        if session is not None:
-            return session.batches()
-        logger.warning(
-            "%s is read by REST, which is slower: the Storage Read API is not permitted in %s (role BigQuery Read "
-            "Session User)",
-            query.name,
-            self.place.project,
-        )
+        if self._read == "storage":
+            streams = 1 if is_ordered(query) else STREAMS
+            session = self._explained(query, lambda: self._session(table, streams))
+            if session is not None:
+                return session.batches()
+            logger.warning(
+                "%s is read by REST, which is slower: the Storage Read API is not permitted in %s (role BigQuery Read "
+                "Session User)",
+                query.name,
+                self.place.project,
+            )
         return read_pages(self._clients.jobs, table, self._retry)
 
     def _session(self, table: bigquery.Table, streams: int) -> ReadSession | None:

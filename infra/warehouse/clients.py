@@ -1,6 +1,7 @@
 """BigQuery's clients: whose credentials, and which server."""
 
 import ipaddress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,23 +34,18 @@ CHANNEL_OPTIONS = (
 )
 
 
+@dataclass
 class BigQueryClients:
     """Both clients of one place. `endpoint` and `storage_endpoint` stand for Google's own servers where given.
 
     `named_in` are the files that gave them, if files did.
     """
 
-    def __init__(
-        self,
-        place: BigQueryPlace,
-        endpoint: str | None = None,
-        storage_endpoint: str | None = None,
-        credentials: Credentials | None = None,
-        named_in: tuple[Path | None, Path | None] = (None, None),
-    ) -> None:
-        self.place = place
-        self._named_in, self._storage_named_in = named_in
-        self._endpoint, self._storage_endpoint, self._given = endpoint, storage_endpoint, credentials
+    place: BigQueryPlace
+    endpoint: str | None = None
+    storage_endpoint: str | None = None
+    credentials: Credentials | None = field(default=None, repr=False)
+    named_in: tuple[Path | None, Path | None] = (None, None)
 
     @cached_property
     def jobs(self) -> bigquery.Client:
@@ -57,21 +53,20 @@ class BigQueryClients:
         return bigquery.Client(
             project=self.place.project,
             location=self.place.location,
-            credentials=self._given or credentials_for(self._endpoint, ENDPOINT, self._named_in),
-            client_options=ClientOptions(api_endpoint=self._endpoint) if self._endpoint else None,
+            credentials=self.credentials or credentials_for(self.endpoint, ENDPOINT, self.named_in[0]),
+            client_options=ClientOptions(api_endpoint=self.endpoint) if self.endpoint else None,
         )
 
     @cached_property
     def storage(self) -> BigQueryReadClient:
         """The Storage Read API: rows as streams of Arrow."""
-        endpoint = self._storage_endpoint
+        endpoint = self.storage_endpoint
         if endpoint is not None and is_loopback(endpoint):
             channel = grpc.insecure_channel(urlsplit(endpoint).netloc, options=CHANNEL_OPTIONS)
         else:
             channel = BigQueryReadGrpcTransport.create_channel(
                 urlsplit(endpoint).netloc if endpoint else STORAGE_HOST,
-                credentials=self._given
-                or credentials_for(endpoint, STORAGE_ENDPOINT, self._storage_named_in),
+                credentials=self.credentials or credentials_for(endpoint, STORAGE_ENDPOINT, self.named_in[1]),
                 options=CHANNEL_OPTIONS,
             )
         return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import farmhash
@@ -50,12 +49,13 @@ class DuckDBWarehouse:
     def dry_run(self, query: Query) -> QueryPlan:
         """Rows, counted (here that costs nothing), and uncompressed bytes of the columns that are read."""
         statement = self._checked(query)
-        ((rows,),) = self._fetch(statement, f"SELECT count(*) FROM ({statement.duckdb()})")
-        return QueryPlan(rows=rows, bytes=self._bytes(statement))
+        (counted,) = self._batches(statement, f"SELECT count(*) FROM ({statement.duckdb()})")
+        return QueryPlan(rows=counted.column(0)[0].as_py(), bytes=self._bytes(statement))
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
         """The rows in the query's order. A bad query is refused at the call."""
-        return even(self._batches(self._checked(query)), BATCH_ROWS)
+        statement = self._checked(query)
+        return even(self._batches(statement, statement.duckdb()), BATCH_ROWS)
 
     def tables(self, query: Query) -> list[TableInfo]:
         """Each table that the query reads, by name."""
@@ -72,37 +72,24 @@ class DuckDBWarehouse:
     def _checked(self, query: Query) -> Statement:
         """The statement, once DuckDB has accepted it and it is within its cap. Nothing has been run by then."""
         statement = read_statement(query, self._files)
-        self._fetch(statement, f"EXPLAIN {statement.duckdb()}")
+        list(self._batches(statement, f"EXPLAIN {statement.duckdb()}"))
         check_cap(query, self._bytes(statement))
         return statement
 
     # An error is explained and raised in a frame that has no connection: Prefect keeps errors, with the frames they
     # passed, to the end of the process, and DuckDB complains of what is still open then.
 
-    def _fetch(self, statement: Statement, sql: str) -> list[tuple[Any, ...]]:
+    def _batches(self, statement: Statement, sql: str) -> Iterator[pa.RecordBatch]:
         try:
-            return self._run(statement, sql)
-        except duckdb.Error as error:
-            explained = _explain(error, statement, self._schema)
-        raise explained
-
-    def _run(self, statement: Statement, sql: str) -> list[tuple[Any, ...]]:
-        with self._connection() as connection:
-            return connection.execute(sql, _bound(statement.query)).fetchall()
-
-    def _batches(self, statement: Statement) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._run_streaming(statement)
+            yield from self._run(statement.query, sql)
             return
         except duckdb.Error as error:
             explained = _explain(error, statement, self._schema)
         raise explained
 
-    def _run_streaming(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+    def _run(self, query: Query, sql: str) -> Iterator[pa.RecordBatch]:
         with self._connection() as connection:
-            yield from connection.sql(statement.duckdb(), params=_bound(statement.query)).to_arrow_reader(
-                BATCH_ROWS
-            )
+            yield from connection.sql(sql, params=_bound(query)).to_arrow_reader(BATCH_ROWS)
 
     def _bytes(self, statement: Statement) -> int:
         read = statement.columns(self._schema)
@@ -163,12 +150,8 @@ def _explain(error: duckdb.Error, statement: Statement, schema: Schema) -> Still
 
 def _farm_fingerprint(texts: pa.Array) -> pa.Array:
     """BigQuery's FARM_FINGERPRINT: FarmHash Fingerprint64 as a signed 64-bit number; NULL stays NULL."""
-    signed = [None if text is None else _signed(farmhash.fingerprint64(text)) for text in texts.to_pylist()]
-    return pa.array(signed, pa.int64())
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
+    marks = [None if text is None else farmhash.fingerprint64(text) for text in texts.to_pylist()]
+    return pa.array(marks, pa.uint64()).view(pa.int64())
 
 
 def _bound(query: Query) -> dict[str, object]:

@@ -7,7 +7,7 @@ distribution, with the public tables' columns. As there, `content` is NULL for a
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,8 @@ def _write(folder: Path, installed: Sequence[Installed]) -> None:
     contents: dict[str, _Content] = {}
     _write_rows(folder / "files.parquet", FILES, _file_rows(installed, contents))
     _write_rows(folder / "contents.parquet", CONTENTS, _content_rows(contents))
-    _write_rows(folder / "licenses.parquet", LICENSES, _license_rows(installed))
+    licenses = ({"repo_name": one.name, "license": one.license} for one in installed)
+    _write_rows(folder / "licenses.parquet", LICENSES, licenses)
 
 
 def _file_rows(installed: Sequence[Installed], contents: dict[str, _Content]) -> Iterator[dict[str, object]]:
@@ -146,14 +147,9 @@ def _content_rows(contents: dict[str, _Content]) -> Iterator[dict[str, object]]:
                "copies": content.copies}  # fmt: skip
 
 
-def _license_rows(installed: Sequence[Installed]) -> Iterator[dict[str, object]]:
-    for one in installed:
-        yield {"repo_name": one.name, "license": one.license}
-
-
-def _write_rows(path: Path, schema: pa.Schema, rows: Iterator[dict[str, object]]) -> None:
+def _write_rows(path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, object]]) -> None:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        batch: list[dict[str, object]] = []
+        batch: list[Mapping[str, object]] = []
         size = 0
         for row in rows:
             batch.append(row)

@@ -9,12 +9,14 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from typing import TypeVar, cast
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar, cast
 
 from google.api_core.exceptions import Conflict, NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from infra.warehouse.clients import BigQueryClients
 from infra.warehouse.protocol import ParameterValue, Query
@@ -47,18 +49,7 @@ class QueryJobs:
 
         `location` is where the dry run says the tables are: an id alone does not find a job.
         """
-
-        def begin(job_id: str) -> bigquery.QueryJob:
-            return self._clients.jobs.query(
-                query.sql,
-                self._config(query),
-                job_id=job_id,
-                location=location,
-                retry=self._retry,
-                job_retry=None,
-                timeout=REQUEST_S,
-            )
-
+        begin = partial(self._clients.jobs.query, query.sql, self._config(query), job_retry=None)
         return self._first(f"stillhouse-{self.identity(query)}", begin, self._has_rows, location)
 
     def exported(
@@ -74,15 +65,10 @@ class QueryJobs:
             labels=dict(job.labels),
         )
 
-        def begin(job_id: str) -> bigquery.ExtractJob:
+        def begin(job_id: str, **call: Any) -> bigquery.ExtractJob:
+            address = uri.format(job=job_id)
             return self._clients.jobs.extract_table(
-                job.destination,
-                uri.format(job=job_id),
-                job_id=job_id,
-                location=job.location,
-                job_config=config,
-                retry=self._retry,
-                timeout=REQUEST_S,
+                job.destination, address, job_id, job_config=config, **call
             )
 
         return self._first(f"{job.job_id}-export", begin, whole, job.location)
@@ -99,47 +85,34 @@ class QueryJobs:
         return self._clients.jobs.get_table(reference, retry=self._retry, timeout=REQUEST_S)
 
     def _first(
-        self, stem: str, begin: Callable[[str], Job], usable: Callable[[Job], bool], location: str | None
+        self, stem: str, begin: Callable[..., Job], usable: Callable[[Job], bool], location: str | None
     ) -> Job:
         """The first finished job of these ids whose result is there. One that failed for no fault of its own is run again.
 
         An id is used up by a job that failed, and by one whose result is gone (BigQuery keeps rows for a day).
         """
+        call: dict[str, Any] = {"location": location, "retry": self._retry, "timeout": REQUEST_S}
 
-        def first() -> Job:
-            attempt = 0
-            while True:
-                job, found = self._begun(f"{stem}-{attempt}", begin, location)
-                if found and job.state == "DONE" and (job.error_result is not None or not usable(job)):
-                    attempt += 1
-                    continue
-                self._wait(job)
-                return job
-
-        again = Retrying(
+        @retry(
             retry=retry_if_exception(is_transient_job),
             wait=wait_random_exponential(multiplier=0.2, max=10),
             stop=stop_after_attempt(JOB_RUNS),
             reraise=True,
         )
-        done: Job = again(first)
-        return done
+        def first() -> Job:
+            ids = (f"{stem}-{attempt}" for attempt in count())
+            while True:
+                job_id = next(ids)
+                try:
+                    job = begin(job_id=job_id, **call)
+                except Conflict:  # It is there: from a run that died, or one under way elsewhere.
+                    job = cast(Job, self._clients.jobs.get_job(job_id, **call))
+                    if job.state == "DONE" and (job.error_result is not None or not usable(job)):
+                        continue
+                job.result(retry=self._retry)
+                return job
 
-    def _begun(self, job_id: str, begin: Callable[[str], Job], location: str | None) -> tuple[Job, bool]:
-        """The job of this id, and whether it was there before: from a run that died, or one under way elsewhere."""
-        try:
-            return begin(job_id), False
-        except Conflict:
-            there = self._clients.jobs.get_job(
-                job_id, location=location, retry=self._retry, timeout=REQUEST_S
-            )
-            return cast(Job, there), True
-
-    def _wait(self, job: bigquery.QueryJob | bigquery.ExtractJob) -> None:
-        if isinstance(job, bigquery.QueryJob):
-            job.result(retry=self._retry, job_retry=None)
-        else:
-            job.result(retry=self._retry)
+        return first()
 
     def _has_rows(self, job: bigquery.QueryJob) -> bool:
         """Whether what a job wrote is still there."""

@@ -72,21 +72,17 @@ class Warehouse(Protocol):
 
     def dry_run(self, query: Query) -> QueryPlan:
         """Rows and bytes of the query. Raises CostCapError above its cap."""
-        ...
 
     def stream(self, query: Query) -> Iterator[pa.RecordBatch]:
         """The query's rows in its order, in constant memory, BATCH_ROWS a batch: the same rows make the same batches,
         whatever runs the query. Raises CostCapError before anything is run.
         """
-        ...
 
     def tables(self, query: Query) -> list[TableInfo]:
         """The tables that the query reads, by name."""
-        ...
 
     def execution(self, query: Query) -> Execution:
         """How the query is run; after `stream`, also by which job."""
-        ...
 
 
 def check_cap(query: Query, size: int) -> None:

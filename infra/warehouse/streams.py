@@ -6,10 +6,11 @@ from how the server divided the table, and not from which stream was faster or b
 """
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeVar, cast
 
 import pyarrow as pa
@@ -39,8 +40,8 @@ Answer = TypeVar("Answer")
 PIECE_ROWS = 1_000
 PAGE_ROWS = 5_000
 FEWEST_TRIES = 5  # also of what was long in coming before it broke
-AHEAD = 2  # messages that wait for their turn, a stream
 CALL_S = 600.0  # after which a stream that is still read is opened anew, at the same row
+LZ4 = types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
 
 
 @dataclass(frozen=True)
@@ -74,32 +75,22 @@ def _wait(state: RetryCallState) -> float:
     return max(_WAIT(state), wanted_delay(error) or 0.0)
 
 
-class _CountedRetry:
-    """The REST client's own retry, which counts the pages that are asked for again."""
-
-    def __init__(self, retry: Retry) -> None:
-        self._retry = retry
-        self.again = 0
-
-    def __call__(self, call: Callable[[], Answer], on_error: object = None) -> Callable[[], Answer]:
-        return self._retry(call, on_error=self._count)
-
-    def _count(self, error: Exception) -> None:
-        self.again += 1
-
-
 def read_pages(
     client: bigquery.Client, table: bigquery.Table, retry: Retry, rows: int = PAGE_ROWS
 ) -> Iterator[pa.RecordBatch]:
     """A table's rows in its order by REST: slower, and open to whoever may read the table."""
-    counted = _CountedRetry(retry)
+    again: list[str] = []
+
+    def counted(call: Callable[[], Answer]) -> Callable[[], Answer]:
+        return retry(call, on_error=lambda error: again.append(type(error).__name__))
+
     asked = cast(Retry, counted)  # The client only calls it.
     yield from client.list_rows(table, page_size=rows, retry=asked, timeout=REQUEST_S).to_arrow_iterable()
-    if counted.again:
+    if again:
         logger.warning(
             "the network or BigQuery failed while rows were read (times: %d): each time a page of at most %d rows was asked "
             "for again",
-            counted.again,
+            len(again),
             rows,
         )
 
@@ -116,19 +107,14 @@ class ReadSession:
         patience: Patience,
     ) -> None:
         self._client, self._patience = client, patience
-        path = f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}"
-        compressed = types.ArrowSerializationOptions(
-            buffer_compression=types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
-        )
-        asked = types.ReadSession(
-            table=path,
-            data_format=types.DataFormat.ARROW,
-            read_options=types.ReadSession.TableReadOptions(arrow_serialization_options=compressed),
-        )
         session = patience.retrying(threading.Event())(
             client.create_read_session,
             parent=f"projects/{project}",
-            read_session=asked,
+            read_session=types.ReadSession(
+                table=table.to_bqstorage(),
+                data_format=types.DataFormat.ARROW,
+                read_options={"arrow_serialization_options": {"buffer_compression": LZ4}},
+            ),
             max_stream_count=streams,
             retry=None,
             timeout=REQUEST_S,
@@ -140,16 +126,16 @@ class ReadSession:
         """All rows: of one stream in its order, of several by turns."""
         stop = threading.Event()
         streams = [_Stream(self._client, name, self._schema, self._patience, stop) for name in self._names]
-        lanes = [_Lane(stream, stop) for stream in streams]
-        try:
-            if len(lanes) == 1:
-                yield from lanes[0]
-            else:
-                yield from _by_turns([even(iter(lane), PIECE_ROWS) for lane in lanes])
-        finally:
-            stop.set()
-            for lane in lanes:
-                lane.end()
+        with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="bigquery-stream") as pool:
+            try:
+                lanes = [_ahead(pool, stream.batches()) for stream in streams]
+                pieces = lanes if len(lanes) == 1 else [even(lane, PIECE_ROWS) for lane in lanes]
+                for turn in zip_longest(*pieces):
+                    yield from (piece for piece in turn if piece is not None)
+            finally:
+                stop.set()
+                for stream in streams:
+                    stream.close()
         if broke := sum(stream.broke for stream in streams):
             logger.warning(
                 "the network or BigQuery failed while rows were read (times: %d): each time a stream was read on at the "
@@ -158,40 +144,39 @@ class ReadSession:
             )
 
 
-def _by_turns(sources: list[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    while sources:
-        for source in list(sources):
-            piece = next(source, None)
-            if piece is None:
-                sources.remove(source)
-            else:
-                yield piece
+def _ahead(pool: ThreadPoolExecutor, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches: each is fetched by a thread while the one before it is used, the first at once."""
+    coming = pool.submit(lambda: next(batches, None))
+
+    def taken() -> Iterator[pa.RecordBatch]:
+        nonlocal coming
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(lambda: next(batches, None))
+            yield batch
+
+    return taken()
 
 
+@dataclass
 class _Stream:
     """One stream, message by message; the row to go on from is counted here, because the server does not remember it."""
 
-    def __init__(
-        self,
-        client: BigQueryReadClient,
-        name: str,
-        schema: pa.Schema,
-        patience: Patience,
-        stop: threading.Event,
-    ) -> None:
-        self._client, self._name, self._schema = client, name, schema
-        self._stop, self._retrying = stop, patience.retrying(stop)
-        self.broke = 0
-        self._offset = 0
-        self._call: GrpcStream[types.ReadRowsResponse] | None = None
+    client: BigQueryReadClient
+    name: str
+    schema: pa.Schema
+    patience: Patience
+    stop: threading.Event
+    broke: int = 0
+    _offset: int = 0
+    _call: "GrpcStream[types.ReadRowsResponse] | None" = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Every message's rows. Patience begins anew with each message that came."""
-        while (message := self._retrying(self._next)) is not None:
+        retrying = self.patience.retrying(self.stop)
+        while (message := retrying(self._next)) is not None:
             if message.row_count:
-                yield pa.ipc.read_record_batch(
-                    pa.py_buffer(message.arrow_record_batch.serialized_record_batch), self._schema
-                )
+                rows = pa.py_buffer(message.arrow_record_batch.serialized_record_batch)
+                yield pa.ipc.read_record_batch(rows, self.schema)
 
     def close(self) -> None:
         """End the call that is under way, once `stop` is set: from another thread, too."""
@@ -212,46 +197,7 @@ class _Stream:
         return message
 
     def _open(self) -> None:
-        call = self._client.read_rows(read_stream=self._name, offset=self._offset, retry=None, timeout=CALL_S)
+        call = self.client.read_rows(read_stream=self.name, offset=self._offset, retry=None, timeout=CALL_S)
         self._call = cast("GrpcStream[types.ReadRowsResponse]", call)
-        if self._stop.is_set():  # `close` may have come too early to see this call.
+        if self.stop.is_set():  # `close` may have come too early to see this call.
             self._call.cancel()
-
-
-class _Lane:
-    """A stream read ahead by a thread of its own, a few messages far."""
-
-    def __init__(self, stream: _Stream, stop: threading.Event) -> None:
-        self._stream, self._stop = stream, stop
-        self._waiting: queue.Queue[pa.RecordBatch | Exception | None] = queue.Queue(AHEAD)
-        self._thread = threading.Thread(target=self._read, name="bigquery-stream", daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        while (found := self._waiting.get()) is not None:
-            if isinstance(found, Exception):
-                raise found
-            yield found
-
-    def end(self) -> None:
-        """Wait for the thread, once `stop` is set."""
-        self._stream.close()
-        self._thread.join()
-
-    def _read(self) -> None:
-        try:
-            for batch in self._stream.batches():
-                if not self._put(batch):
-                    return
-            self._put(None)
-        except Exception as error:  # Raised where the rows are taken.
-            self._put(error)
-
-    def _put(self, item: pa.RecordBatch | Exception | None) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False

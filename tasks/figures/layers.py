@@ -5,23 +5,23 @@ An edge over several layers goes through waypoints, so that it passes between th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from infra.errors import ArtifactError
 
-SWEEPS = 12  # passes down and up; the order settles long before
 Parents = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Slots of each layer from left to right (nodes, waypoints), and for each those above that it joins."""
+    """Slots of each layer (nodes, waypoints), and for each those above that it joins."""
 
     rows: list[list[str]]
     links: dict[str, list[str]]
 
 
 def layer_graph(parents: Parents) -> Layers:
-    """Layers of the graph, ordered so that few links cross; links that a longer path implies are left out.
+    """Layers of the graph, each in the order of `parents`; links that a longer path implies are left out.
 
     Raises ArtifactError for a graph with a cycle.
     """
@@ -41,9 +41,7 @@ def layer_graph(parents: Parents) -> Layers:
                     links[waypoint] = [above]
                 above = waypoint
             links[name].append(above)
-    layers = Layers(rows, links)
-    _order(layers)
-    return layers
+    return Layers(rows, links)
 
 
 def below(links: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -58,14 +56,13 @@ def below(links: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 def _depths(parents: Parents) -> dict[str, int]:
     """Layer of each node: the length of the longest path down to it."""
     depth: dict[str, int] = {}
-    waiting = list(parents)
-    while waiting:
-        ready = [name for name in waiting if all(parent in depth for parent in parents[name])]
-        if not ready:
-            raise ArtifactError(f"{waiting} are made from one another: expected a lineage without cycles.")
-        for name in ready:
+    try:
+        for name in TopologicalSorter(parents).static_order():
             depth[name] = 1 + max((depth[parent] for parent in parents[name]), default=-1)
-        waiting = [name for name in waiting if name not in depth]
+    except CycleError as error:
+        raise ArtifactError(
+            f"{error.args[1]} are made from one another: expected a lineage without cycles."
+        ) from None
     return depth
 
 
@@ -78,19 +75,6 @@ def _direct(parents: Parents, depth: Mapping[str, int]) -> dict[str, list[str]]:
         name: [p for p in dict.fromkeys(own) if not any(p in above[other] for other in own)]
         for name, own in parents.items()
     }
-
-
-def _order(layers: Layers) -> None:
-    """Order each layer by the mean place of its neighbours (the barycentre heuristic)."""
-    children = below(layers.links)
-    place = {name: i - len(row) / 2 for row in layers.rows for i, name in enumerate(row)}
-    for sweep in range(SWEEPS):
-        down = sweep % 2 == 0
-        neighbours = layers.links if down else children
-        for row in layers.rows if down else reversed(layers.rows):
-            means = {name: mean([place[other] for other in neighbours[name]], place[name]) for name in row}
-            row.sort(key=lambda name: means[name])
-            place |= {name: i - len(row) / 2 for i, name in enumerate(row)}
 
 
 def mean(values: Sequence[float], otherwise: float) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.figures.layers import Layers, below, layer_graph, mean
-from tasks.results.values import Value
+from tasks.formats.value import Value
 
 BOX_WIDTH, BOX_HEIGHT, LANE_WIDTH = 158, 46, 10
 GAP_X, GAP_Y, EDGE = 18, 40, 12
@@ -80,18 +80,19 @@ def draw_lineage(nodes: Sequence[LineageNode]) -> Graph:
 
 
 def _middles(layers: Layers, wide: Mapping[str, float]) -> dict[str, float]:
-    """Middle of each slot across, drawn towards its neighbours' again and again."""
+    """Middle of each slot across. Down and up again, each layer is ordered, so that few links cross, and placed by the
+    mean of the slots that it joins in the layer before (the barycentre heuristic)."""
     children = below(layers.links)
     middle: dict[str, float] = {}
     for row in layers.rows:
         middle |= _spread(row, [0.0] * len(row), wide)
     for sweep in range(SWEEPS):
-        for row in layers.rows if sweep % 2 == 0 else reversed(layers.rows):
-            wishes = [
-                mean([middle[other] for other in (*layers.links[slot], *children[slot])], middle[slot])
-                for slot in row
-            ]
-            middle |= _spread(row, wishes, wide)
+        down = sweep % 2 == 0
+        joined = layers.links if down else children
+        for row in layers.rows if down else reversed(layers.rows):
+            wish = {slot: mean([middle[other] for other in joined[slot]], middle[slot]) for slot in row}
+            row.sort(key=lambda slot: wish[slot])
+            middle |= _spread(row, [wish[slot] for slot in row], wide)
     return middle
 
 

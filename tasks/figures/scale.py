@@ -51,3 +51,23 @@ class Axis:
         step = next(power * size for size in STEPS if power * size >= raw * 0.999)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Size of a figure and the edges of what its axes enclose, in pixels from the upper left corner."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+    def across(self, low: float, high: float, logarithmic: bool = False) -> Axis:
+        """The axis from left to right."""
+        return Axis(low, high, self.left, self.right, logarithmic)
+
+    def up(self, low: float, high: float) -> Axis:
+        """The axis from the bottom to the top."""
+        return Axis(low, high, self.bottom, self.top)

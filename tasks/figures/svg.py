@@ -6,7 +6,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHORT = 12  # digits of a digest, enough to find it by
 
 
 def as_svg(kind: str, *laid_out: object) -> str:
@@ -14,11 +13,17 @@ def as_svg(kind: str, *laid_out: object) -> str:
     return str(getattr(_macros().module, kind)(*laid_out))
 
 
+def html_templates(folder: Path) -> Environment:
+    """Templates that escape whatever is put in, and take a name that is not there for an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 @cache
 def _macros() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["short"] = lambda digest: digest[:SHORT]
-    return environment.get_template("charts.html.j2")
+    return html_templates(TEMPLATES).get_template("charts.html.j2")

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tasks.formats.value import Value
 from tasks.search.config import BudgetConfig
-from tasks.search.values import Measured, TrialRow, excesses, inside
+from tasks.search.trial_parameters import Measured, TrialRow, constraint_violations, inside
 
 SMALLEST_LIMIT = 0.01  # a limit of zero has no size of its own
 UNITS = {"latency_ms": "ms", "size_mb": "MB", "max_accuracy_drop": "of accuracy"}
 
 
-class Outcome(BaseModel):
+class Outcome(Value):
     """The end of a search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     winner: TrialRow | None = Field(
         description="inside the budget the smallest, or without a bound on accuracy the most accurate; null when none fits"
@@ -69,7 +68,7 @@ def _unmet(
             f"{budget.size_mb} MB before training. Allow more, or widen the space (--search.vocabulary-size, "
             "--search.layers, --search.intermediate-size).",
         )
-    over = [(row, own, excesses(own, budget, teacher_accuracy)) for row, own in finished]
+    over = [(row, own, constraint_violations(own, budget, teacher_accuracy)) for row, own in finished]
     said = []
     for name in over[0][2]:
         row, own, least = min(over, key=lambda item, name=name: item[2][name])  # type: ignore[misc]

@@ -7,11 +7,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from tasks.results.style import INK, MUTED, canvas, light_grid
-from tasks.results.values import BenchmarkReport, EvaluationReport
+from tasks.figures.style import INK, MUTED, bubble, canvas, light_grid
+from tasks.formats.benchmark_report import BenchmarkReport
+from tasks.formats.evaluation_report import EvaluationReport
 from tasks.search.config import BudgetConfig
 from tasks.search.outcome import Outcome
-from tasks.search.values import Measured, TrialRow
+from tasks.search.trial_parameters import Measured, TrialRow
 
 TRIAL, FRONT, WINNER, SHADE = "#9db4c0", "#2f6690", "#d1495b", "#e8f1e4"
 AREA_PER_MB = 18.0
@@ -31,15 +32,8 @@ def plot_front(
                 accuracy, color=MUTED, linestyle=style, linewidth=1.0, label=f"{name} {accuracy:.3f}"
             )
         for row, measured in sorted(finished, key=lambda pair: -pair[1].size_mb):
-            axes.scatter(
-                measured.latency_ms,
-                measured.accuracy,
-                s=AREA_PER_MB * measured.size_mb,
-                color=_colour(row, outcome),
-                alpha=0.85,
-                edgecolor="white",
-                zorder=3,
-            )
+            area = AREA_PER_MB * measured.size_mb
+            bubble(axes, measured.latency_ms, measured.accuracy, area, _colour(row, outcome))
             axes.annotate(
                 f"{row.number}", (measured.latency_ms, measured.accuracy), ha="center", va="center",
                 fontsize=7, color="white", zorder=4,
@@ -49,7 +43,7 @@ def plot_front(
         axes.set_xlabel("latency of one query at p50 on one thread, milliseconds")
         axes.set_ylabel("accuracy on validation")
         axes.set_title("Students tried (area: megabytes; blue: nothing beats them; red: chosen)")
-        axes.legend(loc="lower right", frameon=False, fontsize=8)
+        axes.legend(loc="lower right", fontsize=8)
         light_grid(axes)
 
 

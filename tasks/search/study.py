@@ -8,6 +8,7 @@ would have tried.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.pruners import SuccessiveHalvingPruner
@@ -16,12 +17,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tasks.search.config import BudgetConfig, SearchConfig
-from tasks.search.values import Choice, Measured, TrialRow, excesses
+from tasks.search.config import PARAMETERS, BudgetConfig, SearchConfig
+from tasks.search.trial_parameters import Measured, TrialParameters, TrialRow, constraint_violations
 
 NAME = "students"
-WIDTHS = ("intermediate_size", "embedding_rank")  # of a student with layers
-STATE, CHOICE, MEASURED = "state", "choice", "measured"  # attributes of a trial in the journal
+# The order counts for what is drawn: what layers alone have comes right after their number.
+DRAWN = sorted(PARAMETERS, key=lambda name: (name != "layers", PARAMETERS[name].of_bag is not None))
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Proposal:
     """A trial that was drawn and waits for its measurement."""
 
     number: int
-    choice: Choice
+    choice: TrialParameters
     trial: Trial
 
 
@@ -42,7 +43,7 @@ class Study:
         search: SearchConfig,
         budget: BudgetConfig,
         teacher_accuracy: float,
-        first: Sequence[Choice] = (),
+        first: Sequence[TrialParameters] = (),
     ) -> None:
         """`first` are tried before anything is drawn: what is known to be good."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,59 +76,55 @@ class Study:
         trial = self._study.ask()
         return Proposal(trial.number, self._choice(trial), trial)
 
-    def hopeless(self, proposal: Proposal, epoch: int, score: float) -> bool:
+    def should_prune(self, proposal: Proposal, epoch: int, score: float) -> bool:
         """Note the validation score after an epoch; whether the trial should stop now (successive halving).
 
         Nobody is judged by fewer than `search.halving` others: the first trials, and all of a small search, run whole.
         """
         proposal.trial.report(-score, epoch)
-        worse = (
-            proposal.trial.should_prune()
-        )  # asked of every trial: it notes what the next ones are compared with
+        # Asked of every trial: it notes what the next ones are compared with.
+        worse = proposal.trial.should_prune()
         others = sum(epoch in trial.intermediate_values for trial in self._done())
         return worse and others >= self._search.halving
 
     def finish(self, proposal: Proposal, measured: Measured) -> None:
         """Note what a trial gave."""
-        for name, excess in excesses(measured, self._budget, self._teacher).items():
+        for name, excess in constraint_violations(measured, self._budget, self._teacher).items():
             proposal.trial.set_constraint(name, excess)
-        self._note(proposal, "finished", {MEASURED: measured.model_dump()})
+        proposal.trial.set_user_attr("measured", measured.model_dump())
         value = measured.size_mb if self._budget.wants_smallest else -measured.accuracy
-        self._study.tell(proposal.trial, value)
+        self._end(proposal, "finished", value)
 
     def stop(self, proposal: Proposal) -> None:
         """Note that a trial was stopped because it is hopeless."""
-        self._end_early(proposal, "stopped")
+        self._end(proposal, "stopped")
 
     def leave_out(self, proposal: Proposal, too_large_by: float | None = None) -> None:
         """Note that a trial was not begun: larger than the budget (in megabytes), or than what wins already."""
         if too_large_by is not None:
             proposal.trial.set_constraint("size_mb", too_large_by)
-        self._end_early(proposal, "not_smaller" if too_large_by is None else "too_large")
+        self._end(proposal, "not_smaller" if too_large_by is None else "too_large")
 
     def rows(self) -> list[TrialRow]:
         """Every trial that came to its end, in order."""
-        return [_row(trial) for trial in self._done()]
+        return [TrialRow(number=trial.number, **trial.user_attrs) for trial in self._done()]
 
-    def _end_early(self, proposal: Proposal, state: str) -> None:
-        self._note(proposal, state, {})
-        self._study.tell(proposal.trial, state=TrialState.PRUNED)
+    def _end(self, proposal: Proposal, state: str, value: float | None = None) -> None:
+        proposal.trial.set_user_attr("state", state)
+        proposal.trial.set_user_attr("choice", proposal.choice.model_dump())
+        self._study.tell(proposal.trial, value, TrialState.PRUNED if value is None else None)
 
-    def _choice(self, trial: Trial) -> Choice:
-        space = self._search
-        layers = trial.suggest_categorical("layers", space.layers)
-        widths = {
-            name: trial.suggest_categorical(name, getattr(space, name)) if layers else 0 for name in WIDTHS
-        }
-        return Choice(
-            layers=layers,
-            vocabulary_size=trial.suggest_categorical("vocabulary_size", space.vocabulary_size),
-            epochs=trial.suggest_categorical("epochs", space.epochs),
-            alpha=round(trial.suggest_float("alpha", *space.alpha), 3),
-            temperature=round(trial.suggest_float("temperature", *space.temperature), 2),
-            weights=trial.suggest_categorical("weights", space.weights),
-            **widths,
-        )
+    def _choice(self, trial: Trial) -> TrialParameters:
+        drawn: dict[str, Any] = {}
+        for name in DRAWN:
+            parameter, allowed = PARAMETERS[name], getattr(self._search, name)
+            if parameter.of_bag is None and not drawn["layers"]:
+                drawn[name] = 0
+            elif parameter.digits is None:
+                drawn[name] = trial.suggest_categorical(name, allowed)
+            else:
+                drawn[name] = round(trial.suggest_float(name, *allowed), parameter.digits)
+        return TrialParameters(**drawn)
 
     def _take_back_unfinished(self) -> None:
         """Trials that a killed search had under way are asked for again."""
@@ -138,25 +135,12 @@ class Study:
     def _done(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
-    def _note(self, proposal: Proposal, state: str, values: dict[str, object]) -> None:
-        for name, value in {STATE: state, CHOICE: proposal.choice.model_dump(), **values}.items():
-            proposal.trial.set_user_attr(name, value)
 
-
-def _widened(search: SearchConfig, first: Sequence[Choice]) -> SearchConfig:
+def _widened(search: SearchConfig, first: Sequence[TrialParameters]) -> SearchConfig:
     """The space with the students in it that are tried first."""
-    wider: dict[str, tuple[object, ...]] = {}
-    for name in ("layers", "vocabulary_size", "epochs", "weights"):
-        wider[name] = tuple(sorted({*getattr(search, name), *(getattr(choice, name) for choice in first)}))
-    for name in WIDTHS:
-        wider[name] = tuple(sorted({*getattr(search, name), *(getattr(c, name) for c in first if c.layers)}))
-    for name in ("alpha", "temperature"):
-        values = [*getattr(search, name), *(getattr(choice, name) for choice in first)]
-        wider[name] = (min(values), max(values))
+    wider: dict[str, tuple[Any, ...]] = {}
+    for name, parameter in PARAMETERS.items():
+        known = [getattr(choice, name) for choice in first if choice.layers or parameter.of_bag]
+        values = sorted({*getattr(search, name), *known})
+        wider[name] = tuple(values) if parameter.digits is None else (values[0], values[-1])
     return search.model_copy(update=wider)
-
-
-def _row(trial: FrozenTrial) -> TrialRow:
-    told = trial.user_attrs
-    measured = Measured(**told[MEASURED]) if MEASURED in told else None
-    return TrialRow(number=trial.number, state=told[STATE], choice=Choice(**told[CHOICE]), measured=measured)

@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from infra.errors import ArtifactError, StoreError
+from tasks.formats.value import Value
 
 KEPT = 2
 NAME = re.compile(r"step-(\d{8})")
 
 
-class Progress(BaseModel):
+class Progress(Value):
     """How far a run has come; `state.json` of a checkpoint."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: int = Field(0, description="optimiser steps done")
     epoch: int = Field(0, description="epochs done, validation included")

@@ -2,22 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tasks.formats.asked import Asked
 
 # `auto` counts as what it comes to: a student trained in bfloat16 is not the one that is trained in float32.
 MixedPrecision = Annotated[Literal["auto", "bf16", "no"], Field(json_schema_extra={"key": "precision"})]
 
 
-class LoopConfig(BaseModel):
+class LoopConfig(Asked):
     """How long, how fast and how carefully the loop of `tasks/training/loop.py` trains."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int | None = Field(
         None,
         ge=1,
         le=1000,
         description="passes over the rows; unset: chosen from the data, see docs/own-table.md",
+        json_schema_extra={"often": True},
     )
     batch_size: int = Field(
         32, ge=1, le=4096, description="rows of one optimiser step, over all devices together"

@@ -17,9 +17,8 @@ def deterministic() -> Iterator[None]:
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # cuBLAS asks for it, see torch's note on reproducibility
+    # cuBLAS asks for it, see torch's note on reproducibility.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Every value is written before it is read, so filling it with NaN first would be time lost.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from infra.errors import ConfigError, DataError
-from tasks.encoder.batching import pad
+from tasks.models.batching import pad
 from tasks.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tasks.training.config import LoopConfig
 from tasks.training.determinism import deterministic, seed_step
@@ -129,8 +129,10 @@ class _Run(Generic[Model]):
 
     def to_end(self, epochs: int) -> Progress:
         per_epoch = -(-len(self.lengths) // self.config.batch_size)
-        self.total = total = per_epoch * epochs
-        with tqdm(total=total, initial=self.progress.step, unit="step", desc="training", disable=None) as bar:
+        self.total = per_epoch * epochs
+        with tqdm(
+            total=self.total, initial=self.progress.step, unit="step", desc="training", disable=None
+        ) as bar:
             if self.progress.best_score is None:
                 self._validate(0, bar)  # training must not make it worse than it came
             while self.progress.epoch < epochs and self.progress.without_gain < self.config.patience:
@@ -138,7 +140,7 @@ class _Run(Generic[Model]):
                 batches = length_grouped(self.lengths, self.config.batch_size, self.config.seed, epoch)
                 self.model.train()
                 for batch in batches[step - epoch * per_epoch :]:
-                    self._step(batch, total)
+                    self._step(batch)
                     bar.update()
                 self._emit_loss()
                 self._validate(epoch + 1, bar)
@@ -147,11 +149,11 @@ class _Run(Generic[Model]):
         self.bare.eval()
         return self.progress
 
-    def _step(self, rows: list[int], total: int) -> None:
+    def _step(self, rows: list[int]) -> None:
         step = self.progress.step
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
         seed_step(self.config.seed, step, process)
-        set_rate(self.optimiser, warmup_then_decay(step, total, self.config.warmup_share))
+        set_rate(self.optimiser, warmup_then_decay(step, self.total, self.config.warmup_share))
         batch = self._batch(share_of(rows, process, processes), step)
         with autocast(self.config.mixed_precision, self.accelerator.device):
             loss = self.lesson.loss(self.model, batch)
@@ -204,13 +206,8 @@ class _Run(Generic[Model]):
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            tensors: dict[str, torch.Tensor] = {
-                f"model/{name}": value for name, value in self.weights.items()
-            }
-            tensors |= {f"best/{name}": value for name, value in self.best.items()}
-            tensors |= {
-                f"optimiser/{name}": value for name, value in optimiser_tensors(self.optimiser).items()
-            }
+            parts = {"model": self.weights, "best": self.best, "optimiser": optimiser_tensors(self.optimiser)}
+            tensors = {f"{part}/{name}": value for part in parts for name, value in parts[part].items()}
             save_checkpoint(self.work_dir, self.progress, tensors)
 
     def _restore(self) -> None:

@@ -18,26 +18,20 @@ def build_optimiser(
     the solution of a logistic regression that has its own penalty. Nor do parameters whose name ends as one of
     `rate_factors` says, which learn at that multiple of the rate. Each group keeps its peak rate as `peak`.
     """
-    matrices: list[nn.Parameter] = []
-    vectors: list[nn.Parameter] = []
-    head: list[nn.Parameter] = []
-    apart: dict[str, list[nn.Parameter]] = {ending: [] for ending in rate_factors or {}}
+    apart, rate = rate_factors or {}, config.learning_rate
+    factors = {"matrices": 1.0, "vectors": 1.0, "head": config.head_rate_factor, **apart}
+    kinds: dict[str, list[nn.Parameter]] = {kind: [] for kind in factors}
     for name, parameter in model.named_parameters():
         ending = next((ending for ending in apart if name.endswith(ending)), None)
         if ending is not None:
-            apart[ending].append(parameter)
+            kinds[ending].append(parameter)
         elif parameter.requires_grad:
-            kind = head if name.startswith("head.") else vectors if parameter.ndim < 2 else matrices
-            kind.append(parameter)
-    rate, head_rate = config.learning_rate, config.learning_rate * config.head_rate_factor
-    groups = [
-        {"params": matrices, "lr": rate, "peak": rate, "weight_decay": config.weight_decay},
-        {"params": vectors, "lr": rate, "peak": rate, "weight_decay": 0.0},
-        {"params": head, "lr": head_rate, "peak": head_rate, "weight_decay": 0.0},
-    ]
-    for ending, factor in (rate_factors or {}).items():
-        own = rate * factor
-        groups.append({"params": apart[ending], "lr": own, "peak": own, "weight_decay": 0.0})
+            kind = "head" if name.startswith("head.") else "vectors" if parameter.ndim < 2 else "matrices"
+            kinds[kind].append(parameter)
+    groups = []
+    for kind, parameters in kinds.items():
+        own, decay = rate * factors[kind], config.weight_decay if kind == "matrices" else 0.0
+        groups.append({"params": parameters, "lr": own, "peak": own, "weight_decay": decay})
     return AdamW([group for group in groups if group["params"]], eps=1e-6)
 
 

@@ -4,8 +4,8 @@
     python -m tests.benchmarks --quick          a few rounds, to see that it works; the page goes to the home
     python -m tests.benchmarks --package 61086b a package that was not released
 
-Rows that are not from the release's own run are trained on its data set the first time, some ten minutes on two cores,
-and kept in STILLHOUSE_HOME/work/bench.
+Rows that are not from the release's own run are trained on its data set the first time, some twenty minutes on two cores,
+five of them fastText's autotune, and kept in STILLHOUSE_HOME/work/bench.
 """
 
 import argparse
@@ -17,19 +17,21 @@ import onnx
 from infra.errors import StillhouseError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from tasks.benchmark.config import BenchmarkConfig
-from tasks.benchmark.limit import limit_of, measure_machine
-from tasks.benchmark.side_by_side import side_by_side
-from tasks.benchmark.work import count_work, observe_shapes
-from tasks.runtimes.exported import encode, read_tokenizer
-from tasks.runtimes.runner import graph_file, kind_of
+from tasks.evaluation.latency.config import BenchmarkConfig
+from tasks.formats.model_folder import graph_file, kind_of
+from tasks.formats.onnx_folder import read_tokenizer
+from tasks.inference.exported import encode
 from tests.benchmarks.contenders import contenders
+from tests.benchmarks.figures import ROOT, save_figures
 from tests.benchmarks.kept import Kept
-from tests.benchmarks.page import Floor, page
+from tests.benchmarks.limit import limit_of, measure_machine
+from tests.benchmarks.page import Benchmarks, Floor, page
 from tests.benchmarks.release import find_release
 from tests.benchmarks.rows import Contender, make_rows
+from tests.benchmarks.side_by_side import side_by_side
+from tests.benchmarks.work import count_work, holds_int8, observe_shapes
 
-PAGE = Path(__file__).parents[2] / "docs" / "BENCHMARKS.md"
+PAGE = ROOT / "docs" / "BENCHMARKS.md"
 QUERY = "What is the pin number for my account?"
 FULL = BenchmarkConfig(query=QUERY, warmups=5, timed=30, rounds=15, throughput_rows=512, tried=30)
 QUICK = BenchmarkConfig(query=QUERY, warmups=1, timed=5, rounds=6, throughput_rows=32, tried=3)
@@ -43,24 +45,31 @@ def main(arguments: list[str]) -> int:
         store = Store(get_settings())
         material = find_release(store, asked.package)
         kept = Kept(store.settings.work / "bench", lambda name: print(f"making {name}", file=sys.stderr))
-        rows, left_out = make_rows(store, material, kept, contenders(material, kept))
-        floors = [floor for row in rows if (floor := floor_of(row)) is not None]
-        folders = {row.name: row.folder for row in rows}
+        rows = make_rows(store, material, kept, contenders(material, kept))
+        floors = tuple(floor for row in rows.made if (floor := floor_of(row)) is not None)
+        folders = {row.name: row.folder for row in rows.made}
         found = side_by_side(config, folders, material.teacher.folder, material.dataset.folder)
     except StillhouseError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    target = asked.page or (kept.root / PAGE.name if asked.quick else PAGE)
-    target.write_text(page(found, rows, floors, left_out), encoding="utf-8")
+    measured = Benchmarks(found=found, rows=rows, floors=floors)
+    if asked.quick or asked.page:
+        target = asked.page or kept.root / PAGE.name
+        target.write_text(page(measured), encoding="utf-8")
+    else:
+        target = PAGE
+        save_figures(ROOT, "benchmarks.json", measured)
     print(target)
     return 0
 
 
 def floor_of(row: Contender) -> Floor | None:
-    """What the query asks of the row's graph and what this machine can do; None for a row that is no ONNX graph."""
+    """What the query asks of the row's graph and what this machine can do; None for a row that is no ONNX graph in int8."""
     if kind_of(row.folder) != "onnx":
         return None
     model, feeds = onnx.load(graph_file(row.folder)), encode(read_tokenizer(row.folder), [QUERY])
+    if not holds_int8(model.graph):
+        return None  # the limit is that of products of int8
     work, tokens = count_work(model, observe_shapes(model, feeds)), feeds["input_ids"].shape[1]
     machine = measure_machine(work.weight_bytes, tokens)
     return Floor(row.name, tokens, work, machine, limit_of(work, machine))

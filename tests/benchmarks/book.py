@@ -16,26 +16,28 @@ from pathlib import Path
 from infra.errors import ArtifactError, StillhouseError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from tasks.benchmark.side_by_side import SideBySide, side_by_side
-from tasks.compress.config import CompressConfig
-from tasks.compress.export import export_onnx
-from tasks.compress.quantize import quantize_onnx
-from tasks.distill.config import DistillConfig, PruneConfig
-from tasks.distill.prune import PruneSources, prune_checkpoint
-from tasks.distill.student import Sources, train_student
-from tasks.labelled_text.dataset import load_split
-from tasks.pruning.config import Method
-from tasks.quantization.config import QatConfig, QuantizationConfig
-from tasks.quantization.imitation import Texts, train_for_int8
-from tasks.quantization.passes import choose_own_rule, quantize_with
-from tasks.quantization.torch_dynamic import quantize_checkpoint
+from tasks.compression.distillation.config import DistillConfig, PruneConfig
+from tasks.compression.distillation.prune import PruneSources, prune_checkpoint
+from tasks.compression.distillation.student import Sources, train_student
+from tasks.compression.export.config import CompressConfig
+from tasks.compression.export.export import export_onnx
+from tasks.compression.pruning.config import Method
+from tasks.compression.quantization.config import QatConfig, QuantizationConfig
+from tasks.compression.quantization.passes import choose_own_rule, quantize_with
+from tasks.compression.quantization.quantize import quantize_onnx
+from tasks.compression.quantization.self_distillation import Texts, train_for_int8
+from tasks.compression.quantization.torch_dynamic import quantize_checkpoint
+from tasks.formats.dataset import load_split
 from tests.benchmarks.__main__ import FULL, QUICK
-from tests.benchmarks.book_page import page, plot
+from tests.benchmarks.book_page import Compression, page
+from tests.benchmarks.book_plot import plot
+from tests.benchmarks.figures import ROOT, save_figures
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.release import Material, find_release
 from tests.benchmarks.rows import Contender, Line, Stands, empty_work, make_rows, silent
+from tests.benchmarks.side_by_side import SideBySide, side_by_side
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 PRUNED: tuple[tuple[Method, float], ...] = (
     ("magnitude", 0.5),
     ("magnitude", 0.8),
@@ -139,15 +141,21 @@ def main(arguments: Sequence[str]) -> int:
         material = find_release(store, asked.package)
         kept = Kept(store.settings.work / "bench", lambda name: print(f"making {name}", file=sys.stderr))
         lines = book(material, kept, Effort(1, 1, 1) if asked.quick else Effort())
-        rows, _ = make_rows(store, material, kept, lines)
-        found = measure(rows, material, asked.quick)
+        rows = make_rows(store, material, kept, lines)
+        found = measure(rows.made, material, asked.quick)
     except StillhouseError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    docs = asked.docs or (kept.root if asked.quick else DOCS)
+    docs, measured = (
+        asked.docs or (kept.root if asked.quick else DOCS),
+        Compression(found=found, rows=rows),
+    )
     (docs / "images").mkdir(parents=True, exist_ok=True)
-    plot(found, rows, docs / "images" / "compression.png")
-    (docs / "COMPRESSION.md").write_text(page(found, rows), encoding="utf-8")
+    plot(found, rows.made, docs / "images" / "compression.png")
+    if docs == DOCS:
+        save_figures(ROOT, "compression.json", measured)
+    else:
+        (docs / "COMPRESSION.md").write_text(page(measured), encoding="utf-8")
     print(docs / "COMPRESSION.md")
     return 0
 

@@ -17,8 +17,8 @@ import numpy as np
 from infra.errors import ArtifactError, StillhouseError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from tasks.evaluate.predict import LOGITS_FILES
-from tasks.labelled_text.dataset import load_info, load_split
+from tasks.formats.dataset import load_info, load_split
+from tasks.formats.predictions import read_predictions
 from tests.benchmarks.release import find_release, same_inputs
 
 # Run with -I: no user site, no environment, no working directory on the path. Reads texts as JSON from stdin.
@@ -76,8 +76,9 @@ def main(arguments: Sequence[str]) -> int:
             raise ArtifactError(
                 "the release's answers are not in this home: expected its run. Run `make demo` again."
             )
-        logits = np.load(store.folder("predict", record.key) / LOGITS_FILES["test"])
         labels, test = load_info(material.dataset.folder).labels, load_split(material.dataset.folder, "test")
+        folder = store.folder("predict", record.key)
+        logits = read_predictions(folder, "test", len(test), len(labels)).logits
         rows = np.unique(np.linspace(0, len(test) - 1, asked.rows).astype(int))
         recorded = [labels[i] for i in logits[rows].argmax(axis=1)]
         found = answers_alone(material.released.folder, [test.texts[i] for i in rows])

@@ -1,17 +1,23 @@
 """docs/BENCHMARKS.md from what was measured. Figures are medians over the rounds, with the lowest and the highest."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.benchmark.limit import Limit, Machine
-from tasks.benchmark.side_by_side import Figures, Measured, SideBySide
-from tasks.benchmark.work import Work
-from tasks.results.roles import YARDSTICK
-from tests.benchmarks.rows import Contender
+from tasks.formats.roles import YARDSTICK
+from tasks.formats.shares import Shares, quality_headings, shares_note
+from tasks.formats.value import Value
+from tests.benchmarks.limit import Limit, Machine
+from tests.benchmarks.rows import Contender, Rows
+from tests.benchmarks.side_by_side import Figures, Measured, SideBySide
+from tests.benchmarks.tables import one_line, ratios, spread, table
+from tests.benchmarks.work import Work
 
 RELEASED = "released"
-BOOK = "In the book that the data set's task is from, the best has 0.877, 5.9 times faster and 6.5 times smaller."
+BOOK = (
+    "In the book that the data set's task is from, the best has 0.877 by argmax on CLINC150's `plus`, 5.9 times faster and 6.5 "
+    "times smaller: what it is to be compared with is the column without rule of a release of `plus`."
+)
 
 
 @dataclass(frozen=True)
@@ -25,19 +31,29 @@ class Floor:
     limit: Limit
 
 
-def page(
-    found: SideBySide, rows: Sequence[Contender], floors: Sequence[Floor], left_out: Sequence[str]
-) -> str:
+class Benchmarks(Value):
+    """All that the page says."""
+
+    found: SideBySide
+    rows: Rows
+    floors: tuple[Floor, ...]
+
+
+def page(benchmarks: Benchmarks) -> str:
     """The whole page."""
+    found, rows, floors = benchmarks.found, benchmarks.rows.made, benchmarks.floors
     parts = [
         _opening(found),
         "## Accuracy, size, latency",
-        "\n".join(f"- `{row.name}`: {row.what} ({row.group})" for row in rows),
+        "\n".join(_row_words(row) for row in rows),
+        _quality_table(rows, benchmarks.rows.shares),
+        *((shares_note(benchmarks.rows.shares),) if benchmarks.rows.shares else ()),
         _speed_table(found, rows),
-        *(f"Not measured: {reason}" for reason in left_out),
+        *(f"Not measured: {reason}" for reason in benchmarks.rows.left_out),
         "## The release against each",
         "What the release gains over the model of the row. Bold: the release is behind.",
         _against_table(found, rows),
+        _ahead_words(found, rows),
         "## Throughput",
         f"Queries a second at one thread over {found.texts} test texts of all lengths. *Mixed*: batches of "
         f"{found.batch_size} as they come, padded to their longest text; *bucketed*: batches of texts of like length. "
@@ -60,9 +76,23 @@ def _opening(found: SideBySide) -> str:
         "is from the query's string to its answer, tokenizer included. Sizes count every file that inference needs. "
         "Accuracy is on the whole test split, with the same out-of-scope rule chosen on validation for each.\n\n"
         "The yardstick is BERT-base in float32 behind transformers' `pipeline`, with random weights, for neither speed nor "
-        f"size depends on them. {BOOK}\n\n"
+        f"size depends on them; `bert_base_int8` is what runtime and int8 alone make of it. {BOOK}\n\n"
         f"Machine: {found.cpu}, {found.cores} cores ({', '.join(found.cpu_flags)}). Query: \"{found.query}\""
     )  # fmt: skip
+
+
+def _quality_table(rows: Sequence[Contender], shares: Shares | None) -> str:
+    """A row a trained model, by what its rule knew."""
+    heads = quality_headings(shares)
+    cells = [
+        [
+            row.name,
+            *("" if (value := getattr(row.scores, name)) is None else f"{value:.4f}" for name in heads),
+        ]
+        for row in rows
+        if row.scores is not None
+    ]
+    return table(["model", *map(one_line, heads.values())], cells)
 
 
 def _speed_table(found: SideBySide, rows: Sequence[Contender]) -> str:
@@ -88,23 +118,86 @@ def _speed_table(found: SideBySide, rows: Sequence[Contender]) -> str:
     return table(head, cells, left=(0, len(head) - 1))
 
 
-def _against_table(found: SideBySide, rows: Sequence[Contender]) -> str:
-    accuracies = {row.name: row.accuracy for row in rows}
-    ours = _named(found, RELEASED)
-    cells = []
-    for row in rows:
-        if row.name == RELEASED:
-            continue
-        other = _named(found, row.name)
-        points = 100 * (accuracies[RELEASED] - row.accuracy)
-        faster, alone = ratios(other.best_ms, ours.best_ms), ratios(other.one_thread_ms, ours.one_thread_ms)
-        smaller = other.size_bytes / ours.size_bytes
-        cells.append([
+@dataclass(frozen=True)
+class Gain:
+    """What the release gains over a row; negative points and ratios under 1 are the row's lead."""
+
+    name: str
+    points: float | None  # of accuracy, in hundredths; None for a row without
+    faster: Figures  # round by round
+    alone: Figures  # the same at one thread
+    smaller: float
+
+    @property
+    def ways(self) -> dict[str, tuple[bool, str]]:
+        """Of each thing that is compared: whether the row is ahead, and by how much either is."""
+        speed = statistics.median(self.faster)
+        found = {
+            "speed": (speed < 1, f"{max(speed, 1 / speed):.1f}x"),
+            "size": (self.smaller < 1, f"{max(self.smaller, 1 / self.smaller):.1f}x"),
+        }
+        if self.points is not None:
+            found = {"accuracy": (self.points < 0, f"{abs(self.points):.2f} points")} | found
+        return found
+
+
+def gains(found: SideBySide, rows: Sequence[Contender]) -> list[Gain]:
+    """The release beside each other row."""
+    ours, accuracy = _named(found, RELEASED), next(row.accuracy for row in rows if row.name == RELEASED)
+    if accuracy is None:
+        raise ValueError("the release has no accuracy: expected the one on the test split")
+    return [
+        Gain(
             row.name,
-            _behind(f"{points:+.2f}", points < 0),
-            _behind(spread(faster, 2), statistics.median(faster) < 1),
-            _behind(spread(alone, 2), statistics.median(alone) < 1),
-            _behind(f"{smaller:.2f}", smaller < 1),
+            None if row.accuracy is None else 100 * (accuracy - row.accuracy),
+            ratios(other.best_ms, ours.best_ms),
+            ratios(other.one_thread_ms, ours.one_thread_ms),
+            other.size_bytes / ours.size_bytes,
+        )
+        for row in rows
+        if row.name != RELEASED and (other := _named(found, row.name))
+    ]
+
+
+def _ahead_words(found: SideBySide, rows: Sequence[Contender]) -> str:
+    """Who is ahead of the release and where, by the same figures as the table: medians, and points as they are."""
+    compared = gains(found, rows)
+    sentences = []
+    for way in ("accuracy", "size", "speed"):
+        leads = [(gain.name, gain.ways[way][1]) for gain in compared if gain.ways.get(way, (False,))[0]]
+        said = ", ".join(f"`{name}` by {lead}" for name, lead in leads) or "nobody"
+        sentences.append(f"Ahead of the release in {way}: {said}.")
+    everywhere = [gain.name for gain in compared if all(ahead for ahead, _ in gain.ways.values())]
+    nowhere = [gain.name for gain in compared if not any(ahead for ahead, _ in gain.ways.values())]
+    sentences += [
+        f"Ahead in all that is compared: {_names(everywhere)}.",
+        f"In nothing: {_names(nowhere)}.",
+        "Speed is that of one query, each model at its best number of threads, by the median of the rounds; some rounds say "
+        f"the opposite of: {_names([gain.name for gain in compared if min(gain.faster) < 1 < max(gain.faster)])}.",
+    ]
+    return " ".join(sentences)
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "nobody"
+
+
+def _row_words(row: Contender) -> str:
+    said = {name: f"{value:g}" if isinstance(value, float) else value for name, value in row.settings.items()}
+    chosen = ", ".join(f"{name} {value}" for name, value in said.items())
+    return f"- `{row.name}`: {row.what} ({row.group})" + (f". Found: {chosen}" if chosen else "")
+
+
+def _against_table(found: SideBySide, rows: Sequence[Contender]) -> str:
+    cells = []
+    for gain in gains(found, rows):
+        points = gain.points
+        cells.append([
+            gain.name,
+            "" if points is None else _behind(f"{points:+.2f}", points < 0),
+            _behind(spread(gain.faster, 2), statistics.median(gain.faster) < 1),
+            _behind(spread(gain.alone, 2), statistics.median(gain.alone) < 1),
+            _behind(f"{gain.smaller:.2f}", gain.smaller < 1),
         ])  # fmt: skip
     return table(["model", "points of accuracy", "x faster", "x faster, one thread", "x smaller"], cells)
 
@@ -161,22 +254,6 @@ def _limit_table(found: SideBySide, floors: Sequence[Floor]) -> str:
     head = ["model", "weights read, MB", "multiply-adds, M", "memory ms", "cache ms", "int8 ms", "int8 ms at its rows",
             "seen ms, one thread", "seen / limit"]  # fmt: skip
     return table(head, cells)
-
-
-def table(head: Sequence[str], cells: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """A Markdown table; columns are aligned right, but those of `left`."""
-    marks = ["---" if i in left else "---:" for i in range(len(head))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *cells))
-
-
-def spread(values: Figures, digits: int) -> str:
-    """Median, and lowest to highest."""
-    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
-
-
-def ratios(slow: Figures, fast: Figures) -> Figures:
-    """How many times faster, round by round."""
-    return tuple(one / other for one, other in zip(slow, fast, strict=True))
 
 
 def _behind(text: str, behind: bool) -> str:

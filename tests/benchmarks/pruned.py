@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from tasks.compress.config import CompressConfig
-from tasks.compress.export import export_onnx
-from tasks.compress.quantize import quantize_onnx
-from tasks.distill.config import PruneConfig
-from tasks.distill.outputs import LOGITS, TEXTS, VECTORS
-from tasks.distill.prune import PruneSources, prune_checkpoint
-from tasks.encoder.model import SentenceClassifier
-from tasks.labelled_text.dataset import load_split
-from tasks.onnx_model.folder import answer_alone
-from tasks.pruning.report import report_pruning
-from tasks.runtimes.onnx import OnnxRunner
+from tasks.compression.distillation.config import PruneConfig
+from tasks.compression.distillation.outputs import LOGITS, TEXTS, VECTORS
+from tasks.compression.distillation.prune import PruneSources, prune_checkpoint
+from tasks.compression.export.config import CompressConfig
+from tasks.compression.export.export import export_onnx
+from tasks.compression.export.ruled import answer_alone
+from tasks.compression.quantization.quantize import quantize_onnx
+from tasks.formats.dataset import load_split
+from tasks.inference.onnx import OnnxRunner
+from tasks.models.model import SentenceClassifier
+from tests.benchmarks.pruning_report import report_pruning
 
 QUERY = "What is the pin number for my account?"
 HEADER = (

@@ -10,8 +10,9 @@ from infra.files import file_digest
 from infra.store.artifacts import Store
 from infra.store.record import Record
 from infra.store.references import ArtifactRef
-from tasks.compress.config import CompressConfig
-from tasks.runtimes.runner import ONNX_FILES
+from tasks.compression.export.config import CompressConfig
+from tasks.evaluation.config import EvaluateConfig
+from tasks.formats.model_folder import ONNX_FILES
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Material:
     onnx_int8: Artifact
     asked: JsonValue  # of the student's stage
     expected_share: float | None  # of out-of-scope texts in traffic, which every rule is chosen for
+    share_source: str | None  # whose it is
 
 
 def find_release(store: Store, key: str | None) -> Material:
@@ -72,7 +74,12 @@ def find_release(store: Store, key: str | None) -> Material:
     pinned = behind["train_teacher"].inputs["base"]
     base = Artifact(store.path(ArtifactRef(uri=pinned.uri, digest=pinned.digest)), pinned.digest)
     share = CompressConfig.model_validate(behind["quantize"].config).expected_share
-    return Material(_artifact(store, package), dataset, base, teacher, *others, behind[student].config, share)
+    evaluated = same_inputs(store, "evaluate", dataset=dataset)
+    asked = EvaluateConfig.model_validate(evaluated.config) if evaluated else EvaluateConfig()
+    return Material(
+        _artifact(store, package), dataset, base, teacher, *others, behind[student].config, share,
+        asked.expected_share_source,
+    )  # fmt: skip
 
 
 def same_inputs(store: Store, stage: str, **inputs: Artifact) -> Record | None:

@@ -14,13 +14,15 @@ from sklearn.metrics import roc_auc_score
 from infra.errors import StillhouseError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from tasks.encoder.checkpoint import load_info
-from tasks.encoder.inference import answer_texts
-from tasks.encoder.loading import load_tokenizer
-from tasks.encoder.model import SentenceClassifier
-from tasks.labelled_text.dataset import Split, load_split
-from tasks.out_of_scope.mahalanobis import fit_class_spread
-from tasks.out_of_scope.rule import Score, score, steady_threshold, traffic
+from tasks.decision.rule import score, steady_threshold, traffic
+from tasks.formats.checkpoint import load_info
+from tasks.formats.dataset import Split, load_split
+from tasks.formats.out_of_scope import Score
+from tasks.metrics.in_scope import best_in_scope
+from tasks.models.inference import answer_texts
+from tasks.models.loading import load_tokenizer
+from tasks.models.model import SentenceClassifier
+from tests.benchmarks.mahalanobis import fit_class_spread
 from tests.benchmarks.release import Material, find_release
 
 KINDS: tuple[Score, ...] = ("energy", "log_odds", "confidence")
@@ -65,15 +67,10 @@ def rows_of(name: str, material: Material) -> list[str]:
 def threshold_of(
     values: np.ndarray, split: Split, logits: np.ndarray, column: int, share: float | None
 ) -> float:
-    """The threshold that `tasks.out_of_scope.rule.choose_rule` would choose for these scores."""
+    """The threshold that `tasks.decision.rule.choose_rule` would choose for these scores."""
     outside = split.labels == column
-    _, mass = traffic(np.asarray(split.weights, dtype=np.float64), outside, share)
+    _, mass = traffic(outside, share)
     return steady_threshold(values, outside, outside | (best_in_scope(logits, column) == split.labels), mass)
-
-
-def best_in_scope(logits: np.ndarray, column: int) -> np.ndarray:
-    """The in-scope answer of each row."""
-    return np.where(np.arange(logits.shape[1]) == column, -np.inf, logits).argmax(axis=1)
 
 
 def main() -> int:

@@ -15,20 +15,21 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tasks.compress.config import CompressConfig
-from tasks.compress.export import export_onnx
-from tasks.compress.quantize import quantize_onnx
-from tasks.encoder.checkpoint import load_info
-from tasks.encoder.inference import answer_texts
-from tasks.encoder.loading import load_tokenizer
-from tasks.encoder.model import SentenceClassifier
-from tasks.labelled_text.dataset import Split, load_split
-from tasks.onnx_model.folder import answer_alone, read_rule
-from tasks.out_of_scope.rule import score
-from tasks.runtimes.files import inference_bytes
-from tasks.runtimes.onnx import OnnxRunner
-from tasks.size.config import SizeConfig
-from tasks.size.shrink import shrink
+from tasks.compression.export.config import CompressConfig
+from tasks.compression.export.export import export_onnx
+from tasks.compression.export.ruled import answer_alone
+from tasks.compression.quantization.quantize import quantize_onnx
+from tasks.compression.trimming.config import SizeConfig
+from tasks.compression.trimming.shrink import shrink
+from tasks.decision.rule import score
+from tasks.formats.checkpoint import load_info
+from tasks.formats.dataset import Split, load_split
+from tasks.formats.model_files import inference_bytes
+from tasks.formats.onnx_folder import read_rule
+from tasks.inference.onnx import OnnxRunner
+from tasks.models.inference import answer_texts
+from tasks.models.loading import load_tokenizer
+from tasks.models.model import SentenceClassifier
 
 HEADER = (
     "| tokens | rank | parameters | agreement float32 | accuracy float32 | int8 MB | accuracy int8 | AUROC int8 |\n"

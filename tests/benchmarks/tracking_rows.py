@@ -1,7 +1,7 @@
 """What a run leaves behind: rows in MLflow's and Prefect's tables, bytes in the home.
 
     python -m tests.benchmarks.tracking_rows                         the tiny input, a fresh home: computed, then cached
-    python -m tests.benchmarks.tracking_rows --cached 30 --gc        then `infra.cli gc --keep-days 0`, and what is left
+    python -m tests.benchmarks.tracking_rows --cached 30 --gc        then all that can go is freed, and what is left
     python -m tests.benchmarks.tracking_rows --home .stillhouse      the default recipe, in a home that has run it
 
 Each run is a process with Prefect's temporary server. The bytes of a database are those once everything is in it, and no
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.flows.tiny import write_tiny
+from tests.typed import typed
 
 DATABASES = {"mlflow": Path("mlflow", "mlflow.db"), "prefect": Path("prefect", "prefect.db")}
 TABLES = {
@@ -80,7 +81,7 @@ def run(home: Path, command: Sequence[str]) -> None:
     """A command of ours in that home, its lines to the terminal's stderr. Raises CalledProcessError unless it passes."""
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     environment |= {"STILLHOUSE_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
-    subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
+    subprocess.run(typed(*command), cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
 
 
 def main(arguments: list[str]) -> int:
@@ -108,7 +109,7 @@ def main(arguments: list[str]) -> int:
             print(f"cached run {number + 1} adds\n{after.since(before)}", flush=True)
             before = after
         if asked.gc:
-            run(home, ("infra.cli", "gc", "--keep-days", "0"))
+            run(home, ("stillhouse", "artifacts", "gc", "--keep-days", "0"))
             after = look(home)
             print(f"after gc --keep-days 0, since the first line\n{after.since(first)}")
             print(f"the home is {100 * (after.bytes / first.bytes - 1):+.1f}% of what it was")

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.settings import get_settings
-from tasks.benchmark.machine import cpu_facts, usable_cores
+from tasks.evaluation.latency.machine import cpu_facts, usable_cores
 from tests.benchmarks.page import ratios, spread, table
 from tests.fakes.bigquery_process import bigquery_process
 from tests.infra.warehouse.extract_process import Extracted, finished, started

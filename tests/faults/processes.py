@@ -13,6 +13,7 @@ import psutil
 
 from infra.machine.processes import Child
 from infra.settings import Settings
+from tests.typed import STILLHOUSE
 
 PROJECT = Path(__file__).parents[2]
 NO_PROCESS = 2**22 - 1
@@ -49,8 +50,8 @@ def python(home: Path, code: str, **more: str) -> subprocess.CompletedProcess[st
 
 
 def cli(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `infra.cli`."""
-    command = [sys.executable, "-m", "infra.cli", *arguments]
+    """Run a command of `stillhouse`."""
+    command = [STILLHOUSE, *arguments]
     return subprocess.run(command, env=environment(home, **more), cwd=PROJECT, capture_output=True, text=True)
 
 

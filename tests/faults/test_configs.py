@@ -12,15 +12,20 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from flows.compress import compress
-from flows.config import RECIPES, CompressFlowConfig, DataFlowConfig, EndToEndConfig, apply_plan
+from flows.configs.compress import CompressFlowConfig
+from flows.configs.data import DataFlowConfig
+from flows.configs.end_to_end import EndToEndConfig
+from flows.configs.flow_config import RECIPES
+from flows.configs.sizes import apply_plan
 from flows.data import data
 from flows.end_to_end import end_to_end
 from infra.cli.flow_command import FlowCommand
+from infra.cli.flow_run import RunnableFlow
 from infra.cli.layers import build, read_layer
 from infra.errors import ConfigError
 from infra.store.fingerprint import canonical
-from tasks.dataset.config import PublishDatasetConfig
-from tasks.planning.defaults import Plan
+from tasks.data.publishing.config import PublishDatasetConfig
+from tasks.training.sizes.config import Plan
 
 from prefect import Flow, flow  # isort: skip
 from prefect.utilities.callables import parameter_schema  # isort: skip
@@ -105,9 +110,15 @@ def test_whatever_is_asked_its_json_asks_for_the_same(asked: dict[str, Any]) -> 
 
 
 def form(of: Flow[..., Any], config: type[BaseModel]) -> dict[str, Any]:
-    """What Prefect's form posts when nobody has touched it: every default, nulls and empty lists included."""
-    fields = parameter_schema(of.fn).definitions[config.__name__]["properties"]
-    return {name: field["default"] for name, field in fields.items()}
+    """What Prefect's form posts when nobody has touched it: every default, null by null."""
+    return untouched(parameter_schema(of.fn).definitions[config.__name__])
+
+
+def untouched(section: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: untouched(field) if field.get("type") == "object" else field["default"]
+        for name, field in section["properties"].items()
+    }
 
 
 def posted(to: Flow[..., Any], config: dict[str, Any]) -> BaseModel:
@@ -127,7 +138,8 @@ def test_a_form_with_one_change_is_the_default_recipe_with_that_change() -> None
     changed = form(end_to_end, EndToEndConfig)
     changed["distill"] = {**changed["distill"], "layers": 1}
     changed["extract"] = {**changed["extract"], "parameters": {"sample_percent": 8}}
-    asked = EndToEndConfig(distill={"layers": 1}, extract={"parameters": {"sample_percent": 8}})
+    changed["more"] = {"bag": None, "distill": {"seed": 3}}
+    asked = EndToEndConfig(distill={"layers": 1, "seed": 3}, extract={"parameters": {"sample_percent": 8}})
     assert posted(end_to_end, changed) == asked
 
 
@@ -149,7 +161,8 @@ def test_a_null_in_a_file_leaves_what_a_preset_gives(home: Path, tmp_path: Path)
     (tmp_path / "mine.yaml").write_text(
         "distill:\n  layers: null\n  epochs: 2\nextract: {parameters: {sample_percent: null}}\ntokenizer:\n"
     )
-    command = FlowCommand("look", "Look.", EndToEndConfig, look, lambda same: same, lambda same: 0, RECIPES)
+    runnable = RunnableFlow(look, lambda same: same, lambda same: 0)
+    command = FlowCommand("end_to_end", "Look.", EndToEndConfig, RECIPES / "end_to_end", lambda: runnable)
     file = ["--config", str(tmp_path / "mine.yaml")]
     assert command.main(["--preset", "smoke", *file, "--train.epochs", "null", "--dry-run"]) == 0
     (config,) = seen

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.environments import ENVIRONMENTS, PATIENCE, ROOT, TRACE, Environment, run
+from tests.typed import STILLHOUSE
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]  # a flow each, with servers of its own
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it runs as a user who is nobody here")
@@ -35,7 +36,7 @@ def test_an_odd_environment_is_one_message_with_the_remedy_or_simply_works(
 )
 def test_doctor_faults_what_would_stop_a_flow(name: str, value: str, home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "infra.cli", "doctor"],
+        [STILLHOUSE, "doctor"],
         cwd=ROOT,
         env=os.environ | {name: value, "STILLHOUSE_HOME": str(home)},
         capture_output=True,

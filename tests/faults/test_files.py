@@ -13,7 +13,7 @@ from infra.engine.run import open_run
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ArtifactError
 from infra.files import write_atomically
-from infra.store.references import DatasetRef
+from tasks.formats.kinds import DatasetRef
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_FLOCK = Path(__file__).with_name("without_flock.py")

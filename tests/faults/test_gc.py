@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from infra.champions.promotions import Champion, Promotions
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.hub.local import LocalHub
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_kept_and_said(
     made_long_ago(folder(store, rows) / "record.json")
     spoil(folder(store, model) / "record.json")
     aged(folder(store, model))
-    assert main(["gc"]) == 0
+    assert main(["artifacts", "gc"]) == 0
     assert (folder(store, model) / "weights").is_file()
     assert (
         f"artifacts/train/{model.key[:20]} has a record that this version cannot read"
@@ -65,7 +65,7 @@ def test_what_a_record_of_a_newer_version_was_made_from_is_kept(store: Store) ->
         made_long_ago(folder(store, record) / "record.json")
     rewrite(lambda told: told | {"schema": 1000})(folder(store, model) / "record.json")
     aged(folder(store, model))
-    main(["gc"])
+    main(["artifacts", "gc"])
     assert (folder(store, rows) / "rows").is_file()
     assert (folder(store, model) / "weights").is_file()
 
@@ -76,7 +76,7 @@ def test_a_hit_of_this_morning_stays_however_old_it_is(home: Path) -> None:
     for path in home.glob("artifacts/*/*/record.json"):
         made_long_ago(path)
     chain(ChainConfig())
-    main(["gc", "--keep-days", "1"])
+    main(["artifacts", "gc", "--keep-days", "1"])
     assert len(list(home.glob("artifacts/*/*/record.json"))) == 2
 
 
@@ -110,10 +110,10 @@ def put(path: Path) -> Path:
 def test_what_grows_beside_the_artifacts_goes_after_the_days_given(home: Path, old: str, goes: str) -> None:
     young, path = put(home / old), home / goes
     if KEY not in goes or "search" in goes:  # Locks and what killed stages left have no age.
-        main(["gc"])
+        main(["artifacts", "gc"])
         assert young.is_file()
     aged(path)
-    main(["gc"])
+    main(["artifacts", "gc"])
     assert not path.exists()
 
 
@@ -121,7 +121,7 @@ def test_gc_says_bytes_by_kind(home: Path, store: Store, capsys: pytest.CaptureF
     aged(put(home / "reports" / "run" / "report.html").parent).joinpath("big").write_bytes(b"x" * 2_000_000)
     aged(home / "reports")
     made_long_ago(folder(store, make_artifact(store, "train", {"w": "1" * 3_000_000})) / "record.json")
-    main(["gc"])
+    main(["artifacts", "gc"])
     said = capsys.readouterr().out.splitlines()[-1]
     assert "Freed 5.0 MB" in said
     assert "artifacts 3.0" in said
@@ -144,7 +144,7 @@ def test_snapshots_that_no_kept_release_is_go_and_the_way_back_stays(store: Stor
     hub = LocalHub(store.settings.hub_folder)
     third, second, first = hub.revisions("model", "me/intents")
     aged(store.settings.hub_folder)
-    main(["gc", "--keep-releases", "1"])
+    main(["artifacts", "gc", "--keep-releases", "1"])
     assert [item.revision for item in hub.revisions("model", "me/intents")] == [
         third.revision,
         second.revision,
@@ -181,7 +181,7 @@ def test_mlflow_runs_go_but_for_those_that_a_kept_record_names(home: Path, store
     files = home / "mlflow" / "artifacts" / str(dropped.mlflow_run_id) / "artifacts"
     put(files / "report.html")
     assert len(runs(home)) == 7
-    assert main(["gc", "--keep-days", "0"]) == 0
+    assert main(["artifacts", "gc", "--keep-days", "0"]) == 0
     assert set(runs(home)) == named
     assert not files.parent.exists()
     assert store.find("repeat", kept.outcomes[1].key).record is not None
@@ -197,6 +197,6 @@ def test_the_report_of_a_kept_run_stays_and_others_go(home: Path, store: Store) 
     for name in (flow_run, "5f0c1a9e"):
         put(home / "reports" / name / "report.html")
     aged(home / "reports")
-    main(["gc", "--keep-days", "0"])
+    main(["artifacts", "gc", "--keep-days", "0"])
     assert [path.name for path in (home / "reports").iterdir()] == [flow_run]
     shutil.rmtree(home / "reports")

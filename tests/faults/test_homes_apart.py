@@ -65,7 +65,7 @@ def test_status_and_doctor_say_whose_services_file_it_is(copied: Settings) -> No
     assert original in cli(copied.home, "status").stdout
     told = {check.name: check for check in check_services(copied)}
     assert original in told["services.json"].found
-    assert "infra.cli down" in told["services.json"].remedy
+    assert "stillhouse down" in told["services.json"].remedy
 
 
 def test_a_killed_run_of_another_host_name_blocks_nothing(prefect_server: None, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.engine.run import open_run
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -16,7 +16,7 @@ from tests.faults.aged import aged
 from tests.infra.artifacts import folder, make_artifact
 from tests.infra.chain import ChainConfig, chain, spell
 
-FREE_ALL = ["gc", "--keep-days", "0"]
+FREE_ALL = ["artifacts", "gc", "--keep-days", "0"]
 
 
 def mark_run(home: Path, host: str) -> None:
@@ -70,9 +70,9 @@ def test_tables_that_are_being_made_are_not_freed_and_their_lock_is_the_makers(h
     (tables / "files.parquet").write_text("rows")
     aged(tables)
     with FileLock(tables.with_name(f".{tables.name}.lock")):
-        assert main(["gc"]) == 0
+        assert main(["artifacts", "gc"]) == 0
         assert tables.is_dir()
-    assert main(["gc"]) == 0
+    assert main(["artifacts", "gc"]) == 0
     assert not tables.exists()
 
 
@@ -80,6 +80,6 @@ def test_a_stage_at_work_is_not_called_killed(home: Path, capsys: pytest.Capture
     store, key = Store(get_settings()), "1" * 64
     with store.writing("train", key) as (output, _), store.lock(key):
         (output / "weights").write_text("half")
-        main(["gc", "--dry-run"])
+        main(["artifacts", "gc", "--dry-run"])
         assert "killed" not in capsys.readouterr().out
         assert folder(store, make_artifact(store, "other", {"x": "y"})).is_dir()

@@ -16,15 +16,15 @@ import json, os, sys
 cores = int(sys.argv[1])
 if cores:
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
-from infra.store.references import CheckpointRef
-from tasks.benchmark.config import BenchmarkConfig, TimingConfig
-from tasks.benchmark.task import benchmark, time_model
-from tasks.distill.config import AugmentConfig, DistillConfig
-from tasks.distill.task import distill, teacher_outputs
-from tasks.evaluate.config import PredictConfig
-from tasks.evaluate.task import predict
-from tasks.train.config import TrainConfig
-from tasks.train.task import train_teacher
+from tasks.formats.kinds import CheckpointRef
+from tasks.evaluation.latency.config import BenchmarkConfig, TimingConfig
+from tasks.evaluation.latency.stages import benchmark, time_model
+from tasks.compression.distillation.config import AugmentConfig, DistillConfig
+from tasks.compression.distillation.stages import distill, teacher_outputs
+from tasks.evaluation.config import PredictConfig
+from tasks.evaluation.stages import predict
+from tasks.training.fine_tuning.config import TrainConfig
+from tasks.training.fine_tuning.stages import train_teacher
 
 
 def key(stage, config):

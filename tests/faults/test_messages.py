@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from infra.catalog.lineage import lineage_tree
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.engine.run import RunOptions, open_run, run_options
 from infra.errors import StoreError
 from infra.files import disk_errors

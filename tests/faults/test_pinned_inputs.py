@@ -12,12 +12,12 @@ from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import DataError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.store.references import CheckpointRef, DatasetRef
-from tasks.base_model.config import BaseModelConfig
-from tasks.base_model.task import pin_base_model
-from tasks.extract.config import ExtractConfig
-from tasks.extract.task import pin_sources
-from tests.tasks.base_model.tiny_model import write_model
+from tasks.data.extraction.config import ExtractConfig
+from tasks.data.extraction.stages import pin_sources
+from tasks.formats.kinds import CheckpointRef, DatasetRef
+from tasks.models.pretrained.config import BaseModelConfig
+from tasks.models.pretrained.stages import pin_base_model
+from tests.tasks.models.pretrained.tiny_model import write_model
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "tracked_home")
 

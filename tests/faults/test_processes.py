@@ -57,8 +57,9 @@ def test_up_is_not_refused_for_a_stale_services_file(stale: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = cli(
-            stale.home, "up", STILLHOUSE_PREFECT_PORT=port, STILLHOUSE_MLFLOW_PORT=str(free_ports(1)[0])
-        )
+            stale.home, "up", STILLHOUSE_PREFECT_PORT=port, STILLHOUSE_MLFLOW_PORT=str(free_ports(1)[0]),
+            STILLHOUSE_REPORTS_PORT=str(free_ports(1)[0]),
+        )  # fmt: skip
     assert f"port {port}" in done.stderr
     assert "run already" not in done.stderr
 
@@ -123,7 +124,7 @@ def test_a_recorded_server_that_is_silent_is_named_with_its_process(tmp_path: Pa
     told = python(tmp_path, asks).stderr
     assert f"http://127.0.0.1:{port}/api, where nothing answers" in told
     assert f"services.json says that process {os.getpid()}" in told
-    assert "infra.cli down" in told
+    assert "stillhouse down" in told
 
 
 def test_down_does_not_wait_for_a_process_that_is_gone(tmp_path: Path) -> None:

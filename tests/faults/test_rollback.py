@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from infra.champions.promotions import Champion, Promotions
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.hub.local import LocalHub
 from tests.faults.heard import heard
 
@@ -75,7 +75,7 @@ def test_a_rollback_that_is_refused_has_changed_nothing(
     fourth = published(promotions, "four")
     with hub.locked("model", REPO) as folder:
         text = hub.journal("model", REPO)
-        rollback = threading.Thread(target=lambda: codes.append(main(["rollback", REPO])))
+        rollback = threading.Thread(target=lambda: codes.append(main(["models", "rollback", REPO])))
         rollback.start()
         opened_again(folder / ".lock")  # It has made its plan, and waits to do it.
         line = json.loads(text.splitlines()[-1])
@@ -83,7 +83,7 @@ def test_a_rollback_that_is_refused_has_changed_nothing(
         hub.set_main("model", REPO, fourth.revision, json.dumps(line).encode() + b"\n", text)
     rollback.join()
     said = capsys.readouterr().err.replace("\n", " ")
-    assert codes == [1] and "Nothing was changed" in said
+    assert codes == [2] and "Nothing was changed" in said
     assert released.main() == "four"
     assert released.alias() == "3"  # as the registry was before
 
@@ -94,7 +94,7 @@ def test_a_rollback_that_was_killed_before_the_alias_moved_is_finished_and_not_r
     released.promotions.roll_back(released.promotions.next_rollback(""))
     assert (released.main(), released.alias()) == ("two", "3")
     lines = released.promotions.lines()
-    assert main(["rollback", REPO]) == 0
+    assert main(["models", "rollback", REPO]) == 0
     assert (released.main(), released.alias()) == ("two", "2")
     assert released.promotions.lines() == lines
 
@@ -103,7 +103,7 @@ def test_the_list_of_promotions_lets_the_alias_follow(
     released: Released, capsys: pytest.CaptureFixture[str]
 ) -> None:
     released.promotions.roll_back(released.promotions.next_rollback(""))
-    assert main(["promotions", REPO]) == 0
+    assert main(["models", "history", REPO]) == 0
     assert released.alias() == "2"
     assert f"{NAME} version 2 is champion" in capsys.readouterr().out
 
@@ -113,7 +113,7 @@ def test_the_list_of_promotions_lets_main_follow(released: Released) -> None:
     released.promotions.roll_back(released.promotions.next_rollback(""))
     with released.promotions.hub.locked("model", REPO):
         released.promotions.hub.set_main("model", REPO, str(third))  # as it was between line and move
-    assert main(["promotions", REPO]) == 0
+    assert main(["models", "history", REPO]) == 0
     assert (released.main(), released.alias()) == ("two", "2")
 
 
@@ -122,7 +122,7 @@ def test_a_registered_release_that_was_damaged_is_said_and_registered_anew(
     mended_by: str, tracked_home: Path, prefect_server: None,
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    from tests.tasks.report.run import RunConfig, tiny_release
+    from tests.tasks.reporting.run import RunConfig, tiny_release
 
     record = tiny_release(RunConfig())
     models = tracked_home / "mlflow" / "artifacts" / "models"
@@ -134,7 +134,7 @@ def test_a_registered_release_that_was_damaged_is_said_and_registered_anew(
         if mended_by == "the next release":
             tiny_release(RunConfig())
         else:
-            assert main(["promotions", "local/tiny"]) == 0
+            assert main(["models", "history", "local/tiny"]) == 0
     assert len([line for line in lines if "was damaged" in line]) == 1
     client = MlflowClient(f"sqlite:///{tracked_home / 'mlflow' / 'mlflow.db'}")
     champion = client.get_model_version_by_alias("local-tiny", "champion")

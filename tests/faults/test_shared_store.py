@@ -143,7 +143,7 @@ def as_user(uid: int, work: Callable[[], object], umask: int = 0o022) -> str:
 
 
 def push(home: Home, word: str) -> None:
-    """As `python -m infra.cli store push` does it."""
+    """As `stillhouse artifacts push` does it."""
     record = home.computed({"sub/word.txt": word}, "train_teacher")
     open_remote(home.settings, Store(home.settings)).push(record)
 

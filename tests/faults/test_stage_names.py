@@ -7,7 +7,7 @@ import pytest
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ConfigError
-from infra.store.references import CheckpointRef
+from tasks.formats.kinds import CheckpointRef
 from tests.infra.chain import ChainConfig, ChainResult, chain, plan, repeat
 
 pytestmark = pytest.mark.slow  # flows with a server and MLflow each

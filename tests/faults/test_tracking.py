@@ -187,8 +187,8 @@ def test_a_release_that_was_not_registered_says_so_and_the_next_run_registers_it
     served: Served, home: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    from tasks.report.task import read_summary
-    from tests.tasks.report.run import RunConfig, tiny_release
+    from tasks.reporting.summary import read_summary
+    from tests.tasks.reporting.run import RunConfig, tiny_release
 
     monkeypatch.setenv("STILLHOUSE_MLFLOW_URI", served.proxy.endpoint)
     get_settings.cache_clear()

@@ -10,7 +10,8 @@ from infra.settings import Settings
 from infra.store.artifacts import Store
 from tests.benchmarks.tracking_rows import Left, look, run
 
-pytestmark = pytest.mark.slow  # a process with Prefect's temporary server for each run
+# A process with Prefect's temporary server for each run.
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 
 CHAIN = "tests.faults.tiny_flow"
 
@@ -43,7 +44,7 @@ def test_cached_runs_leave_little_and_gc_takes_it_back(published: tuple[Path, Le
     assert added.rows["prefect.events"] == added.rows["prefect.event_resources"] == 0
     assert added.bytes < 100_000
     run(home, [CHAIN, "--word", "dropped"])
-    run(home, ["infra.cli", "gc", "--keep-days", "0"])
+    run(home, ["stillhouse", "artifacts", "gc", "--keep-days", "0"])
     after = look(home)
     # What is left is what the first run made, and how it came to be.
     assert after.rows == before.rows

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from infra.cli.flow_command import FlowCommand
+from infra.cli.flow_run import RunnableFlow
 from tests.infra.chain import ChainConfig, ChainResult, chain
 
-COMMAND: FlowCommand[ChainConfig, ChainResult, ChainResult] = FlowCommand(
+RUNNABLE: RunnableFlow[ChainConfig, ChainResult, ChainResult] = RunnableFlow(
+    flow=chain, summary=lambda result: result, exit_code=lambda result: 0
+)
+COMMAND = FlowCommand(
     name="chain",
     description="Spell, repeat, publish.",
     config=ChainConfig,
-    flow=chain,
-    summary=lambda result: result,
-    exit_code=lambda result: 0,
     presets=Path(__file__).parent,
+    load=lambda: RUNNABLE,
 )
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infra.engine.run import open_run
 from infra.engine.stage import Metrics, StageRun, stage
-from infra.store.references import DatasetRef
+from tasks.formats.kinds import DatasetRef
 
 from prefect import flow  # isort: skip
 

@@ -14,7 +14,7 @@ from infra.settings import get_settings
 from infra.store.artifacts import Store
 from infra.store.record import RECORD_FILE, Record
 from infra.store.shared.sharing import open_remote
-from tasks.report.data_summary import DataSummary
+from tasks.reporting.data_summary import DataSummary
 from tests.fakes.bigquery import FakeBigQuery, bigquery_server
 from tests.fakes.faulty_proxy import Proxy, faulty_proxy
 from tests.fakes.hub import HubServer, hub_server
@@ -93,7 +93,7 @@ class Runs:
 
     def run(self, *arguments: str) -> int:
         """The exit code of the flow with these arguments."""
-        from flows.data import COMMAND
+        from flows.configs.data import COMMAND
 
         return COMMAND.main([*arguments, "--report", str(self.report)])
 

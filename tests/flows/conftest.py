@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from infra.settings import get_settings
-from tasks.report.summary import RunSummary
+from tasks.reporting.summary import RunSummary
 from tests.flows.clouds import Runs
 from tests.flows.running import new_home, run
 from tests.flows.tiny import Tiny, write_tiny

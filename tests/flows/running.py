@@ -107,7 +107,7 @@ def _run(argv: list[str], log: Path, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.end_to_end import COMMAND
+    from flows.configs.end_to_end import COMMAND
     from infra.settings import get_settings
 
     get_settings.cache_clear()

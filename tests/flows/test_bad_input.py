@@ -114,5 +114,6 @@ def test_a_wrong_word_typed_at_a_shell_is_said_in_a_moment(unbroken: Unbroken, t
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "ConfigError: the config cannot be used:",
-        "  distill.temperature is '0': input should be greater than 0. --help lists every field with its bounds."]  # fmt: skip
-    assert not (tmp_path / "home" / "artifacts").exists()
+        "  distill.temperature is '0': input should be greater than 0. --help-all lists every field with its bounds.",
+    ]
+    assert not (tmp_path / "home").exists()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.config import CompressFlowConfig
-from infra.errors import BudgetError
+from flows.configs.compress import CompressFlowConfig
+from infra.errors import BudgetError, NotReleased
 from infra.settings import get_settings
-from tasks.report.summary import RunSummary
-from tasks.results.values import ReleaseRecord
+from tasks.formats.release_record import ReleaseRecord
+from tasks.reporting.summary import RunSummary
 from tests.flows.conftest import Unbroken
 from tests.flows.test_end_to_end import tracking
 
@@ -81,9 +81,11 @@ def test_a_bag_wins_when_only_it_is_small_enough(unbroken: Unbroken, searched_ho
     student = {**given["distill"], "layers": 0}
     changed = {"distill": student, "bag": {"dimensions": 16, "pairs": 50}}
     loose = {"parity": {"int8_agreement": 0.5}}  # so little training leaves it undecided
-    record = compress(
-        asked(unbroken, search={**SEARCH, "trials": 1, "layers": (0,)}, compress=loose, **changed)
-    )
+    config = asked(unbroken, search={**SEARCH, "trials": 1, "layers": (0,)}, compress=loose, **changed)
+    try:
+        record = compress(config)
+    except NotReleased as ended:  # the gate's word is another test's
+        record = ended.result
     assert isinstance(record, ReleaseRecord)
     summary = RunSummary.model_validate_json(Path(str(record.summary)).read_bytes())
     assert "distill_bag" in {stage.name for stage in summary.stages}

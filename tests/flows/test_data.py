@@ -11,18 +11,18 @@ from huggingface_hub import DatasetCard
 from infra.settings import get_settings
 from infra.warehouse.github_repos import build_tables
 from infra.warehouse.installed import installed_distributions
-from tasks.report.data_summary import DataSummary
+from tasks.reporting.data_summary import DataSummary
 from tests.infra.distributions import install
-from tests.tasks.dataset.code.sources import source
-from tests.tasks.dataset.extracts import sentences
+from tests.tasks.data.curation.code.sources import source
+from tests.tasks.data.curation.extracts import sentences
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "flows" / "recipes" / "github_python.yaml"
+RECIPE = ROOT / "flows" / "recipes" / "data" / "github_python.yaml"
 
 
 def ran(report: Path, *arguments: str) -> DataSummary:
-    from flows.data import COMMAND
+    from flows.configs.data import COMMAND
 
     assert COMMAND.main([*arguments, "--report", str(report)]) == 0
     written = json.loads(report.read_text())

@@ -15,7 +15,7 @@ from infra.warehouse.installed import installed_distributions
 from tests.conftest import ROOT
 from tests.flows.clouds import Clouds, Runs, clouds, digests, half_made, published_here, published_there
 from tests.infra.distributions import install
-from tests.tasks.dataset.code.sources import source
+from tests.tasks.data.curation.code.sources import source
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 RECIPES = ROOT / "flows" / "recipes"
@@ -32,7 +32,9 @@ class Recipe:
 
 def intents(folder: Path) -> Recipe:
     """The default: an assistant's intents, a sample of them."""
-    tables = {name: RECIPES / "clinc150" / f"{name}.parquet" for name in ("queries", "domains")}
+    tables = {
+        name: RECIPES / "end_to_end" / "clinc150" / f"{name}.parquet" for name in ("queries", "domains")
+    }
     return Recipe(("--extract.parameters.sample_percent", "8"), tables, "local/clinc150-intents")
 
 
@@ -44,7 +46,7 @@ def code(folder: Path) -> Recipe:
         install(site, name, {f"{name}/{i}.py": source(f"{name}{i}") for i in range(files)}, license=license)
     install(site, "four", {"four/bad.py": "print 'two'\n" * 90, "four/copy.py": source("one0")})
     made = build_tables(folder / "warehouse", installed_distributions([str(site)]))
-    arguments = ("--config", str(RECIPES / "github_python.yaml"), "--extract.table", str(made),
+    arguments = ("--config", str(RECIPES / "data" / "github_python.yaml"), "--extract.table", str(made),
                  "--extract.parameters.sample_percent", "100")  # fmt: skip
     return Recipe(arguments, {path.stem: path for path in made.glob("*.parquet")}, "local/github-python")
 
@@ -62,6 +64,7 @@ def both(recipe: Recipe) -> Iterator[list[Clouds]]:
         yield [stack.enter_context(clouds(kind, recipe.tables)) for kind in ("s3", "gs")]
 
 
+@pytest.mark.whole_runs
 def test_settings_alone_move_the_flow_to_the_clouds_and_change_no_digest(
     recipe: Recipe, both: list[Clouds], runs: Runs, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.report.data_summary import DataSummary
+from tasks.reporting.data_summary import DataSummary
 from tests.fakes.object_stores import BUCKET
 from tests.flows.clouds import (
     HUB_TOKEN,
@@ -24,7 +24,7 @@ from tests.flows.clouds import (
     published_there,
 )
 from tests.flows.server_faults import Breakable, Hub, ObjectStore, Warehouse
-from tests.tasks.dataset.extracts import sentence
+from tests.tasks.data.curation.extracts import sentence
 
 pytestmark = [
     pytest.mark.slow,

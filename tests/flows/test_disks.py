@@ -40,10 +40,10 @@ def fill(disk: Path, free: int) -> Path:
 
 
 @pytest.mark.parametrize(("missing", "free"), [
-    pytest.param("artifacts/curate", 0, id="curate"),
+    pytest.param("artifacts/curate", 0, id="curate", marks=pytest.mark.whole_runs),
     pytest.param("artifacts/train_teacher", 80_000, id="checkpoint"),
-    pytest.param("hub/models", 80_000, id="push"),
-    pytest.param("reports", 80_000, id="report"),
+    pytest.param("hub/models", 80_000, id="push", marks=pytest.mark.whole_runs),
+    pytest.param("reports", 80_000, id="report", marks=pytest.mark.whole_runs),
 ])  # fmt: skip
 def test_a_full_disk_is_one_message_and_a_run_after_it_goes_on(
     unbroken: Unbroken, disk: Path, tmp_path: Path, missing: str, free: int

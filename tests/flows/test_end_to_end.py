@@ -19,17 +19,19 @@ from infra.engine.sections import declared
 from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.record import Record
-from tasks.baseline.task import fit_baseline
-from tasks.benchmark.task import benchmark
-from tasks.compress.task import check_parity, export_onnx, quantize
-from tasks.dataset.task import curate
-from tasks.deploy.task import gate, package
-from tasks.distill.task import distill
-from tasks.evaluate.task import evaluate
-from tasks.extract.task import extract
-from tasks.labelled_text.dataset import load_info, load_split
-from tasks.tokenizer.task import build_tokenizer
-from tasks.train.task import train_teacher
+from tasks.baselines.stages import fit_baseline
+from tasks.compression.distillation.stages import distill
+from tasks.compression.export.stages import check_parity, export_onnx
+from tasks.compression.quantization.stages import quantize
+from tasks.data.curation.stages import curate
+from tasks.data.extraction.stages import extract
+from tasks.evaluation.gate.stages import gate
+from tasks.evaluation.latency.stages import benchmark
+from tasks.evaluation.stages import evaluate
+from tasks.formats.dataset import load_info, load_split
+from tasks.serving.release.stages import package
+from tasks.tokenizers.stages import build_tokenizer
+from tasks.training.fine_tuning.stages import train_teacher
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken
 from tests.flows.tiny import LABELS, ROWS
@@ -194,7 +196,7 @@ def test_the_documented_lines_use_a_release_without_this_project(unbroken: Unbro
     _, dataset = record_of(unbroken, "curate")
     code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "use-a-release.md").read_text(), re.DOTALL)
     assert code is not None
-    lines = re.sub(r"^texts = .*$", "texts = [text]", code.group(1), flags=re.MULTILINE)
+    lines = re.sub(r'\["What is[^\]]*\]', "[text]", code.group(1))
     texts = load_split(dataset, "test").texts
     script = f"for text in {texts!r}:\n{textwrap.indent(lines, '    ')}"
     script += "import sys\nprint({'torch', 'transformers', 'infra', 'tasks'} & set(sys.modules))\n"

@@ -12,7 +12,7 @@ import pytest
 
 from flows.end_to_end import EXIT_CODES, end_to_end
 from infra.settings import get_settings
-from tasks.results.values import ReleaseRecord
+from tasks.formats.release_record import ReleaseRecord
 from tests.benchmarks.tracking_rows import look
 from tests.flows.conftest import Unbroken
 from tests.flows.running import Running, run, start
@@ -57,7 +57,7 @@ def test_python_gives_the_same_release_and_everything_is_cached(
 def test_a_cached_run_shows_its_headline_in_mlflow_and_where_the_metrics_of_its_stages_are(
     unbroken: Unbroken, copied_home: Path, tmp_path: Path
 ) -> None:
-    from tasks.report.summary import RunSummary
+    from tasks.reporting.summary import RunSummary
 
     before = look(copied_home)
     code, printed = run(copied_home, [*unbroken.tiny.arguments(), "--report", str(tmp_path / "report.json")])

@@ -23,7 +23,7 @@ from infra.machine.processes import LOOPBACK
 from tests.fakes.faulty_proxy import Fault
 from tests.fakes.serving import serving
 from tests.flows.clouds import HUB_TOKEN, S3_SECRET, Clouds, Runs, clouds
-from tests.tasks.dataset.extracts import sentences
+from tests.tasks.data.curation.extracts import sentences
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 HF_TOKEN = "hf_canary6of7the8machine"

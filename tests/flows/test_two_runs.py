@@ -6,12 +6,12 @@ import pytest
 
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from tasks.report.summary import RunSummary
+from tasks.reporting.summary import RunSummary
 from tests.flows.conftest import Unbroken
 from tests.flows.running import new_home, start
 from tests.flows.test_end_to_end import STAGES, tracking
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 
 
 def test_two_runs_at_once_compute_each_stage_once_and_release_the_same(

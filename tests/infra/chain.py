@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from infra.engine.action import ActionRun, action
 from infra.engine.run import PlanLine, RunOptions, StageOutcome, open_run, run_options
 from infra.engine.stage import Metrics, StageRun, stage
-from infra.store.references import DatasetRef
+from tasks.formats.kinds import DatasetRef
 
 from prefect import flow  # isort: skip
 

@@ -21,8 +21,10 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import get_token
 
 from infra.cli.home_checks import check_hub
+from infra.files import folder_digest
 from infra.hub.connect import open_hub
 from infra.hub.remote import RemoteHub
+from infra.hub.repository import content_tag
 from infra.settings import Settings
 
 ADDRESS = os.environ.get("STILLHOUSE_LIVE_HUB")
@@ -80,9 +82,10 @@ def test_a_private_data_set_is_pushed_streamed_back_and_deleted(
         pq.write_table(pa.table({"text": texts}), folder / "data" / f"train-{shard:05}-of-00002.parquet")
         rows += texts
     assert isinstance(hub, RemoteHub)
-    pushed = hub.push("dataset", repository, folder, "By a test", tag="v1", source="test")
+    pushed = hub.push("dataset", repository, folder, "By a test", source="test")
     assert HfApi(endpoint=hub.endpoint, token=TOKEN).dataset_info(pushed.repo).private
-    assert hub.push("dataset", repository, folder, "Again", tag="v1", source="test") == pushed
+    assert hub.push("dataset", repository, folder, "Again", source="test") == pushed
     assert hub.main("dataset", repository) == pushed.revision
-    assert hub.resolve("dataset", repository, "v1") == hub.resolve("dataset", repository, pushed.revision)
+    tagged = content_tag(folder_digest(folder))
+    assert hub.resolve("dataset", repository, tagged) == hub.resolve("dataset", repository, pushed.revision)
     assert streamed(hub, pushed.repo, pushed.revision, tmp_path / "cache") == rows

@@ -3,11 +3,11 @@
 import json
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.faults.processes import PROJECT, environment
 from tests.flows.test_secrets import leaks
+from tests.typed import typed
 
 PATIENCE = 600.0  # seconds for any command, on a busy machine
 HF, HUB, AWS = "hf_canary1of8huggingface", "hf_canary2of8stillhouse", "canary3of8/aws+secret"
@@ -53,9 +53,9 @@ class Said:
         folder.mkdir()
 
     def run(self, name: str, module: str, *arguments: str, **more: str) -> int:
-        """The exit code of `python -m MODULE ARGUMENTS`."""
+        """The exit code of `stillhouse ARGUMENTS`, or of `python -m MODULE ARGUMENTS`."""
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            typed(module, *arguments),
             env=environment(self.home, **ENVIRONMENT, **more),
             cwd=PROJECT,
             capture_output=True,

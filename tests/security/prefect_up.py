@@ -1,4 +1,4 @@
-"""`infra.cli up --worker` as a person starts it, seen with its login and without; and a page of a stranger's."""
+"""`stillhouse up --worker` as a person starts it, seen with its login and without; and a page of a stranger's."""
 
 import base64
 import os
@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ import httpx
 import psutil
 
 from tests.infra.ports import free_ports
+from tests.typed import STILLHOUSE
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = next(
@@ -45,8 +45,8 @@ class Up:
 
     @property
     def login(self) -> str:
-        """What `infra.cli env` gives a shell to be let in with; empty where it gives nothing."""
-        done = subprocess.run([sys.executable, "-m", "infra.cli", "env"], env=self.environment, cwd=PROJECT,
+        """What `stillhouse env` gives a shell to be let in with; empty where it gives nothing."""
+        done = subprocess.run([STILLHOUSE, "env"], env=self.environment, cwd=PROJECT,
                               capture_output=True, text=True, check=True)  # fmt: skip
         exports = [
             shlex.split(line)[1].partition("=")
@@ -58,11 +58,11 @@ class Up:
 
 def environment_of(home: Path, **more: str) -> dict[str, str]:
     """A user's environment with a home and ports of its own, and nothing of Prefect's or MLflow's."""
-    prefect, mlflow = free_ports(2)
+    prefect, mlflow, reports = free_ports(3)
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
     }
-    places = {"HOME": home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow}
+    places = {"HOME": home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow, "REPORTS_PORT": reports}
     return clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()} | more
 
 
@@ -70,7 +70,7 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
 def running_up(home: Path, ends_in: float = 400, **more: str) -> Iterator[Up]:
     """The servers and a worker, from the moment that `up` says they run. After Ctrl-C they end in so many seconds."""
     environment = environment_of(home, **more)
-    with subprocess.Popen([sys.executable, "-m", "infra.cli", "up", "--worker"], env=environment, cwd=PROJECT,
+    with subprocess.Popen([STILLHOUSE, "up", "--worker"], env=environment, cwd=PROJECT,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
         said = []
         for line in process.stdout or ():
@@ -109,7 +109,8 @@ def answered(ask: Callable[[], httpx.Response]) -> Any:
     while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
         time.sleep(1)
         answer = ask()
-    return answer.raise_for_status().json()
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
 
 
 def ended(http: httpx.Client, run: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from infra.errors import ArtifactError
-from tasks.base_model.files import check_model_folder
-from tasks.planning.shape import AskedShapes, check_shapes
-from tasks.tokenizer.files import max_length
-from tests.tasks.base_model.tiny_model import write_model, write_shards
+from tasks.models.pretrained.files import check_model_folder
+from tasks.models.shape import AskedShapes, check_shapes
+from tasks.tokenizers.files import max_length
+from tests.tasks.models.pretrained.tiny_model import write_model, write_shards
 
 INDEX = "model.safetensors.index.json"
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -12,6 +12,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 @pytest.mark.parametrize("more", [{}, AWAY], ids=["here", "elsewhere"])
 def test_env_prints_no_secret(tmp_path: Path, more: dict[str, str]) -> None:
     said = Said(tmp_path / "home", tmp_path / "said")
-    assert said.run("env", "infra.cli", "env", **more) == 0
+    assert said.run("env", "stillhouse", "env", **more) == 0
     assert "export PREFECT_HOME=" in (said.folder / "env").read_text()
     assert said.leaks() == []

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.data import COMMAND
+from flows.configs.data import COMMAND
 from infra.errors import CostCapError
-from tasks.extract.config import ExtractConfig
-from tasks.extract.own_table import open_own_table, plan_own_table
-from tasks.extract.source import pin
+from tasks.data.extraction.config import ExtractConfig
+from tasks.data.extraction.own_table import open_own_table, plan_own_table
+from tasks.data.extraction.source import pin
 
 CAP = 1_000_000  # bytes
 ROWS = 60_000

@@ -12,20 +12,23 @@ import pytest
 from infra.engine.run import open_run
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ConfigError
-from infra.store.references import ReportRef
-from tasks.dataset.config import CurateConfig, PublishDatasetConfig
-from tasks.dataset.curate import curate_rows
-from tasks.dataset.publish import assemble
-from tasks.deploy.card import CardFacts, write_card
-from tasks.deploy.reasons import class_reason
-from tasks.deploy.task import gate, package
-from tasks.extract.source import pin
-from tasks.report.task import report_run
-from tasks.results.values import GateVerdict, ReleaseRecord, read_report, write_report
+from tasks.data.curation.config import CurateConfig
+from tasks.data.curation.curate import curate_rows
+from tasks.data.extraction.source import pin
+from tasks.data.publishing.config import PublishDatasetConfig
+from tasks.data.publishing.publish import assemble
+from tasks.evaluation.gate.reasons import class_reason
+from tasks.evaluation.gate.stages import gate
+from tasks.formats.gate_verdict import GateVerdict
+from tasks.formats.kinds import ReportRef
+from tasks.formats.release_record import ReleaseRecord
+from tasks.formats.report_file import read_report, write_report
+from tasks.reporting.stages import report_run
+from tasks.serving.release.card import CardFacts, write_card
+from tasks.serving.release.stages import package
 from tests.security.hostile_markdown import HOSTILE, LINES, PLAIN, elements
-from tests.tasks.dataset.extracts import sentences, write_extract
-from tests.tasks.deploy.test_card import make_facts
-from tests.tasks.report.run import (
+from tests.tasks.data.curation.extracts import sentences, write_extract
+from tests.tasks.reporting.run import (
     Nothing,
     RunConfig,
     benchmark_tiny,
@@ -36,6 +39,7 @@ from tests.tasks.report.run import (
     quantize_tiny,
     train_tiny,
 )
+from tests.tasks.serving.release.test_card import make_facts
 
 from prefect import flow  # isort: skip
 

@@ -1,8 +1,8 @@
-"""`infra.cli env` prints what a shell lacks, and nothing that a user has set: it may be a secret."""
+"""`stillhouse env` prints what a shell lacks, and nothing that a user has set: it may be a secret."""
 
 import pytest
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("home")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import ArtifactError
-from tasks.onnx_model.folder import read_model
+from tasks.compression.export.folder import read_model
 from tests.security.outside_graph import PLACES, write_graph
 
 

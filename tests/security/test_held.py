@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.machine.processes import Child
 from infra.settings import Settings
 from infra.store.artifacts import KEY_LENGTH, Store

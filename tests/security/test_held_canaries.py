@@ -15,8 +15,8 @@ def test_no_secret_is_left_behind_or_said_by_runs_status_and_doctor(tmp_path: Pa
     assert said.run("success", FLOW) == 0
     assert said.run("refusal of what was asked", FLOW, "--times", "often") == 2
     assert said.run("refusal of Prefect's database", FLOW, "--word", "two", **AWAY) == 2
-    assert said.run("status", "infra.cli", "status") == 0
-    assert said.run("doctor", "infra.cli", "doctor", **AWAY) in (0, 1)
+    assert said.run("status", "stillhouse", "status") == 0
+    assert said.run("doctor", "stillhouse", "doctor", **AWAY) in (0, 1)
     assert (said.home / "mlflow" / "mlflow.db").is_file()
     assert (said.home / "prefect" / "prefect.db").is_file()
     assert said.leaks() == []

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from infra.errors import ArtifactError
-from tasks.base_model.files import check_model_folder
-from tasks.encoder.loading import load_body, load_tokenizer
-from tasks.runtimes.onnx import open_session
+from tasks.inference.onnx import open_session
+from tasks.models.loading import load_body, load_tokenizer
+from tasks.models.pretrained.files import check_model_folder
 from tests.security.outside_graph import PLACES, write_graph
-from tests.tasks.base_model.tiny_model import write_model
-from tests.tasks.encoder.tiny_encoder import write_base
+from tests.tasks.models.pretrained.tiny_model import write_model
+from tests.tasks.models.tiny_encoder import write_base
 
 CODE = """
 from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from infra.errors import DataError, WarehouseError
 from infra.warehouse.embedded import DuckDBWarehouse
 from infra.warehouse.protocol import Query
-from tasks.extract.databases import duckdb_batches, sqlite_records, table_names
+from tasks.data.extraction.databases import duckdb_batches, sqlite_records, table_names
 
 GIGABYTE = 1_000_000_000
 SECRET = "canary5private6row"

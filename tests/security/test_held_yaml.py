@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.config import DataFlowConfig
+from flows.configs.data import DataFlowConfig
 from infra.cli.layers import build, read_layer
 from infra.errors import ConfigError
 

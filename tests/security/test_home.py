@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
 from infra.tracking.left_open import LeftOpen
 from tests.infra.artifacts import make_artifact
+from tests.typed import STILLHOUSE
 
 PROJECT = Path(__file__).parents[2]
 prepare()  # For the whole session, as what a flow imports does: what the test does is then the folder alone.
@@ -87,7 +87,7 @@ def test_a_command_makes_a_home_that_nobody_else_looks_into(tmp_path: Path) -> N
     place = {"STILLHOUSE_HOME": str(tmp_path / "above" / "home")}
     with umask(0o022):
         subprocess.run(
-            [sys.executable, "-m", "infra.cli", "env"],
+            [STILLHOUSE, "env"],
             env=clean | place,
             cwd=PROJECT,
             check=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.errors import ConfigError
 from infra.settings import Settings, get_settings
 from infra.store.artifacts import Store
@@ -69,7 +69,7 @@ def test_the_command_that_pushes_leaves_it_at_home(
     store = Store(get_settings())
     for stage in ("extract", "train"):
         make_artifact(store, stage, ROWS)
-    for arguments in (["store", "push"], ["store", "push", "--check"]):
+    for arguments in (["artifacts", "push"], ["artifacts", "push", "--check"]):
         assert main(arguments) == 0
         assert {path.name for path in tmp_path.glob("shared/artifacts/*")} == {"train"}
     assert "1 artifacts of extract stay in the home." in capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_nothing_is_pushed_where_a_stage_is_misspelt(
     monkeypatch.setenv("STILLHOUSE_STORE", (tmp_path / "shared").as_uri())
     monkeypatch.setenv("STILLHOUSE_STORE_KEEP_HOME", "extrct")
     make_artifact(Store(get_settings()), "extract", ROWS)
-    assert main(["store", "push"]) == 1
+    assert main(["artifacts", "push"]) == 2
     assert not (tmp_path / "shared").exists()
     said = capsys.readouterr()
     assert "extrct" in said.out + said.err

@@ -7,12 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.errors import DataError
-from tasks.dataset.code.curate import curate_files
-from tasks.dataset.config import CurateCodeConfig, CurateConfig, PublishDatasetConfig
-from tasks.dataset.curate import curate_rows
-from tasks.dataset.publish import assemble
-from tests.tasks.dataset.code.sources import repository, source, write_code
-from tests.tasks.dataset.extracts import sentences, write_extract
+from tasks.data.curation.code.curate import curate_files
+from tasks.data.curation.config import CurateCodeConfig, CurateConfig
+from tasks.data.curation.curate import curate_rows
+from tasks.data.publishing.config import PublishDatasetConfig
+from tasks.data.publishing.publish import assemble
+from tests.tasks.data.curation.code.sources import repository, source, write_code
+from tests.tasks.data.curation.extracts import sentences, write_extract
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4e5F6"
 ADDRESS = "canary.person@victim.example"
@@ -111,7 +112,7 @@ def test_where_code_is_from_is_published_without_secrets(tmp_path: Path) -> None
 def test_a_table_with_addresses_as_labels_ends_with_exit_code_2(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from flows.data import COMMAND
+    from flows.configs.data import COMMAND
 
     texts, labels = sentences(["billing", "shipping"], each=20)
     rows = [*zip(texts, labels, strict=True), *assigned(), ("", TOKEN)]

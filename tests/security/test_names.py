@@ -10,13 +10,13 @@ from typing import ClassVar
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.data import COMMAND
-from flows.end_to_end import COMMAND as END_TO_END
-from infra.cli.app import main
+from flows.configs.data import COMMAND
+from flows.configs.end_to_end import COMMAND as END_TO_END
+from infra.cli.command import main
 from infra.errors import DataError, WarehouseError
 from infra.warehouse.dialect import parse_select
 from infra.warehouse.protocol import Query
-from tasks.extract.record_table import json_table
+from tasks.data.extraction.record_table import json_table
 from tests.faults.tiny_flow import COMMAND as TINY
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -52,14 +52,14 @@ def test_a_long_name_of_a_release_is_refused_before_anything_is_made(
     assert "release.name is 'team/nnn" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["promotions", "rollback"])
+@pytest.mark.parametrize("command", ["history", "rollback"])
 def test_a_long_name_of_a_repository_is_no_name(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main([command, LONG]) == 1
+    assert main(["models", command, LONG]) == 2
     assert "at most 96" in capfd.readouterr().err
 
 
 def test_what_is_too_long_for_a_path_is_looked_for_as_a_digest(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["lineage", "f" * 5_000]) == 1
+    assert main(["artifacts", "lineage", "f" * 5_000]) == 2
     assert "expected one artifact" in capfd.readouterr().err
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.evaluate.metrics import Answers
-from tasks.evaluate.plots import plot_confusion
+from tasks.evaluation.plots import plot_confusion
+from tasks.metrics.scores import Answers
 
 
 def test_a_label_that_looks_like_a_broken_formula_is_drawn_as_it_is(tmp_path: Path) -> None:

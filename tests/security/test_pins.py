@@ -136,7 +136,7 @@ def test_a_base_model_that_is_not_the_official_one_is_refused_whichever_file_dif
     target.unlink(missing_ok=True)
     target.write_bytes(content + b"\n")
     found = subprocess.run(
-        [sys.executable, "-c", "from tasks.base_model.resolve import packaged_model; packaged_model()"],
+        [sys.executable, "-c", "from tasks.models.pretrained.resolve import packaged_model; packaged_model()"],
         env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
         capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip

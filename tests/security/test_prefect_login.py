@@ -175,7 +175,7 @@ def test_a_wrong_login_is_one_message_with_the_remedy(up: Up, tmp_path: Path) ->
     done = subprocess.run(command, env=asked, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "does not let this process in" in done.stderr
-    assert "infra.cli env" in done.stderr and "Traceback" not in done.stderr
+    assert "stillhouse env" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_temporary_server_of_a_flow_has_a_login_too(tmp_path: Path) -> None:

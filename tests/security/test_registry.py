@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from infra.cli.doctor import examine
 from infra.hub.local import LocalHub
 from infra.settings import Settings
 from tests.infra.ports import free_ports
+from tests.typed import STILLHOUSE
 
 pytestmark = pytest.mark.slow  # one `up` for all questions about it, and MLflow's client
 
@@ -26,14 +26,14 @@ BAD_REQUEST = 400
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    prefect, mlflow = free_ports(2)
+    prefect, mlflow, reports = free_ports(3)
     settings = Settings(home=tmp_path_factory.mktemp("up"), prefect_port=prefect, mlflow_port=mlflow)
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))
     }
-    places = {"HOME": settings.home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow}
+    places = {"HOME": settings.home, "PREFECT_PORT": prefect, "MLFLOW_PORT": mlflow, "REPORTS_PORT": reports}
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.cli", "up"],
+        [STILLHOUSE, "up"],
         env=clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()},
         cwd=PROJECT,
         stdout=subprocess.PIPE,
@@ -131,7 +131,7 @@ def test_doctor_names_a_champion_that_was_moved_by_hand(tracked_home: Path, tmp_
     (moved,) = [check for check in examine(settings) if NAME in check.found]
     assert moved.state == "fault"
     assert f"version 1 of {NAME}" in moved.found
-    assert f"promotions {REPO}" in moved.remedy
+    assert f"models history {REPO}" in moved.remedy
 
     foreign = client.create_model_version(
         NAME, tmp_path.as_uri(), tags={"digest": "package of two", "hub_revision": revision}

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from infra.errors import ConfigError, DataError
-from tasks.extract.source import pin
+from tasks.data.extraction.source import pin
 from tests.conftest import ROOT
 
 ENDLESS = "CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
@@ -24,7 +24,7 @@ PATIENCE = 20.0  # seconds
 READ = """
 import signal, sys
 from pathlib import Path
-from tasks.extract.databases import sqlite_records
+from tasks.data.extraction.databases import sqlite_records
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 print("reading", flush=True)
 for row in sqlite_records(Path(sys.argv[1]), "v"):

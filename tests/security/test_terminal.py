@@ -5,7 +5,6 @@ import logging
 import os
 import sqlite3
 import subprocess
-import sys
 import unicodedata
 from contextlib import closing
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from flows.data import COMMAND
-from infra.cli.app import main
+from flows.configs.data import COMMAND
+from infra.cli.command import main
 from infra.engine.run import RunOptions, open_run, run_options
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -24,6 +23,7 @@ from tests.conftest import ROOT
 from tests.faults.tiny_flow import COMMAND as TINY
 from tests.infra.artifacts import make_artifact
 from tests.infra.chain import ChainConfig
+from tests.typed import typed
 
 pytestmark = pytest.mark.usefixtures("home")
 DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -100,7 +100,7 @@ def test_any_text_as_a_table(capfd: pytest.CaptureFixture[str], tmp_path: Path, 
 def test_any_text_in_a_record(capfd: pytest.CaptureFixture[str], text: str) -> None:
     source = InputRecord(kind="SourceRef", uri=f"file:///data/{text}", digest="0" * 64)
     record = make_artifact(Store(get_settings()), "extract", {"rows": text}, {f"tables {text}": source})
-    assert main(["lineage", record.key]) == 0
+    assert main(["artifacts", "lineage", record.key]) == 0
     shown = capfd.readouterr().out
     assert steering(shown) == set()
     assert "file:///data/" in shown
@@ -129,11 +129,9 @@ def test_any_text_as_a_line_of_a_run(
 @given(TEXTS)
 @example(CSI)
 def test_any_text_as_what_is_typed(capfd: pytest.CaptureFixture[str], text: str) -> None:
-    """argparse repeats what it does not know."""
+    """The parser repeats what it does not know."""
     assume(not text.startswith("-"))
-    with pytest.raises(SystemExit) as ended:
-        main(["gc", f"--{text}\x9b"])
-    assert ended.value.code == 2
+    assert main(["artifacts", "gc", f"--{text}\x9b"]) == 2
     assert steering(capfd.readouterr().err) == set()
 
 
@@ -167,13 +165,13 @@ def test_a_warning_is_as_harmless_as_an_error(
     [
         (["flows.data", "--dry-run", "--extract.table", f"{CSI}.csv"], 2),
         (["flows.data", f"--extract.tabel={TITLE}"], 2),
-        (["infra.cli", "gc", f"--{TITLE}"], 2),
+        (["stillhouse", "artifacts", "gc", f"--{TITLE}"], 2),
     ],
 )
 def test_what_is_typed_at_a_shell_comes_back_as_text(argv: list[str], code: int, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment["STILLHOUSE_HOME"] = str(tmp_path / "home")
-    done = subprocess.run([sys.executable, "-m", *argv], cwd=ROOT, env=environment, capture_output=True)
+    done = subprocess.run(typed(*argv), cwd=ROOT, env=environment, capture_output=True)
     said = done.stderr.decode()
     assert done.returncode == code
     assert said and steering(said) == set()

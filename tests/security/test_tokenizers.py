@@ -8,9 +8,9 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from infra.errors import ArtifactError
-from tasks.runtimes.exported import encode
-from tasks.tokenizer.files import read_tokenizer
-from tests.tasks.base_model.tiny_model import write_model
+from tasks.inference.exported import encode
+from tasks.tokenizers.files import read_tokenizer
+from tests.tasks.models.pretrained.tiny_model import write_model
 
 Spec = dict[str, Any]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.cli.doctor import Check, examine
 from infra.errors import ConfigError
 from infra.machine import environment
@@ -18,6 +18,7 @@ from infra.settings import get_settings
 from infra.tracking.connection import connect_runs
 from infra.warehouse.connect import open_warehouse
 from tests.security.recording import Recorder, recording
+from tests.typed import typed
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400.0
@@ -126,7 +127,7 @@ def test_a_file_that_is_chosen_and_not_there_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STILLHOUSE_ENV_FILE", "gone.env")
-    assert main(["status"]) == 1
+    assert main(["status"]) == 2
     assert "gone.env" in capsys.readouterr().err
 
 
@@ -169,7 +170,7 @@ def in_folder(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         **TOKENS,
     }
     return subprocess.run(
-        [sys.executable, *command],
+        typed(*command),
         cwd=folder,
         env=kept | variables,
         capture_output=True,
@@ -200,7 +201,7 @@ def hostile(folder: Path, stranger: Recorder) -> Path:
 @pytest.mark.timeout(2 * PATIENCE_S)
 @pytest.mark.parametrize(
     "command",
-    [("-m", "infra.cli", "doctor"), ("-m", "flows.data", "--extract.table", "rows.csv")],
+    [("stillhouse", "doctor"), ("flows.data", "--extract.table", "rows.csv")],
     ids=["doctor", "flows.data"],
 )
 def test_a_command_in_a_hostile_folder_sends_no_token_and_runs_no_code(
@@ -220,6 +221,6 @@ def test_a_command_in_a_hostile_folder_sends_no_token_and_runs_no_code(
 def test_prefect_s_own_server_runs_no_code_of_the_folder(hostile: Path) -> None:
     for name in ("prefect.toml", ".env"):
         (hostile / name).unlink()
-    done = in_folder(hostile, "-m", "flows.data", "--extract.table", "rows.csv")
+    done = in_folder(hostile, "flows.data", "--extract.table", "rows.csv")
     assert not (hostile.parent / "ran").exists()
     assert done.returncode == 0, done.stderr

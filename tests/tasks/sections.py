@@ -5,8 +5,8 @@ from pathlib import Path
 
 from infra.engine.sections import declared
 from infra.engine.stage import Stage
-from infra.store.contents import BESIDE
-from tasks.results.section import Section
+from infra.store.record import BESIDE
+from tasks.formats.section import Section
 
 
 def shown(stage: Stage, folder: Path, scratch: Path) -> Section:  # type: ignore[type-arg]

@@ -3,16 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infra.store.shared.object_store import Answer, Cause, asked
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from infra.store.shared.object_store import Cause, ObjectStore, refused
 
 PARALLEL = 4
+Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 
-class BucketObjects(ABC):
+class BucketObjects(ObjectStore, ABC):
     """See `ObjectStore`. A cloud adds how it is asked whether it is there, how it takes a file, and its errors."""
 
     attempts: int
@@ -26,14 +30,6 @@ class BucketObjects(ABC):
     def classify(error: BaseException) -> tuple[Cause, str]:
         """What stands behind a client's error, and its class and code."""
 
-    @abstractmethod
-    def check(self) -> None:
-        """See `ObjectStore.check`."""
-
-    @abstractmethod
-    def send(self, source: Path, name: str) -> int:
-        """See `ObjectStore.send`."""
-
     def sizes(self, folder: str) -> dict[str, int]:
         """See `ObjectStore.sizes`."""
         return {name: int(info["size"]) for name, info in self.listed(folder).items()}
@@ -41,28 +37,23 @@ class BucketObjects(ABC):
     def listed(self, folder: str) -> dict[str, dict[str, Any]]:
         """What the cloud says of each object under a folder, by its name relative to it."""
         place = f"{self.bucket}/{self.key(folder)}/"
-        try:
+        with suppress(FileNotFoundError):
             found = self.ask(f"listing {folder}", lambda: self.files.find(place, detail=True))
-        except FileNotFoundError:
-            return {}
-        return {name.removeprefix(place): info for name, info in found.items()}
+            return {name.removeprefix(place): info for name, info in found.items()}
+        return {}
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore.read`."""
-        try:
-            data: bytes = self.ask(f"reading {name}", lambda: self.files.cat_file(self.path(name)))
-        except FileNotFoundError:
-            return None
-        return data
+        with suppress(FileNotFoundError):
+            return bytes(self.ask(f"reading {name}", lambda: self.files.cat_file(self.path(name))))
+        return None
 
     def read_range(self, name: str, start: int, end: int) -> bytes:
         """See `ObjectStore.read_range`."""
         path = self.path(name)
-        try:
-            data: bytes = self.ask(f"reading {name}", lambda: self.files.cat_file(path, start=start, end=end))
-        except FileNotFoundError:
-            return b""
-        return data
+        with suppress(FileNotFoundError):
+            return bytes(self.ask(f"reading {name}", lambda: self.files.cat_file(path, start=start, end=end)))
+        return b""
 
     def create(self, name: str, data: bytes) -> bool:
         """See `ObjectStore.create`: S3 is asked with If-None-Match, Cloud Storage with ifGenerationMatch=0."""
@@ -74,14 +65,28 @@ class BucketObjects(ABC):
 
     def delete(self, name: str) -> None:
         """See `ObjectStore.delete`."""
-        try:
+        with suppress(FileNotFoundError):
             self.ask(f"deleting {name}", lambda: self.files.rm_file(self.path(name)))
-        except FileNotFoundError:
-            return
 
     def ask(self, doing: str, request: Callable[[], Answer]) -> Answer:
-        """See `object_store.asked`."""
-        return asked(self.url, doing, self.classify, request, self.attempts)
+        """The answer to a request, tried again where only time helps, beyond what the client itself tries.
+
+        Of a client's error only its class and code are shown: its text can hold what was sent.
+        Raises StoreError; FileNotFoundError and FileExistsError are answers, and pass.
+        """
+        again = Retrying(
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_exponential_jitter(initial=0.3, max=5),
+            retry=retry_if_exception(lambda error: self.classify(error)[0] == "unreachable"),
+            reraise=True,
+        )
+        try:
+            return again(request)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:
+            cause, found = self.classify(error)
+            raise refused(self.url, doing, cause, found) from None
 
     def key(self, name: str) -> str:
         """Name of an object in its bucket."""
@@ -102,13 +107,7 @@ def in_parallel(
 ) -> Iterator[Answer]:
     """Results in order. After the first failure nothing more is begun."""
     with ThreadPoolExecutor(at_once, thread_name_prefix="store") as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in futures:
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        yield from pool.map(work, items)  # which cancels what has not begun
 
 
 def read_part(source: Path, start: int, length: int) -> bytes:

@@ -4,12 +4,13 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from infra.errors import StoreError, StoreUnreachable
+from infra.store.shared.bucket import read_part
 from infra.store.shared.permissions import GroupAccess, owner
 
 PARTIAL = ".partial-"
@@ -51,21 +52,15 @@ class FolderObjects:
 
     def read(self, name: str) -> bytes | None:
         """See `ObjectStore.read`."""
-        with self._refusals(self.root / name):
-            try:
-                return (self.root / name).read_bytes()
-            except FileNotFoundError:
-                return None
+        with self._refusals(self.root / name), suppress(FileNotFoundError):
+            return (self.root / name).read_bytes()
+        return None
 
     def read_range(self, name: str, start: int, end: int) -> bytes:
         """See `ObjectStore.read_range`."""
-        with self._refusals(self.root / name):
-            try:
-                with (self.root / name).open("rb") as file:
-                    file.seek(start)
-                    return file.read(end - start)
-            except FileNotFoundError:
-                return b""
+        with self._refusals(self.root / name), suppress(FileNotFoundError):
+            return read_part(self.root / name, start, end - start)
+        return b""
 
     def create(self, name: str, data: bytes) -> bool:
         """See `ObjectStore.create`: a hard link to a whole file appears at once, and only where nothing is."""

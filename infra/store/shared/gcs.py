@@ -133,7 +133,7 @@ class GcsObjects(BucketObjects):
             raise
 
 
-def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> GcsObjects:
+def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> BucketObjects:
     """A bucket. Raises StoreError where there are no credentials."""
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # What it tries again is no news.
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")

@@ -7,9 +7,7 @@
 from dataclasses import dataclass
 
 from infra.store.artifacts import KEY_LENGTH
-from infra.store.record import HISTORY_FILE, PROVENANCE_FILE, RECORD_FILE, Record
-
-CARRIED = (HISTORY_FILE, PROVENANCE_FILE)  # what lies beside an artifact's files and goes where it goes
+from infra.store.record import RECORD_FILE, Record
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,11 @@ Three places hold them: a folder, Google Cloud Storage and S3; `opening.py` open
 appears whole or not at all, and is written once.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
-
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from typing import Literal, Protocol
 
 from infra.errors import StoreError, StoreUnreachable
 
-Answer = TypeVar("Answer")
 Cause = Literal["missing", "denied", "credentials", "unreachable", "other"]
 REMEDIES: dict[Cause, str] = {
     "missing": "there is no such bucket. Make it, or correct the address (STILLHOUSE_STORE, or STILLHOUSE_BIGQUERY_EXPORT)",
@@ -21,7 +17,7 @@ REMEDIES: dict[Cause, str] = {
     "GOOGLE_APPLICATION_CREDENTIALS; for s3:// set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "unreachable": "it does not answer. Look at the network, a proxy and the endpoint "
     "(AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST)",
-    "other": "it was refused. `python -m infra.cli doctor` looks at the store alone",
+    "other": "it was refused. `stillhouse doctor` looks at the store alone",
 }
 
 
@@ -30,58 +26,24 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Prove that the place is there and may be listed."""
-        ...
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of each object under a folder, by its name relative to it."""
-        ...
 
     def read(self, name: str) -> bytes | None:
         """A small object; None where there is none."""
-        ...
 
     def read_range(self, name: str, start: int, end: int) -> bytes:
         """Bytes `start` to `end` (exclusive) of an object; b"" where there is none."""
-        ...
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small object unless there is one: False when another was first."""
-        ...
 
     def send(self, source: Path, name: str) -> int:
         """Upload a file, large ones in parts that outlive a kill; gives the bytes that had to be sent."""
-        ...
 
     def delete(self, name: str) -> None:
         """Take an object away; nothing happens where there is none."""
-        ...
-
-
-def asked(
-    url: str,
-    doing: str,
-    classify: Callable[[BaseException], tuple[Cause, str]],
-    ask: Callable[[], Answer],
-    attempts: int,
-) -> Answer:
-    """The answer to a request, tried again where only time helps, beyond what the client itself tries.
-
-    Of a client's error only its class and code are shown: its text can hold what was sent.
-    Raises StoreError; FileNotFoundError and FileExistsError are answers, and pass.
-    """
-    again = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=wait_exponential_jitter(initial=0.3, max=5),
-        retry=retry_if_exception(lambda error: classify(error)[0] == "unreachable"),
-        reraise=True,
-    )
-    try:
-        return again(ask)
-    except (FileNotFoundError, FileExistsError):
-        raise
-    except Exception as error:
-        cause, found = classify(error)
-        raise refused(url, doing, cause, found) from None
 
 
 def refused(url: str, doing: str, cause: Cause, found: str) -> StoreError:

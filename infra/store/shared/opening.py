@@ -3,7 +3,7 @@ S3 (`s3://bucket/prefix`). A cloud's client is imported when an address names th
 """
 
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from infra.errors import StoreError
 from infra.store.shared.folder import FolderObjects
@@ -29,20 +29,13 @@ def open_objects(url: str, part_bytes: int, timeout_s: float) -> ObjectStore:
     if parts.scheme not in EXTRAS or not parts.netloc:
         raise StoreError(f"STILLHOUSE_STORE={url} is not a store: {EXPECTED}")
     try:
-        return _open_bucket(url, parts, part_bytes, timeout_s)
+        if parts.scheme == "gs":
+            from infra.store.shared.gcs import connect
+        else:
+            from infra.store.shared.s3 import connect
     except ImportError as error:
         raise StoreError(
             f"{url} needs {error.name}, which is not installed. "
             f"Run `pip install 'stillhouse[{EXTRAS[parts.scheme]}]'`."
         ) from None
-
-
-def _open_bucket(url: str, parts: SplitResult, part_bytes: int, timeout_s: float) -> ObjectStore:
-    bucket, prefix = parts.netloc, parts.path.strip("/")
-    if parts.scheme == "gs":
-        from infra.store.shared import gcs
-
-        return gcs.connect(url, bucket, prefix, part_bytes, timeout_s)
-    from infra.store.shared import s3
-
-    return s3.connect(url, bucket, prefix, part_bytes, timeout_s)
+    return connect(url, parts.netloc, parts.path.strip("/"), part_bytes, timeout_s)

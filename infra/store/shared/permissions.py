@@ -44,13 +44,8 @@ class GroupAccess:
 def owner(path: Path) -> str:
     """Whose a path is, and its mode, for a message."""
     status = path.stat()
-    return f"{_user(status.st_uid)}, {stat.filemode(status.st_mode)}"
-
-
-def _user(uid: int) -> str:
-    import pwd
-
     try:
-        return pwd.getpwuid(uid).pw_name
+        user = path.owner()
     except KeyError:
-        return str(uid)
+        user = str(status.st_uid)
+    return f"{user}, {stat.filemode(status.st_mode)}"

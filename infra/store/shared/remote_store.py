@@ -7,7 +7,7 @@ under one key never touch each other's files: the record names one, that of the 
 
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,9 +16,9 @@ from infra.errors import StoreError
 from infra.files import disk_errors, file_digest, write_atomically
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.contents import are_own, content_digest
-from infra.store.record import ELSEWHERE_FILE, RECORD_FILE, UNPUBLISHED_FILE, FileRecord, Record
-from infra.store.shared.layout import CARRIED, Found, content_folder, record_name
+from infra.store.contents import are_own, content_digest, times_here
+from infra.store.record import CARRIED, ELSEWHERE_FILE, RECORD_FILE, UNPUBLISHED_FILE, Record
+from infra.store.shared.layout import Found, content_folder, record_name
 from infra.store.shared.markers import SharedMarkers
 from infra.store.shared.object_store import ObjectStore
 from infra.store.shared.signing import Signing
@@ -31,12 +31,13 @@ ADOPTED = "adopted"  # in a key's work folder: another machine's files on their 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What an upload came to, bytes; `winner` is what another machine had put there before, if it is not the same."""
+    """What an upload came to, bytes; `winner` is what another machine had put there before, if it is not the same, and
+    `record` the one that is to exist in the home."""
 
-    files: int
+    record: Record
     size: int
     sent: int
-    winner: Found = field(default_factory=Found)
+    winner: Found
 
     @property
     def other(self) -> str | None:
@@ -128,7 +129,7 @@ class RemoteStore:
             if wrong := self._transfers.download(folder, content_folder(record), record.files):
                 (folder / RECORD_FILE).unlink(missing_ok=True)
                 return self._withdraw_files(record, wrong)
-            here = record.model_copy(update={"files": _with_own_times(folder, record)})
+            here = times_here(folder, record)
             write_atomically(folder / RECORD_FILE, here.model_dump_json(indent=2) + "\n")
             (folder / ELSEWHERE_FILE).unlink(missing_ok=True)
         return Found(here)
@@ -167,9 +168,9 @@ class RemoteStore:
         winner = self._create_record(record)
         self.known.remember(record.stage, record.key)
         size = sum(file.size for file in record.files.values())
-        return Transfer(len(record.files), size, sent, winner)
+        return Transfer(record, size, sent, winner)
 
-    def publish(self, record: Record) -> tuple[Transfer, Record]:
+    def publish(self, record: Record) -> Transfer:
         """Upload what was just computed, and give the record that is to exist in the home: that of whoever was first.
 
         Where that is another machine's and its bytes differ, they lie in the home afterwards, and the own are gone. The
@@ -179,12 +180,12 @@ class RemoteStore:
         for _ in range(TRIES):
             sent = self.push(record)
             if sent.winner.record is None:
-                return sent, record
+                return sent
             if (adopted := self._adopt(sent.winner.record)) is not None:
-                return sent, adopted
+                return replace(sent, record=adopted)
         raise StoreError(
             f"{self.url}: {record.stage} is there from another machine, and damaged each time it was read: expected "
-            "whole files, or none. Run `python -m infra.cli store push` when nobody else computes it."
+            "whole files, or none. Run `stillhouse artifacts push` when nobody else computes it."
         )
 
     def _create_record(self, record: Record) -> Found:
@@ -216,7 +217,7 @@ class RemoteStore:
             self._get_carried(winner, fetched, self.objects.sizes(content))
         shutil.rmtree(folder)
         shutil.move(fetched, folder)
-        return winner.model_copy(update={"files": _with_own_times(folder, winner)})
+        return times_here(folder, winner)
 
     def _carried(self, record: Record) -> list[str]:
         folder = self.store.folder(record.stage, record.key)
@@ -252,11 +253,3 @@ class RemoteStore:
 def _missing(record: Record, there: dict[str, int]) -> list[str]:
     """Files that are not there in their size."""
     return [name for name, file in record.files.items() if there.get(name) != file.size]
-
-
-def _with_own_times(folder: Path, record: Record) -> dict[str, FileRecord]:
-    """The files with their times on this disk, which the cheap check compares."""
-    return {
-        name: file.model_copy(update={"mtime_ns": (folder / name).stat().st_mtime_ns})
-        for name, file in record.files.items()
-    }

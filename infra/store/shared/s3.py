@@ -4,6 +4,7 @@ import base64
 import errno
 import hashlib
 import logging
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -73,22 +74,18 @@ class S3Objects(BucketObjects):
             try:
                 return self._send_parts(source, name, size)
             except FileNotFoundError:  # Another machine completed or ended this very upload.
-                return 0 if self.size(name) == size else self._send_parts(source, name, size)
-        data = source.read_bytes()
-        self._call(
-            f"writing {name}", "put_object", Key=self.key(name), Body=data, ChecksumSHA256=_sha256(data)
-        )
+                folder, _, file = name.rpartition("/")
+                whole = self.sizes(folder).get(file) == size
+                return 0 if whole else self._send_parts(source, name, size)
+        data, doing = source.read_bytes(), f"writing {name}"
+        self._call(doing, "put_object", Key=self.key(name), Body=data, ChecksumSHA256=_sha256(data))
         return size
-
-    def size(self, name: str) -> int | None:
-        """Bytes of an object; None where there is none."""
-        folder, _, file = name.rpartition("/")
-        return self.sizes(folder).get(file)
 
     def _send_parts(self, source: Path, name: str, size: int) -> int:
         key, parts = self.key(name), list(enumerate(self.parts(size, MOST_PARTS), start=1))
-        upload = self._under_way(name) or self._call(
-            f"writing {name}", "create_multipart_upload", Key=key, ChecksumAlgorithm="SHA256"
+        write = partial(self._call, f"writing {name}")
+        upload = self._under_way(name) or write(
+            "create_multipart_upload", Key=key, ChecksumAlgorithm="SHA256"
         )
         target = {"Key": key, "UploadId": upload["UploadId"]}
         there = self._parts_there(name, target)
@@ -96,22 +93,14 @@ class S3Objects(BucketObjects):
         def send_part(item: tuple[int, tuple[int, int]]) -> tuple[dict[str, Any], int]:
             number, (start, length) = item
             data = read_part(source, start, length)
-            digest = _sha256(data)
-            if number in there and _has_arrived(there[number], data, digest):
-                return {"PartNumber": number, "ETag": there[number]["ETag"], "ChecksumSHA256": digest}, 0
-            sent = self._call(
-                f"writing {name}",
-                "upload_part",
-                **target,
-                PartNumber=number,
-                Body=data,
-                ChecksumSHA256=digest,
-            )
-            return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": digest}, length
+            part: dict[str, Any] = {"PartNumber": number, "ChecksumSHA256": _sha256(data)}
+            if number in there and _has_arrived(there[number], data, part["ChecksumSHA256"]):
+                return part | {"ETag": there[number]["ETag"]}, 0
+            return part | {"ETag": write("upload_part", **target, **part, Body=data)["ETag"]}, length
 
         sent = list(in_parallel(send_part, parts))
         whole = {"Parts": [part for part, _ in sent]}
-        self._call(f"writing {name}", "complete_multipart_upload", **target, MultipartUpload=whole)
+        write("complete_multipart_upload", **target, MultipartUpload=whole)
         return sum(length for _, length in sent)
 
     def _under_way(self, name: str) -> dict[str, Any] | None:
@@ -137,7 +126,7 @@ class S3Objects(BucketObjects):
         return answer
 
 
-def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> S3Objects:
+def connect(url: str, bucket: str, prefix: str, part_bytes: int, timeout_s: float) -> BucketObjects:
     """A bucket; nothing is asked yet."""
     logging.getLogger("s3fs").setLevel(logging.CRITICAL)  # What it tries again is no news.
     client = {"connect_timeout": CONNECT_SECONDS, "read_timeout": timeout_s, "retries": CLIENT_RETRIES}

@@ -8,7 +8,7 @@ and nothing is looked for.
 """
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.text import Text
 
@@ -20,9 +20,11 @@ from infra.store.record import Record
 from infra.store.shared.markers import SharedMarkers
 
 if TYPE_CHECKING:
+    from infra.store.shared.layout import Found
     from infra.store.shared.remote_store import RemoteStore, Transfer
 
-AGAIN = "it is put there at its next hit, or by `python -m infra.cli store push`"
+Answer = TypeVar("Answer")
+AGAIN = "it is put there at its next hit, or by `stillhouse artifacts push`"
 
 
 def open_remote(settings: Settings, store: Store) -> "RemoteStore":
@@ -78,22 +80,14 @@ class Sharing:
         here = self.store.find(stage, key, full)
         if here.record is not None or not self._shares(stage):
             return here
-        try:
-            found = self._open().record(stage, key)
-        except StoreUnreachable as error:
-            self._go_on_alone(error)
+        found = self._ask(lambda remote: remote.record(stage, key))
+        if found is None:
             return here
         return Lookup(found.record, found.problem or here.problem, remote=True)
 
     def answers(self) -> bool:
         """Whether what lies in the shared store alone can be had. Raises StoreError where it refuses."""
-        if self._off:
-            return False
-        try:
-            self._open()
-        except StoreUnreachable as error:
-            self._go_on_alone(error)
-        return not self._off
+        return self._ask(lambda remote: True) is not None
 
     def bring(self, record: Record) -> None:
         """Get the files of a record that lies in the home without them. The caller holds the key.
@@ -101,42 +95,31 @@ class Sharing:
         What cannot be had is computed again by its maker, if this run knows it. Raises ArtifactError where it is not
         what it was then; StoreError and ArtifactError with what to do where there is no maker.
         """
-        problem: StoreError | ArtifactError
-        try:
-            found = self._open().bring(record) if not self._off else None
-        except StoreUnreachable as error:
-            self._go_on_alone(error)
-            found = None
-        if found is not None and found.record is not None:
-            self._say_fetched(found.record)
-            return
-        if found is not None:
-            problem = ArtifactError(f"{found.problem}. Run the flow again: it is computed anew.")
-        else:
-            problem = StoreUnreachable(
+        found = self._ask(lambda remote: remote.bring(record))
+        if found is None:
+            unreachable = StoreUnreachable(
                 f"{record.stage}: {_amount(record)} lie in {self.settings.store} alone, which does not answer. Run the "
                 "flow again: while it does not, they are computed anew."
             )
-        self._make_again(record, problem)
+            self._make_again(record, unreachable)
+        elif found.record is None:
+            self._make_again(record, _damaged(found))
+        else:
+            self._say_fetched(found.record)
 
     def bring_part(self, record: Record, names: Collection[str]) -> None:
         """Get some files of a record that lies in the home without them. The caller holds the key.
 
         Raises StoreError where they cannot be had, ArtifactError where they are damaged there; nothing is computed.
         """
-        found = None
-        if not self._off:
-            try:
-                found = self._open().bring_part(record, names)
-            except StoreUnreachable as error:
-                self._go_on_alone(error)
+        found = self._ask(lambda remote: remote.bring_part(record, names))
         if found is None:
             raise StoreUnreachable(
                 f"{record.stage}: its files lie in {self.settings.store} alone, which does not answer. Run the flow again "
                 "when it does."
             )
         if found.record is None:
-            raise ArtifactError(f"{found.problem}. Run the flow again: it is computed anew.")
+            raise _damaged(found)
 
     def publish(self, record: Record) -> Record:
         """Put what was just computed into the shared store, and give the record that is to exist in the home.
@@ -149,45 +132,16 @@ class Sharing:
             return record
         # A kill during the upload costs the rest of the upload, not what was computed.
         self.store.note_unpublished(record)
-        try:
-            sent, published = self._open().publish(record)
-        except StoreUnreachable as error:
-            self._go_on_alone(error)
-            return record
-        except StoreError as error:
-            self._say_not_shared(record, error)
-            return record
-        self._say_shared(record, sent)
-        if published is not record:
-            self.say(
-                odd(
-                    f"{record.stage}: another machine was first, with other bytes; its {published.digest[:12]} is taken, "
-                    f"not {record.digest[:12]}"
-                )
-            )
-        elif sent.other is not None:
-            self._say_other(sent.other)
-        return published
+        sent = self._sent(record, lambda remote: remote.publish(record))
+        return sent.record if sent is not None else record
 
     def share(self, record: Record) -> None:
         """Put an artifact of the home into the shared store, unless it is known to be there. A failure is said, never raised.
 
         Where another machine has put other bytes there, both stay as they are: what was made from either is in use.
         """
-        if not self.store.is_here(record):
-            return
-        if not self._shares(record.stage) or self._known(record):
-            return
-        try:
-            sent = self._open().push(record)
-        except StoreUnreachable as error:
-            self._go_on_alone(error)
-        except StoreError as error:
-            self._say_not_shared(record, error)
-        else:
-            self._say_shared(record, sent)
-            if sent.other is not None:
-                self._say_other(sent.other)
+        if self.store.is_here(record) and self._shares(record.stage) and not self._known(record):
+            self._sent(record, lambda remote: remote.push(record))
 
     def remote(self) -> "RemoteStore | None":
         """The shared store; None where there is none, or it did not answer. Raises StoreError with the remedy."""
@@ -195,6 +149,24 @@ class Sharing:
 
     def _shares(self, stage: str) -> bool:
         return not self._off and stage not in self.settings.store_keep_home
+
+    def _sent(self, record: Record, send: "Callable[[RemoteStore], Transfer]") -> "Transfer | None":
+        """What an upload came to, which is said; None where the store refused, which is said too, or was left alone."""
+        try:
+            sent = self._ask(send)
+        except StoreError as error:
+            self.say(odd(f"{record.stage} is not in the shared store: {error} Then {AGAIN}."))
+            return None
+        if sent is None:
+            return None
+        again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
+        self.say(done("shared", f"{record.stage}: {sent.sent / 1e6:.1f} MB sent{again}"))
+        if sent.record is not record:
+            first = f"another machine was first, with other bytes; its {sent.record.digest[:12]} is taken"
+            self.say(odd(f"{record.stage}: {first}, not {record.digest[:12]}"))
+        elif sent.other is not None:
+            self.say(odd(f"another machine has put {sent.other[:12]} there: same key, other bytes"))
+        return sent
 
     def _unpublished(self, stage: str, key: str, lookup: Lookup) -> Lookup:
         """Where nothing was found: what a killed run had computed, and not put into the store any more."""
@@ -217,6 +189,16 @@ class Sharing:
                 f"{made.digest[:12]} now: expected the same bytes. Run the flow again: it goes on from what is there now."
             )
 
+    def _ask(self, question: Callable[["RemoteStore"], Answer]) -> Answer | None:
+        """What the shared store answers; None where it is left alone, and where it does not answer, which is said."""
+        if self._off:
+            return None
+        try:
+            return question(self._open())
+        except StoreUnreachable as error:
+            self._go_on_alone(error)
+            return None
+
     def _open(self) -> "RemoteStore":
         if self._remote is None:
             self._remote = open_remote(self.settings, self.store)
@@ -224,16 +206,6 @@ class Sharing:
 
     def _say_fetched(self, record: Record) -> None:
         self.say(done("fetched", f"{record.stage}: {_amount(record)} from the store"))
-
-    def _say_shared(self, record: Record, sent: "Transfer") -> None:
-        again = f", {(sent.size - sent.sent) / 1e6:.1f} MB were there" if sent.sent < sent.size else ""
-        self.say(done("shared", f"{record.stage}: {sent.sent / 1e6:.1f} MB sent{again}"))
-
-    def _say_other(self, other: str) -> None:
-        self.say(odd(f"another machine has put {other[:12]} there: same key, other bytes"))
-
-    def _say_not_shared(self, record: Record, error: StoreError) -> None:
-        self.say(odd(f"{record.stage} is not in the shared store: {error} Then {AGAIN}."))
 
     def _known(self, record: Record) -> bool:
         url = self.settings.store
@@ -252,6 +224,10 @@ def done(what: str, about: str) -> Text:
 def odd(about: str) -> Text:
     """A line that a person should notice."""
     return one_line((f"  {about}", "yellow"))
+
+
+def _damaged(found: "Found") -> ArtifactError:
+    return ArtifactError(f"{found.problem}. Run the flow again: it is computed anew.")
 
 
 def _amount(record: Record) -> str:

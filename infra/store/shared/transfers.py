@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from infra.files import file_digest
-from infra.store.contents import BESIDE
-from infra.store.record import FileRecord
+from infra.store.record import BESIDE, FileRecord
 from infra.store.shared.bucket import in_parallel
 from infra.store.shared.download import NOTE, download
 from infra.store.shared.object_store import ObjectStore

@@ -121,11 +121,11 @@ def test_a_stale_file_and_a_taken_port_are_noted(tmp_path: Path) -> None:
 
 def test_servers_that_do_not_answer_are_faults(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    (port,) = free_ports(1)
-    url = f"http://{LOOPBACK}:{port}"
+    port, reports = free_ports(2)
+    url, settings = f"http://{LOOPBACK}:{port}", settings.model_copy(update={"reports_port": reports})
     settings.services_file.write_text(
         json.dumps({"pid": os.getpid(), "prefect_api_url": f"{url}/api", "mlflow_tracking_uri": url})
     )
     checks = list(check_services(settings))
-    assert [check.state for check in checks] == ["fault", "fault"]
+    assert [check.state for check in checks] == ["fault", "fault", "fault"]
     assert "down" in checks[0].remedy

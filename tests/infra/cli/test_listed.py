@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.config import EndToEndConfig
+from flows.configs.end_to_end import EndToEndConfig
 from infra.cli.listed import as_typed, lists
 
 OPTIONS = [*lists(EndToEndConfig)]

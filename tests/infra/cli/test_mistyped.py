@@ -17,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["STILLHOUSE_STORE", "STILLHOUSE_EXTRACT__TABLE", "STILLHOUSE_EXPECTED_SHARE", "STILLHOUSE_CLI_UP"],
+    ["STILLHOUSE_STORE", "STILLHOUSE_EXTRACT__TABLE", "STILLHOUSE_EXPECTED_SHARE"],
 )
 def test_what_is_read_is_not_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "x")

@@ -5,7 +5,7 @@ import sys
 from pydantic import BaseModel
 
 from infra.engine.run import StageOutcome, open_run
-from infra.store.references import ReportRef
+from tasks.formats.kinds import ReportRef
 from tests.infra.engine.stages import LearnConfig, WordsConfig, learn_words, write_words
 
 from prefect import flow  # isort: skip

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import DataError
-from infra.store.references import DatasetRef, ReportRef
+from tasks.formats.kinds import DatasetRef, ReportRef
 
 CHECKPOINT = "checkpoint"
 TWO = threading.Barrier(2)

@@ -17,7 +17,7 @@ from infra.engine.stage import flat_inputs
 from infra.errors import ConfigError, DataError, SeveralFailed
 from infra.settings import get_settings
 from infra.store.artifacts import Store
-from infra.store.references import DatasetRef, ReportRef
+from tasks.formats.kinds import DatasetRef, ReportRef
 from tests.infra.engine.stages import LearnConfig, WordsConfig, join_words, learn_words, write_words
 
 RUNNERS = [

@@ -12,7 +12,7 @@ from infra.engine.stage import Metrics, StageRun, stage
 from infra.settings import get_settings
 from infra.store.artifacts import KEY_LENGTH
 from infra.store.fingerprint import canonical, stage_key
-from infra.store.references import CheckpointRef, DatasetRef
+from tasks.formats.kinds import CheckpointRef, DatasetRef
 from tasks.training.config import MixedPrecision
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "tracked_home")

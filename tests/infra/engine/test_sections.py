@@ -12,7 +12,7 @@ from infra.engine.stage import Metrics, StageRun, stage
 from infra.errors import ConfigError
 from infra.settings import Settings
 from infra.store.artifacts import Store
-from infra.store.references import ReportRef
+from tasks.formats.kinds import ReportRef
 from tests.infra.artifacts import make_artifact
 from tests.infra.store.shared.machines import Machine
 

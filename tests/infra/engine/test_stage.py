@@ -219,7 +219,7 @@ def test_a_stage_outside_of_a_run_is_refused() -> None:
 
 def test_inputs_that_a_stage_does_not_take_are_refused() -> None:
     from infra.engine.run import open_run
-    from infra.store.references import DatasetRef
+    from tasks.formats.kinds import DatasetRef
 
     with open_run("x", ChainConfig()), pytest.raises(ConfigError, match=r"repeat takes \['source'\]"):
         repeat(ChainConfig(), other=DatasetRef(uri="artifact:x/y", digest="d"))  # type: ignore[call-arg]

@@ -11,7 +11,7 @@ from infra.store.locks import keys_in_use
 from tests.infra.engine.stages import CHECKPOINT, LearnConfig
 from tests.infra.machine.test_schedules import PROJECT, Up, asked, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 PATIENCE = 300.0
 
 

@@ -4,7 +4,6 @@ Prefect's server that we count on seen at work once.
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from infra.machine.environment import CONSOLE_LEVEL
 from infra.machine.login import headers, read_login
 from infra.settings import Settings
 from tests.security.prefect_up import answered, environment_of, post, running_up
+from tests.typed import STILLHOUSE
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +137,7 @@ def test_a_schedule_of_each_minute_has_a_completed_run_within_90_seconds(up: Up,
 
 def test_the_shipped_schedules_have_their_next_runs(up: Up) -> None:
     assert "nightly: next run" in up.said
-    doctor = subprocess.run([sys.executable, "-m", "infra.cli", "doctor"], env=up.environment, cwd=PROJECT,
+    doctor = subprocess.run([STILLHOUSE, "doctor"], env=up.environment, cwd=PROJECT,
                             capture_output=True, text=True)  # fmt: skip
     (line,) = (line for line in doctor.stdout.splitlines() if " schedules " in line)
     assert line.startswith("ok")
@@ -182,9 +182,9 @@ def test_errors_of_the_servers_are_in_their_logs(up: Up, started: Started) -> No
 def test_a_server_that_cannot_start_says_its_own_last_error(tmp_path: Path) -> None:
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all\n" * 400)
-    command = [sys.executable, "-m", "infra.cli", "up"]
+    command = [STILLHOUSE, "up"]
     done = subprocess.run(
         command, env=environment_of(tmp_path), cwd=PROJECT, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "file is not a database" in done.stderr.rsplit("Its last error:")[-1]

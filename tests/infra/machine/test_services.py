@@ -1,4 +1,4 @@
-"""`infra.cli up` for real: Prefect's and MLflow's servers on ports of their own, as a person runs them."""
+"""`stillhouse up` for real: Prefect's and MLflow's servers on ports of their own, as a person runs them."""
 
 import json
 import os
@@ -29,6 +29,7 @@ from infra.machine.up_lock import left_behind, only_up, up_is_elsewhere
 from infra.settings import Settings
 from infra.tracking.tracker import Tracker
 from tests.infra.ports import free_ports, taken_port
+from tests.typed import STILLHOUSE
 
 pytestmark = pytest.mark.slow  # both servers are started as `make up` starts them, and more than once
 
@@ -70,20 +71,22 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "HOME": settings.home,
         "PREFECT_PORT": settings.prefect_port,
         "MLFLOW_PORT": settings.mlflow_port,
+        "REPORTS_PORT": settings.reports_port,
     }
     return clean | {f"STILLHOUSE_{name}": str(value) for name, value in places.items()}
 
 
 def cli(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "infra.cli", *arguments]
+    command = [STILLHOUSE, *arguments]
     return subprocess.run(command, env=environment_of(settings), cwd=PROJECT, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    prefect, mlflow = free_ports(2)
-    settings = Settings(home=tmp_path_factory.mktemp("up"), prefect_port=prefect, mlflow_port=mlflow)
-    command = [sys.executable, "-m", "infra.cli", "up"]
+    prefect, mlflow, reports = free_ports(3)
+    home = tmp_path_factory.mktemp("up")
+    settings = Settings(home=home, prefect_port=prefect, mlflow_port=mlflow, reports_port=reports)
+    command = [STILLHOUSE, "up"]
     with subprocess.Popen(
         command,
         env=environment_of(settings),
@@ -138,7 +141,7 @@ def test_tracking_through_the_server_keeps_files_under_home(up: Running, tmp_pat
 
 def test_a_second_up_is_refused_with_the_addresses(up: Running) -> None:
     second = cli(up.settings, "up")
-    assert second.returncode == 1
+    assert second.returncode == 2
     assert up.prefect in second.stderr
     assert "Traceback" not in second.stderr
 
@@ -203,7 +206,7 @@ def test_down_ends_everything_and_leaves_no_file(up: Running) -> None:
 def test_a_taken_port_is_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
     with taken_port() as port:
         done = cli(Settings(home=tmp_path, mlflow_port=port, prefect_port=free_ports(1)[0]), "up")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"port {port}" in done.stderr
     assert "STILLHOUSE_MLFLOW_PORT" in done.stderr
     assert not (tmp_path / "logs").exists()

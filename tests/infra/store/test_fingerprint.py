@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.errors import ArtifactError, ConfigError
+from infra.errors import ConfigError
 from infra.files import file_digest, folder_digest
 from infra.store.fingerprint import canonical, stage_key
-from infra.store.references import DatasetRef
+from tasks.formats.kinds import DatasetRef
 
 
 class Inner(BaseModel):
@@ -83,7 +83,7 @@ def test_a_query_file_counts_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_missing_query_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"absent\.sql cannot be read"):
+    with pytest.raises(ConfigError, match=r"^config\.query: .*absent\.sql cannot be read"):
         key(Asked(query=tmp_path / "absent.sql"))
 
 

@@ -12,7 +12,7 @@ from infra.settings import Settings
 from infra.store.artifacts import Store
 from infra.store.contents import content_digest, measure_files
 from infra.store.record import FileRecord, Record
-from infra.store.references import DatasetRef
+from tasks.formats.kinds import DatasetRef
 
 
 def record_of(folder: Path, key: str = "k" * 64, finished: str = "2026-01-01") -> Record:

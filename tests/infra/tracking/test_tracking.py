@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("kind", [RestRuns, ClientRuns])
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, tracking_database: Path) -> Iterator[Settings]:
-    """A home whose MLflow server runs, as `infra.cli up` starts it, and whose services.json says so."""
+    """A home whose MLflow server runs, as `stillhouse up` starts it, and whose services.json says so."""
     (port,) = free_ports(1)
     settings = Settings(home=tmp_path_factory.mktemp("served"), mlflow_port=port)
     settings.mlflow_artifacts.mkdir(parents=True)

@@ -23,10 +23,10 @@ import infra.warehouse.bigquery  # noqa: F401  # What the settings lead to is im
 from infra.settings import get_settings
 from infra.warehouse.connect import open_warehouse
 from infra.warehouse.protocol import Query
-from tasks.extract.config import ExtractConfig
-from tasks.extract.extraction import QueryResult, extract_query
-from tasks.extract.query import AskedQuery
-from tasks.extract.values import Provenance
+from tasks.data.extraction.config import ExtractConfig
+from tasks.data.extraction.extraction import QueryResult, extract_query
+from tasks.data.extraction.query import AskedQuery
+from tasks.formats.extraction import Provenance
 
 ROOT = Path(__file__).parents[3]
 STATUS = Path("/proc/self/status")

@@ -9,11 +9,11 @@ import pytest
 from infra.errors import CostCapError, WarehouseError
 from infra.warehouse.embedded import DuckDBWarehouse
 from infra.warehouse.protocol import BATCH_ROWS, ParameterValue, Query, Warehouse
-from tasks.extract.query import load_query
+from tasks.data.extraction.query import load_query
 from tests.infra.warehouse.conftest import Opened
 from tests.infra.warehouse.queries import GIGABYTE, asked, rows
 
-RECIPE = Path(__file__).parents[3] / "flows" / "recipes" / "clinc150"
+RECIPE = Path(__file__).parents[3] / "flows" / "recipes" / "end_to_end" / "clinc150"
 
 
 def test_runs_bigquery_sql_with_bound_parameters(warehouse: Warehouse) -> None:

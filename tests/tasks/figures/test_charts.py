@@ -1,4 +1,4 @@
-"""Figures: round ticks, labels that do not cover each other, boxes below what they are made from."""
+"""Figures: round ticks, labels where room is, boxes below what they are made from."""
 
 import math
 
@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from infra.errors import ArtifactError
 from tasks.figures.curves import draw_curves
 from tasks.figures.interval import draw_interval
+from tasks.figures.labels import freest
 from tasks.figures.layers import layer_graph
 from tasks.figures.lineage import BOX_HEIGHT, BOX_WIDTH, draw_lineage
 from tasks.figures.scale import Axis
-from tasks.figures.tradeoff import LETTER, draw_tradeoff
-from tasks.results.comparison import compare
-from tests.tasks.deploy.reports import benchmark, evaluation
-from tests.tasks.report.page import lineage, verdict
+from tests.tasks.reporting.page import lineage, verdict
 
 
 @given(low=st.floats(-1e6, 1e6), span=st.floats(1e-6, 1e6))
@@ -34,27 +32,17 @@ def test_ticks_are_round_and_of_one_width() -> None:
     assert [tick.label for tick in Axis(0, 8e-4, 0, 1).ticks(3)] == ["0", "5e-04"]
 
 
-def test_labels_of_neighbouring_models_do_not_cover_each_other() -> None:
-    figure = draw_tradeoff(compare(evaluation(900), benchmark()))
-    assert figure is not None and figure.yardstick is not None and len(figure.bubbles) == 6
-    boxes = []
-    for bubble in figure.bubbles:
-        wide = LETTER * len(bubble.name)
-        start = bubble.label_x - {"start": 0.0, "middle": wide / 2, "end": wide}[bubble.anchor]
-        boxes.append((start, bubble.label_y - 11, start + wide, bubble.label_y + 5))
-    for i, a in enumerate(boxes):
-        for b in boxes[i + 1 :]:
-            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-
-
-def test_a_comparison_without_accuracies_has_no_figure() -> None:
-    assert draw_tradeoff(compare(evaluation(900), benchmark())[1:2]) is None
+def test_a_label_stands_where_it_covers_least_and_leaves_the_frame_only_when_every_place_does() -> None:
+    frame, taken = (0.0, 0.0, 100.0, 100.0), [(40.0, 40.0, 60.0, 60.0)]
+    covering, touching, outside = (50, 50, 70, 70), (60, 40, 80, 60), (90, 0, 110, 20)
+    assert freest([covering, touching, touching], taken, frame) == 1
+    assert freest([outside, covering], taken, frame) == 1 and freest([outside, outside], taken, frame) == 0
 
 
 @pytest.mark.parametrize("outcome", ["pass", "fail", "needs_more_rows"])
 def test_the_interval_stands_on_its_side_of_the_margin(outcome) -> None:  # type: ignore[no-untyped-def]
     figure = draw_interval(verdict(outcome))
-    assert figure.left < figure.margin.at < figure.zero < figure.right
+    assert figure.frame.left < figure.margin.at < figure.zero < figure.frame.right
     assert figure.low.at < figure.point.at < figure.high.at
     sides = {"pass": figure.low.at > figure.margin.at, "fail": figure.high.at < figure.margin.at}
     assert sides.get(outcome, figure.low.at < figure.margin.at < figure.high.at)

@@ -13,9 +13,9 @@ import pytest
 
 from infra.errors import DataError, ServiceError
 from tasks.processes.worker import Worker
+from tests.conftest import ROOT
 from tests.tasks.processes import asked
 
-ROOT = Path(__file__).resolve().parents[3]
 ENDS_WITHIN_S = 5.0
 SEMAPHORES = Path("/dev/shm")
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from tasks.search.config import BudgetConfig
 from tasks.search.outcome import conclude
-from tasks.search.values import Choice, Measured, TrialRow, inside
+from tasks.search.trial_parameters import Measured, TrialParameters, TrialRow, inside
 
 TEACHER = 0.95
-CHOICE = Choice(
+CHOICE = TrialParameters(
     layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=4, alpha=0.1, temperature=2.0, embedding_rank=0,
     weights="int8"
 )  # fmt: skip

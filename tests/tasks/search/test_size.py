@@ -6,28 +6,28 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from tasks.compress.config import CompressConfig
-from tasks.compress.export import export_onnx
-from tasks.compress.quantize import quantize_onnx
-from tasks.deploy.package import package_model
-from tasks.distill.bag_config import BagConfig
-from tasks.encoder.bag import BagOfTokensConfig
-from tasks.encoder.checkpoint import CheckpointInfo
-from tasks.encoder.embedding import factorise
-from tasks.encoder.model import SentenceClassifier
-from tasks.search.size import BagShape, Widths, estimated_mb
-from tasks.search.values import Choice
-from tests.tasks.encoder.tiny_encoder import OUT_OF_SCOPE, VOCABULARY, WORDS, tiny_tokenizer, write_dataset
+from tasks.compression.distillation.embedding_bag_config import EmbeddingBagConfig
+from tasks.compression.export.config import CompressConfig
+from tasks.compression.export.export import export_onnx
+from tasks.compression.quantization.quantize import quantize_onnx
+from tasks.models.checkpoint import CheckpointInfo
+from tasks.models.embedding import factorise
+from tasks.models.embedding_bag import BagOfTokensConfig
+from tasks.models.model import SentenceClassifier
+from tasks.search.size import Widths, estimated_mb
+from tasks.search.trial_parameters import TrialParameters
+from tasks.serving.release.package import package_model
+from tests.tasks.models.tiny_encoder import OUT_OF_SCOPE, VOCABULARY, WORDS, tiny_tokenizer, write_dataset
 
 pytestmark = pytest.mark.slow
 
 HIDDEN, POSITIONS, LABELS = 384, 64, (*WORDS, OUT_OF_SCOPE)
-WIDTHS = Widths(HIDDEN, BagShape(BagConfig().dimensions, BagConfig().pairs), POSITIONS, len(LABELS))
-CHOICE = Choice(layers=2, intermediate_size=512, vocabulary_size=3_000, epochs=1, alpha=0.0, temperature=1.0,
+WIDTHS = Widths(HIDDEN, EmbeddingBagConfig(), POSITIONS, len(LABELS))
+CHOICE = TrialParameters(layers=2, intermediate_size=512, vocabulary_size=3_000, epochs=1, alpha=0.0, temperature=1.0,
                 embedding_rank=0, weights="int8")  # fmt: skip
 
 
-def student(choice: Choice) -> SentenceClassifier:
+def student(choice: TrialParameters) -> SentenceClassifier:
     torch.manual_seed(0)
     if not choice.layers:
         shape = BagOfTokensConfig(vocab_size=choice.vocabulary_size, hidden_size=WIDTHS.bag.dimensions, pairs=WIDTHS.bag.pairs,

@@ -2,25 +2,28 @@
 
 from pathlib import Path
 
-from tasks.search.config import BudgetConfig, SearchConfig
+import pytest
+from pydantic import ValidationError
+
+from tasks.search.config import PARAMETERS, BudgetConfig, SearchConfig
 from tasks.search.study import Proposal, Study
-from tasks.search.values import Choice, Measured
+from tasks.search.trial_parameters import Measured, TrialParameters
 
 SEARCH = SearchConfig(trials=9, seed=3)
-FIRST = Choice(
+FIRST = TrialParameters(
     layers=2, intermediate_size=768, vocabulary_size=8_000, epochs=8, alpha=0.1, temperature=2.0, embedding_rank=0,
     weights="int8"
 )  # fmt: skip
 
 
-def measure(choice: Choice) -> Measured:
+def measure(choice: TrialParameters) -> Measured:
     """A landscape with a trade: deeper and wider is better and larger."""
     accuracy = 0.90 + 0.01 * choice.layers + choice.vocabulary_size / 1e6 - abs(choice.alpha - 0.1) / 10
     size = choice.layers + choice.vocabulary_size * (8 if choice.weights == "int8" else 4) / 20_000
     return Measured(accuracy=accuracy, size_mb=size, latency_ms=0.2 * choice.layers)
 
 
-def run(study: Study, most: int = 100) -> list[Choice]:
+def run(study: Study, most: int = 100) -> list[TrialParameters]:
     tried = []
     while len(tried) < most and (proposal := study.propose()) is not None:
         tried.append(proposal.choice)
@@ -50,6 +53,12 @@ def test_a_bag_may_be_what_is_known_to_be_good(tmp_path: Path) -> None:
     bag = FIRST.model_copy(update={"layers": 0, "intermediate_size": 0})
     study = Study(tmp_path, SEARCH, BudgetConfig(), 0.95, [bag])
     assert run(study, 1) == [bag]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_student_of_whom_not_all_is_said_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        TrialParameters(**FIRST.model_dump(exclude={name}))
 
 
 def test_it_ends_after_its_trials_and_goes_on_when_more_are_asked(tmp_path: Path) -> None:
@@ -85,12 +94,12 @@ def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(tmp_path: Path) -> No
     for score in (0.90, 0.91, 0.92, 0.93):
         proposal = study.propose()
         assert proposal is not None
-        study.hopeless(proposal, 1, score)
+        study.should_prune(proposal, 1, score)
         study.finish(proposal, measure(proposal.choice))
     bad, good = _proposed(study), _proposed(study)
-    assert study.hopeless(bad, 1, 0.2)
+    assert study.should_prune(bad, 1, 0.2)
     study.stop(bad)
-    assert not study.hopeless(good, 1, 0.99)
+    assert not study.should_prune(good, 1, 0.99)
     assert [row.state for row in study.rows()] == [*["finished"] * 4, "stopped"]
 
 
@@ -98,9 +107,9 @@ def test_the_first_trials_run_whole_however_bad_they_look(tmp_path: Path) -> Non
     study = open_study(tmp_path, SearchConfig(trials=20, first_judged=1, halving=3))
     for score in (0.93, 0.5, 0.2):
         proposal = _proposed(study)
-        assert not study.hopeless(proposal, 1, score)
+        assert not study.should_prune(proposal, 1, score)
         study.finish(proposal, measure(proposal.choice))
-    assert study.hopeless(_proposed(study), 1, 0.1)
+    assert study.should_prune(_proposed(study), 1, 0.1)
 
 
 def test_a_stopped_trial_counts_and_has_no_figures(tmp_path: Path) -> None:

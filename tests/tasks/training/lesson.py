@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
-from tasks.encoder.inference import answer_rows
-from tasks.encoder.model import SentenceClassifier
+from tasks.models.inference import embed_and_classify
+from tasks.models.model import SentenceClassifier
 from tasks.training.checkpoint import Progress
 from tasks.training.config import LoopConfig
 from tasks.training.loop import Batch, Lesson, Log, Validated, fit
-from tests.tasks.encoder.tiny_encoder import tiny_config
+from tests.tasks.models.tiny_encoder import tiny_config
 
 CONFIG = LoopConfig(epochs=3, batch_size=8, learning_rate=3e-3, checkpoint_every=3, mixed_precision="no")
 
@@ -37,7 +37,7 @@ def make_lesson(rows: int = 42) -> Lesson[SentenceClassifier]:
         return cross_entropy(model(batch.input_ids, batch.attention_mask).logits, labels[batch.rows])
 
     def validate(model: SentenceClassifier) -> Validated:
-        logits = torch.from_numpy(answer_rows(model, ids, 0).logits)
+        logits = torch.from_numpy(embed_and_classify(model, ids, 0).logits)
         score = -cross_entropy(logits, labels).item()
         return Validated(score, {"accuracy": (logits.argmax(dim=1) == labels).double().mean().item()})
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import StoreError
-from tasks.labelled_text.dataset import DatasetInfo, Split
+from tasks.formats.dataset import DatasetInfo, Split
 from tasks.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tasks.training.config import LoopConfig
 from tasks.training.determinism import seed_step
@@ -134,19 +134,19 @@ def info(out_of_scope=None):
     return DatasetInfo(labels=("a", "b", "oos"), out_of_scope=out_of_scope, rows={}, words_p50=1, words_p99=1)
 
 
-def test_validation_without_out_of_scope_is_weighted_accuracy():
-    split = Split(["x", "y"], np.array([0, 1]), np.array([3.0, 1.0]))
+def test_validation_without_out_of_scope_is_accuracy():
+    split = Split(["x", "y"], np.array([0, 1]))
     judged = judge(np.array([[2.0, 0, 0], [2.0, 0, 0]]), split, info())
-    assert judged.score == judged.metrics["validation_accuracy"] == 0.75
+    assert judged.score == judged.metrics["validation_accuracy"] == 0.5
 
 
 def test_validation_with_out_of_scope_joins_accuracy_and_auroc():
     logits = np.array([[9.0, 0, 0], [0, 9.0, 0], [9.0, 0, 0], [1.0, 1, 0], [0, 1.0, 0]], dtype=np.float32)
-    split = Split(["t"] * 5, np.array([0, 1, 1, 2, 2]), np.array([1.0, 1, 1, 2, 2]))
+    split = Split(["t"] * 5, np.array([0, 1, 1, 2, 2]))
     judged = judge(logits, split, info("oos"))
     assert judged.metrics["validation_in_scope_accuracy"] == pytest.approx(2 / 3)
     assert judged.metrics["validation_out_of_scope_auroc"] == 1.0
-    assert judged.score == pytest.approx(3 / 7 * 2 / 3 + 4 / 7)
+    assert judged.score == pytest.approx(3 / 5 * 2 / 3 + 2 / 5)
 
 
 @pytest.mark.parametrize("wrong", [{"learning_rate": 0}, {"warmup_share": 1}, {"epochs": 0}, {"unknown": 1}])

@@ -1,4 +1,4 @@
-"""What `python -m infra.cli doctor` says of a shared store: whether it answers, what to do, and never a secret."""
+"""What `stillhouse doctor` says of a shared store: whether it answers, what to do, and never a secret."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def _imported(program: str, **settings: str) -> set[str]:
 
 
 def test_without_a_shared_store_no_client_is_imported() -> None:
-    program = "import infra.store.shared.sharing, infra.cli.app, infra.cli.doctor"
+    program = "import infra.store.shared.sharing, infra.cli.command, infra.cli.doctor"
     ours = {
         "infra.store.shared.object_store",
         "infra.store.shared.opening",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from infra.store.contents import BESIDE
+from infra.store.record import BESIDE
 from tests.infra.store.shared.conftest import SharedPlace
 from tests.infra.store.shared.machines import Machine
 

@@ -245,7 +245,7 @@ def test_an_upload_that_fails_is_said_and_made_up_for_at_the_next_hit(
     proxy.arm(Fault(at=1, kind="status", status=403, onward=True))
     a.sharing().share(record)
     assert "is not in the shared store" in a.said
-    assert "store push" in a.said
+    assert "artifacts push" in a.said
     proxy.arm(None)
     a.sharing().share(record)
     assert Machine(tmp_path / "b", cloud.url).find(record) is not None

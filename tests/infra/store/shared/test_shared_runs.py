@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.app import main
+from infra.cli.command import main
 from infra.errors import StoreError
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -78,7 +78,7 @@ def test_what_stays_at_home_is_computed_on_each_machine_and_what_is_made_of_it_i
     homes.use("b", **kept)
     second = chain(ChainConfig(word="kept"))
     assert states(second) == ["computed", "cached"] and second.words == first.words
-    assert main(["lineage", str(first.words and first.words.uri)]) == 0
+    assert main(["artifacts", "lineage", str(first.words and first.words.uri)]) == 0
     assert "spell" in capfd.readouterr().out
 
 

@@ -1,0 +1,36 @@
+"""The child that parses: reads texts from stdin, answers one byte for each. Standard library only, no import of ours.
+
+A text can bring the parser down (nesting exhausts its stack) or hold it for very long; then this process dies, and not
+the stage. Protocol: four bytes of length and the UTF-8 text in; `y` (it parses) or `n` out; end of input ends it.
+"""
+
+import ast
+import resource
+import signal
+import sys
+import warnings
+
+MEMORY_BYTES = 2 << 30
+
+
+def main(seconds: int) -> None:
+    """Answer until the input ends. `seconds` of CPU time are given to one text; the signal's default is to end us."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warnings.simplefilter("ignore")  # SyntaxWarning: an invalid escape in somebody's string.
+    while head := sys.stdin.buffer.read(4):
+        content = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+        text = content.decode("utf-8-sig")  # a byte order mark is no syntax
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            ast.parse(text)
+            answer = b"y"
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            answer = b"n"
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,23 @@
+"""Curate rows. (Domain imports are inside: a hit never pays for sklearn.)"""
+
+from infra.engine.stage import Metrics, StageRun, stage
+from tasks.data.curation.config import CurateCodeConfig, CurateConfig
+from tasks.data.curation.section import curation_section
+from tasks.formats.curation_report import REPORT_FILE
+from tasks.formats.kinds import DatasetRef
+
+
+@stage(version=2, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
+def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
+    """Filter, redact, deduplicate and split the rows; `curation.json` says what each step did."""
+    from tasks.data.curation.curate import curate_rows
+
+    return curate_rows(config, run.path(rows), run.output_dir)
+
+
+@stage(version=1, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
+def curate_code(run: StageRun, config: CurateCodeConfig, rows: DatasetRef) -> Metrics:
+    """Judge, deduplicate, redact and split files of code; `curation.json` says what each step did."""
+    from tasks.data.curation.code.curate import curate_files
+
+    return curate_files(config, run.path(rows), run.output_dir)

@@ -1,0 +1,30 @@
+"""Texts to token ids, and rows of ids to padded batches."""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from tasks.formats.rust_panics import tokenizing
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
+    """Token ids of each text with special tokens, cut to `max_length` tokens; nothing is padded.
+
+    Raises ArtifactError when the tokenizer fails at a text.
+    """
+    if not texts:
+        return []
+    with tokenizing(tokenizer.name_or_path):
+        return tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)["input_ids"]
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and attention mask of rows, int64 [batch, longest row]: dynamic padding, on the right."""
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.int64)
+    mask = torch.zeros((len(rows), longest), dtype=torch.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.as_tensor(row, dtype=torch.int64)
+        mask[i, : len(row)] = 1
+    return ids, mask

@@ -1,0 +1,40 @@
+"""The stages' sections as the page has them: with training curves, with what is missing said, each under a name of its own."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from tasks.figures.curves import curve_figures
+from tasks.formats.section import Section, words
+
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+
+
+def page_section(stage: str, section: object, problem: str | None, curves: Curves) -> Section | None:
+    """A stage's section with its step metrics drawn; None for a stage that has nothing to show.
+
+    What a stage declared is whatever its author returned: raises TypeError when that is no Section.
+    """
+    if section is not None and not isinstance(section, Section):
+        raise TypeError(
+            f"the section of {stage} is a {type(section).__name__}: expected a Section. Correct it."
+        )
+    figures = curve_figures(curves)
+    if section is None and not figures and problem is None:
+        return None
+    shown = section or Section(title=words(stage).capitalize())
+    warnings = (problem,) if problem is not None else ()
+    return shown.model_copy(
+        update={"figures": shown.figures + figures, "warnings": shown.warnings + warnings}
+    )
+
+
+def told_apart(found: Iterable[tuple[str, Section | None]]) -> tuple[Section, ...]:
+    """Sections, where there are, with the keys of their artifacts: of equal titles each is given the start of its key."""
+    sections = [(key, section) for key, section in found if section is not None]
+    often = Counter(section.title for _, section in sections)
+    return tuple(
+        section.model_copy(update={"title": f"{section.title} {key[:8]}"})
+        if often[section.title] > 1
+        else section
+        for key, section in sections
+    )

@@ -1,0 +1,180 @@
+"""Report: one page, one table and one JSON of a run, shown at the terminal, in MLflow and in Prefect.
+
+(Domain imports are inside: a dry run pays for none.)
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel
+
+from infra.engine.action import ActionRun, action
+from infra.engine.sections import show_artifacts
+from infra.files import file_lock, point_link, write_atomically
+from infra.machine.environment import running_services
+from infra.machine.report_address import report_address
+from infra.machine.terminal import Terminal, one_line
+from infra.store.record import InputRecord, hardware
+from infra.store.references import ArtifactRef
+from infra.tracking.headline import headline
+from infra.tracking.showcase import show_in_prefect
+from tasks.figures.lineage import LineageNode
+from tasks.formats.curation_report import REPORT_FILE, read_curation
+from tasks.formats.kinds import DatasetRef
+from tasks.formats.pictures import IMAGES
+from tasks.formats.published_dataset import PublishedDataset
+from tasks.formats.release_record import ReleaseRecord
+from tasks.formats.section import Section
+from tasks.reporting.data_summary import DataRecord, summarise_data
+from tasks.reporting.summary import RunSummary, summarise
+
+SUMMARY, PAGE = "summary.json", "report.html"
+VERDICT, NOTE = (
+    "stillhouse.verdict",
+    "mlflow.note.content",
+)  # the second is a run's description in MLflow's UI
+MODEL_VERSION, REVISION = "stillhouse.model_version", "stillhouse.model_revision"
+HEADLINE = ("accuracy", "macro_f1", "size_mb", "p50_ms", "latency_ratio", "size_ratio")
+
+
+@action()
+def report_run(
+    run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef], record: ReleaseRecord
+) -> ReleaseRecord:
+    """Write the page and the JSON, print the table; the record comes back with where they lie.
+
+    `made` is what the run ends in, evaluation, benchmark and verdict among it: they and all that they were made from are
+    the run's lineage, and its stages of that are the page's sections.
+    """
+    from tasks.formats.markdown import as_text
+    from tasks.reporting.html import Page, render_report, verdict_line
+    from tasks.reporting.lineage import trace
+    from tasks.reporting.sections import told_apart
+    from tasks.reporting.table import print_summary
+
+    folder, places = _folder(run), _places(run)
+    reports = {name: run.path(made[name]) for name in ("evaluation", "benchmark", "verdict")}
+    summary = summarise(run.flow, record, reports, folder / PAGE, hardware())
+    ends = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in made.values()]
+    states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
+    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states)
+    page = Page(
+        title=record.name,
+        summary=summary,
+        sections=told_apart(_sections(run, lineage)),
+        lineage=lineage,
+        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        links=places,
+    )
+    render_report(page, folder / PAGE)
+    write_atomically(folder / SUMMARY, summary.model_dump_json() + "\n")
+    link = _list(run, PAGE, f"{record.name}: {verdict_line(summary).rpartition(': ')[2].lower()}")
+    _track(run, summary, folder / PAGE, link)
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, folder / PAGE,
+                    [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
+    print_summary(summary, Terminal(soft_wrap=False), tuple(places.items()))
+    return record.model_copy(update={"summary": str(folder / SUMMARY)})
+
+
+@action()
+def report_data(
+    run: ActionRun, published: PublishedDataset, rows: DatasetRef, dataset: DatasetRef
+) -> DataRecord:
+    """Write the JSON of a run that ends in a data set, print what each filter took, and say where the data set lies."""
+    from tasks.reporting.data_table import print_data_summary
+
+    curation = read_curation(run.part(dataset, REPORT_FILE))
+    made = {
+        rows.digest: (curation.rows_in, _bytes(run, rows)),
+        dataset.digest: (curation.rows_out, _bytes(run, dataset)),
+    }
+    summary = summarise_data(run.flow, published, curation, made, hardware())
+    path, parent = _folder(run) / SUMMARY, run.flow.mlflow_run_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, summary.model_dump_json(indent=2) + "\n")
+    _list(run, SUMMARY, f"{published.repo}: {summary.rows_out:,} rows")
+    run.tracker.log_file(parent, path)
+    run.tracker.log(parent, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)])
+    print_data_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    return DataRecord(dataset=published, summary=str(path))
+
+
+def _list(run: ActionRun, page: str, result: str) -> str:
+    """Put the run at the head of the home's index and let `latest` be it; returns the address of its page."""
+    from tasks.reporting.index import INDEX, LATEST, LIST, ReportedRun, list_text, render_index, with_run
+
+    reports, folder = run.settings.reports, _folder(run)
+    ended = datetime.now(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    entry = ReportedRun(
+        folder=folder.name, page=page, name=run.flow.title, flow=run.flow.name, ended=ended, result=result
+    )
+    with file_lock(run.settings.locks / "reports.lock"):
+        runs = with_run(reports, entry)
+        write_atomically(reports / LIST, list_text(runs))
+        write_atomically(reports / INDEX, render_index(runs))
+        point_link(reports / LATEST, folder.name)
+    return report_address(run.settings, f"{folder.name}/{page}")
+
+
+def _track(run: ActionRun, summary: RunSummary, page: Path, link: str) -> None:
+    """The headline, and where the page is. It lies once in a home: only a server elsewhere gets one of its own.
+
+    The page of a run that computed nothing names the pictures of the artifacts, which an earlier page has in it.
+    """
+    from tasks.reporting.pictures import with_references
+
+    tracker, parent = run.tracker, run.flow.mlflow_run_id
+    if all(outcome.state == "cached" for outcome in run.flow.outcomes):
+        folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
+        pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
+        write_atomically(page, with_references(page.read_text(encoding="utf-8"), page.parent, pictures))
+    elif run.settings.mlflow_uri is not None:
+        tracker.log_file(parent, page)
+    tracker.log(parent, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]))
+    place = page.relative_to(run.settings.home).as_posix()
+    note = f"[Report]({link}), while `stillhouse up` runs; `{place}` in the home of this run."
+    tags = {VERDICT: summary.verdict, NOTE: note}
+    if record := summary.record:
+        tags |= {MODEL_VERSION: record.registered_version or "", REVISION: record.revision or ""}
+    tracker.tag(parent, {name: value for name, value in tags.items() if value})
+
+
+def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[str, Section | None]]:
+    """What the stages of this run show of these artifacts, by their keys, in the order in which they were done."""
+    from tasks.reporting.sections import page_section
+
+    place = {outcome.key: number for number, outcome in enumerate(run.flow.outcomes)}
+    records = [run.record(ArtifactRef(uri=node.id, digest=node.digest)) for node in nodes]
+    done = sorted((one for one in records if one and one.key in place), key=lambda one: place[one.key])
+    for shown in show_artifacts(run.store, done):
+        stage = shown.record.stage
+        if shown.problem is not None:
+            run.flow.say(one_line((f"  {stage} is not shown: {shown.problem}", "yellow")))
+        curves = defaultdict(list)
+        for name, value, step in shown.history:
+            curves[name].append((step, value))
+        yield shown.record.key, page_section(stage, shown.section, shown.problem, curves)
+
+
+def _folder(run: ActionRun) -> Path:
+    return run.settings.reports / (run.flow.flow_run_id or "local")
+
+
+def _bytes(run: ActionRun, ref: ArtifactRef) -> int:
+    record = run.record(ref)
+    return sum(file.size for file in record.files.values()) if record else 0
+
+
+def _places(run: ActionRun) -> dict[str, str]:
+    """Where the UIs are, or how to open them."""
+    services = running_services(run.settings)
+    if services is None:
+        return {"UIs": "stillhouse up"}
+    prefect = services.prefect_api_url.removesuffix("/api")
+    return {
+        "Prefect": f"{prefect}/runs/flow-run/{run.flow.flow_run_id}",
+        "MLflow": run.tracker.page(run.flow.mlflow_run_id),
+    }

@@ -1,0 +1,97 @@
+"""The teacher: a pretrained sentence encoder, its head first, then everything together.
+
+Fine-tuning with a fresh head distorts the pretrained vectors in the first steps, before the head is any good.
+So the head is made first, by a logistic regression on the frozen vectors, and then all is trained at a small
+rate (linear probing, then fine-tuning: Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features and
+Underperform Out-of-Distribution, section 3).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerBase
+
+from infra.errors import ConfigError, DataError
+from tasks.formats.checkpoint import CheckpointInfo
+from tasks.formats.dataset import load_info, load_split
+from tasks.models.batching import encode
+from tasks.models.device import accelerated_device
+from tasks.models.inference import embed_and_classify
+from tasks.models.loading import load_tokenizer
+from tasks.models.model import SentenceClassifier
+from tasks.training.fine_tuning.config import TrainConfig
+from tasks.training.fine_tuning.probe import probe
+from tasks.training.loop import Batch, Lesson, Log, Loss, fit
+from tasks.training.precision import autocast
+from tasks.training.validation import validation
+
+
+def train_teacher(
+    config: TrainConfig, base_dir: Path, dataset_dir: Path, output_dir: Path, work_dir: Path, log: Log
+) -> Mapping[str, float]:
+    """Train the encoder in `base_dir` on the curated data set in `dataset_dir`; write a checkpoint to
+    `output_dir`.
+
+    `work_dir` keeps the loop's checkpoints: called again after a kill, it goes on and writes the same bytes.
+
+    Returns:
+        `probe_accuracy` (validation, head alone), the validation metrics of the best epoch, `best_epoch`,
+        `steps`.
+
+    Raises:
+        ConfigError: `max_length` or `epochs` is not set, or `max_length` is more than the encoder has
+        positions for.
+        DataError: a split has too few rows or labels.
+        ArtifactError: base model or data set is damaged.
+    """
+    info = load_info(dataset_dir)
+    train, held_out = load_split(dataset_dir, "train"), load_split(dataset_dir, "validation")
+    if (found := len(set(train.labels.tolist()))) < 2:
+        raise DataError(
+            f"the training split of {dataset_dir} has {found} label(s): expected at least two. Look at "
+            "the curate stage's report for where the others went."
+        )
+    tokenizer, model = load_tokenizer(base_dir), SentenceClassifier.from_base(base_dir, len(info.labels))
+    max_length = _checked_length(config, model, tokenizer)
+    rows = encode(tokenizer, train.texts, max_length)
+    with autocast(config.mixed_precision, accelerated_device()):
+        vectors = embed_and_classify(model, rows, tokenizer.pad_token_id).vectors
+    probe(model.head, vectors, train.labels, config.probe_c)
+    validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
+    if config.method == "linear_probe":
+        metrics = validate(model).metrics
+    else:
+        model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
+        lesson = Lesson(rows, tokenizer.pad_token_id, _labelled_loss(train.labels), validate)
+        progress = fit(model, lesson, config, work_dir, log)
+        metrics = progress.best_metrics | {"best_epoch": progress.best_epoch, "steps": progress.step}
+    written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
+    model.save(output_dir, tokenizer, written)
+    return metrics
+
+
+def _labelled_loss(labels: np.ndarray) -> Loss[SentenceClassifier]:
+    """Cross-entropy of the batch's rows."""
+    targets = torch.from_numpy(labels)
+
+    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
+        logits = model(batch.input_ids, batch.attention_mask).logits.float()
+        return cross_entropy(logits, targets[batch.rows.cpu()].to(logits.device))
+
+    return loss
+
+
+def _checked_length(
+    config: TrainConfig, model: SentenceClassifier, tokenizer: PreTrainedTokenizerBase
+) -> int:
+    # RoBERTa's kin have two positions more than tokens; their tokenizers know.
+    most = min(model.body.config.max_position_embeddings, tokenizer.model_max_length)
+    if config.max_length is None or config.max_length > most:
+        raise ConfigError(
+            f"train.max_length is {config.max_length}: expected a number of tokens up to the encoder's {most}. "
+            "Give --train.max-length."
+        )
+    return config.max_length
