@@ -105,14 +105,8 @@ def look_up(
     config: BaseModel,
     inputs: Mapping[str, ArtifactRef],
 ) -> Lookup:
-    """What `look` has under the key, or else the home under the former one, if it is of our kind."""
+    """What `look` has under the key, if it is of our kind."""
     found = look(stage.name, stage.key(config, inputs), flow.options.full_verify)
-    if found.record is None and (former := stage.former_key(config, inputs)) is not None:
-        if not flow.options.dry_run:
-            flow.keys.hold(former)
-        before = flow.store.find(stage.name, former, flow.options.full_verify)
-        if before.record is not None and before.record.schema_number == 0:
-            found = before
     if found.record is not None and found.record.kind != stage.output.__name__:
         kind = f"{stage.name} is a {found.record.kind} there: expected a {stage.output.__name__}"
         return Lookup(None, kind)

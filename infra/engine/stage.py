@@ -129,11 +129,6 @@ class Stage(Generic[Inputs, Output]):
         """The cache key of these inputs, on this machine where that is part of it."""
         return stage_key(self.name, self.version, canonical(config), inputs, self.facts())
 
-    def former_key(self, config: BaseModel, inputs: Mapping[str, ArtifactRef]) -> str | None:
-        """The key under which this was kept before `auto` counted as what it comes to; None where it is the same."""
-        asked, former = canonical(config), canonical(config, former=True)
-        return None if asked == former else stage_key(self.name, self.version, former, inputs, self.facts())
-
     def facts(self) -> JsonValue:
         """The facts of the machine that are in the key; None where none are."""
         return machine_facts() if self.machine else None

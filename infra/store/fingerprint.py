@@ -15,15 +15,15 @@ from infra.machine.cpu import precision_of_auto
 from infra.store.references import ArtifactRef
 
 
-def canonical(value: object, where: str = "config", former: bool = False) -> JsonValue:
+def canonical(value: object, where: str = "config") -> JsonValue:
     """`value` as plain JSON, the same for equal values in any process.
 
     A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
     for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
     is added to a stage leaves what it computed before valid; one with `{"key": "precision"}` counts as what `auto` comes
-    to on this machine, `former` says: as it was written before it did. Values that are equal are written alike: a default
-    of 100 in a field of floats and the 100.0 that it comes back as from JSON, 0.0 and -0.0. Raises ConfigError for sets,
-    callables and any other type whose identity is not certain.
+    to on this machine. Values that are equal are written alike: a default of 100 in a field of floats and the 100.0 that
+    it comes back as from JSON, 0.0 and -0.0. Raises ConfigError for sets, callables and any other type whose identity is
+    not certain.
     """
     if value is None or isinstance(value, bool | int | str):
         return value.value if isinstance(value, Enum) else value
@@ -34,20 +34,20 @@ def canonical(value: object, where: str = "config", former: bool = False) -> Jso
             )
         return value + 0.0  # -0.0 equals 0.0 and is written otherwise
     if isinstance(value, BaseModel):
-        return _canonical_model(value, where, former)
+        return _canonical_model(value, where)
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise ConfigError(f"{where} has keys {wrong!r}: expected strings. Use strings as keys.")
-        return {key: canonical(value[key], f"{where}.{key}", former) for key in sorted(value)}
+        return {key: canonical(value[key], f"{where}.{key}") for key in sorted(value)}
     if isinstance(value, list | tuple):
-        return [canonical(item, f"{where}[{i}]", former) for i, item in enumerate(value)]
+        return [canonical(item, f"{where}[{i}]") for i, item in enumerate(value)]
     raise ConfigError(
         f"{where} is a {type(value).__name__}, which has no canonical form: expected a number, text, a list, "
         "a mapping or a frozen model. Change the field's type, or mark it as not part of the key."
     )
 
 
-def _canonical_model(model: BaseModel, where: str, former: bool) -> JsonValue:
+def _canonical_model(model: BaseModel, where: str) -> JsonValue:
     fields: dict[str, JsonValue] = {}
     given = dict(model)
     for name, field in sorted(type(model).model_fields.items()):
@@ -64,10 +64,10 @@ def _canonical_model(model: BaseModel, where: str, former: bool) -> JsonValue:
                 fields[name] = file_digest(value)
             except ArtifactError as error:
                 raise ConfigError(f"{where}.{name}: {error}") from None
-        elif role == "precision" and value == "auto" and not former:
+        elif role == "precision" and value == "auto":
             fields[name] = precision_of_auto()
         else:
-            fields[name] = canonical(value, f"{where}.{name}", former)
+            fields[name] = canonical(value, f"{where}.{name}")
     return fields
 
 

@@ -28,7 +28,9 @@ from tasks.compression.quantization.quantize import quantize_onnx
 from tasks.compression.quantization.self_distillation import Texts, train_for_int8
 from tasks.compression.quantization.torch_dynamic import quantize_checkpoint
 from tasks.formats.dataset import load_split
+from tasks.models.pretrained.files import WEIGHTS
 from tests.benchmarks.__main__ import FULL, QUICK
+from tests.benchmarks.affine_plot import largest_matrix, plot_quantization
 from tests.benchmarks.book_page import Compression, page
 from tests.benchmarks.book_plot import plot
 from tests.benchmarks.figures import ROOT, save_figures
@@ -152,6 +154,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     (docs / "images").mkdir(parents=True, exist_ok=True)
     plot(found, rows.made, docs / "images" / "compression.png")
+    weights = material.student.folder / WEIGHTS
+    plot_quantization(weights, largest_matrix(weights), docs / "images" / "affine.png")
     if docs == DOCS:
         save_figures(ROOT, "compression.json", measured)
     else:

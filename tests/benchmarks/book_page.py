@@ -53,6 +53,9 @@ def page(measured: Compression) -> str:
             f"{name} {accuracy:.3f}, {faster:.2f} times faster, {smaller:.2f} times smaller"
             for name, accuracy, faster, smaller in BOOK
         ) + ". Its rows had no rule: with them compare the column without rule, of a release of `plus`.",
+        "Int8 of the student's largest matrix, its word embeddings: one scale for the whole matrix leaves most of the 255 "
+        "integers to a few large weights, a scale for each row, which the release has, does not.",
+        "![Weights before and after int8, and the error of each row](images/affine.png)",
         "Pruning single weights makes a graph neither smaller nor faster: ONNX Runtime stores and multiplies the zeros too. "
         "`python -m tests.benchmarks.pruned` reports what a compressed or sparse file would save.",
     ]) + "\n"  # fmt: skip

@@ -156,7 +156,14 @@ def test_sizes_and_modes_outside_their_bounds_are_refused():
 
 
 def test_the_table_of_sizes_has_a_line_for_each_and_for_the_whole(base_folder, dataset):
-    command = [sys.executable, "-m", "tasks.tokenizers.sizes", str(base_folder), str(dataset), "2000"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.vocabulary_sizes",
+        str(base_folder),
+        str(dataset),
+        "2000",
+    ]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| 2,000", "| 2,000", "| 30,522"]
     assert lines[-1].endswith("| 100.0% | 100.0% |")

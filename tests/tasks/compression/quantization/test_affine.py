@@ -1,16 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from safetensors.numpy import save_file
 
-from infra.errors import ArtifactError, DataError
+from infra.errors import DataError
 from tasks.compression.quantization.affine import ASYMMETRIC, SYMMETRIC, AffineMap, affine_error, fit_affine
-from tasks.compression.quantization.affine_figure import plot_quantization
 
 MATRICES = hnp.arrays(
     np.float32,
@@ -116,30 +112,3 @@ def test_the_error_is_that_of_the_definition() -> None:
 def test_values_that_are_not_finite_are_refused(broken: float) -> None:
     with pytest.raises(DataError, match="1 of 2 values"):
         fit_affine(np.array([1.0, broken]), symmetric=True)
-
-
-def test_the_figure_of_a_matrix_is_the_same_bytes_each_time(tmp_path: Path) -> None:
-    weight = np.random.default_rng(0).normal(size=(24, 16)).astype(np.float32)
-    weight[3] *= 50  # one large row takes the integers from all others
-    save_file({"dense.weight": weight, "dense.bias": weight[0]}, tmp_path / "model.safetensors")
-    pictures = [tmp_path / "one.png", tmp_path / "two.png"]
-    for path in pictures:
-        errors = plot_quantization(tmp_path / "model.safetensors", "dense.weight", path)
-    assert pictures[0].read_bytes() == pictures[1].read_bytes()
-    assert pictures[0].read_bytes().startswith(b"\x89PNG")
-    one, each = errors["one scale"], errors["a scale for each row"]
-    assert one == affine_error(weight, fit_affine(weight, symmetric=True))
-    assert each.root_mean_square < one.root_mean_square
-
-
-@pytest.mark.parametrize(("name", "said"), [("no.weight", "gives no tensor"), ("bias", "expected a matrix")])
-def test_a_figure_of_no_matrix_is_refused(tmp_path: Path, name: str, said: str) -> None:
-    save_file({"bias": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
-    with pytest.raises(ArtifactError, match=said):
-        plot_quantization(tmp_path / "model.safetensors", name, tmp_path / "weight.png")
-
-
-def test_a_figure_of_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(ArtifactError, match="expected a safetensors file"):
-        plot_quantization(tmp_path / "model.safetensors", "weight", tmp_path / "weight.png")

@@ -1,6 +1,6 @@
 """Print what each vocabulary size would do to a data set's held-out texts, before anything is trained.
 
-python -m tasks.tokenizers.sizes MODEL_FOLDER DATASET_FOLDER 4000 8000
+python -m tests.benchmarks.vocabulary_sizes MODEL_FOLDER DATASET_FOLDER 4000 8000
 """
 
 import argparse
@@ -18,11 +18,9 @@ from tasks.tokenizers.files import read_tokenizer
 from tasks.tokenizers.measure import SPLIT, compare_tokenizers
 from tasks.tokenizers.trim import choose_tokens, count_texts
 from tasks.tokenizers.wordpiece import WordPiece, with_tokens
+from tests.benchmarks.tables import table
 
-HEADER = (
-    "| tokens | characters | unknown | tokens a word | words cut | tokens kept | texts unchanged |\n"
-    "|---|---|---|---|---|---|---|"
-)
+HEAD = ("tokens", "characters", "unknown", "tokens a word", "words cut", "tokens kept", "texts unchanged")
 
 
 def size_table(base_folder: Path, dataset: Path, sizes: Sequence[int]) -> str:
@@ -39,16 +37,16 @@ def size_table(base_folder: Path, dataset: Path, sizes: Sequence[int]) -> str:
         for size in sizes
         for choice in ("scripts", "all")
     ]
-    lines = [HEADER]
+    lines = []
     for choice, kept in [*rows, ("-", whole)]:
         tokenizer = base.tokenizer if choice == "-" else with_tokens(base, kept)
         found = compare_tokenizers(base.tokenizer, tokenizer, texts, asked=TokenizerConfig(), kept_ids=kept)
         after = found.after
         lines.append(
-            f"| {len(kept):,} | {choice} | {after.unknown_rate:.2%} | {after.fertility:.3f} | "
-            f"{after.continued_words:.1%} | {found.coverage or 0:.1%} | {found.unchanged_texts or 0:.1%} |"
-        )
-    return "\n".join(lines)
+            [f"{len(kept):,}", choice, f"{after.unknown_rate:.2%}", f"{after.fertility:.3f}",
+             f"{after.continued_words:.1%}", f"{found.coverage or 0:.1%}", f"{found.unchanged_texts or 0:.1%}"]
+        )  # fmt: skip
+    return table(HEAD, lines, left=(0, 1))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
-"""The affine map on a real weight matrix: its histogram before and after, and what each kind of scale loses."""
+"""The affine map on a weight matrix of docs/COMPRESSION.md's student: before, after, and what each kind of scale loses."""
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ def plot_quantization(checkpoint: Path, tensor: str, path: Path) -> Errors:
         for axes in (before, after, lost):
             light_grid(axes)
     return errors
+
+
+def largest_matrix(checkpoint: Path) -> str:
+    """The name of the matrix with the most weights in a safetensors file."""
+    with safe_open(checkpoint, framework="numpy") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    return max(
+        (name for name in sorted(shapes) if len(shapes[name]) == 2), key=lambda name: prod(shapes[name])
+    )
 
 
 def read_matrix(checkpoint: Path, tensor: str) -> np.ndarray:
