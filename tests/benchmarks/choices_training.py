@@ -4,7 +4,7 @@
 
 Epochs and made texts a row, one changed at a time, of CLINC150 `small` and BANKING77, a teacher each. Of a student in float32:
 accuracy of in-scope rows and AUROC of the energy, mean and range. No test row is looked at. What a home has is not computed
-again; from nothing it takes over two hours on two cores.
+again; from nothing it takes over an hour on two cores, less where `STILLHOUSE_TRAININGS` lets several train at once.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.cli.flow_run import RunnableFlow  # first: it prepares what Prefect reads
+from infra.engine.fan_out import fan_out
 from infra.engine.run import open_run
 from infra.errors import StillhouseError
 from tasks.compression.distillation.stages import distill, teacher_outputs
@@ -52,14 +53,26 @@ def try_students(config: EndToEndConfig) -> Tried:
     with open_run("choices_training", config) as run:
         given = prepare(run, config)
         tokenizer = build_tokenizer(given.config.tokenizer, given.base, given.dataset)
-        found: dict[str, dict[int, dict[str, float]]] = {}
-        for name, changes in TRIED.items():
-            found[name] = {}
-            for seed in SEEDS:
-                asked = changed(given.config, changes, seed)
-                outputs = teacher_outputs(asked.distill.augment, given.teacher, given.dataset)
-                student = distill(asked.distill, given.teacher, outputs, tokenizer, given.dataset)
-                found[name][seed] = dict(metrics_of(run, student))
+        asked = {
+            (name, seed): changed(given.config, changes, seed)
+            for name, changes in TRIED.items()
+            for seed in SEEDS
+        }
+        outputs = {
+            one: teacher_outputs(config.distill.augment, given.teacher, given.dataset)
+            for one, config in asked.items()
+        }
+        with fan_out() as several:
+            students = {
+                one: several.call(
+                    distill.labelled(f"{one[0]}, seed {one[1]}"),
+                    config.distill, given.teacher, outputs[one], tokenizer, given.dataset,
+                )
+                for one, config in asked.items()
+            }  # fmt: skip
+        found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in TRIED}
+        for (name, seed), student in students.items():
+            found[name][seed] = dict(metrics_of(run, student.ref))
         return Tried(students=found)
 
 
