@@ -48,7 +48,7 @@ def test_the_answers_of_int8_come_nearer_to_those_of_float32(
 ) -> None:
     kl = [metrics["kl"] for metrics in trained[1] if "kl" in metrics]
     assert len(kl) == 9  # before training, and after each epoch
-    assert min(kl) < 0.8 * kl[0]  # 0.55 of it, or 0.56 with another seed
+    assert min(kl) < 0.7 * kl[0]  # 0.55 of it, or 0.56 with another seed
 
 
 def test_exported_and_quantized_it_loses_less_of_its_own_answers(
