@@ -11,7 +11,7 @@ MixedPrecision = Annotated[Literal["auto", "bf16", "no"], Field(json_schema_extr
 
 
 class LoopConfig(Asked):
-    """How long, how fast and how carefully the loop of `tasks/training/loop.py` trains."""
+    """How long, how fast and how carefully the loop of `tasks/training/loop` trains."""
 
     epochs: int | None = Field(
         None,
@@ -20,11 +20,52 @@ class LoopConfig(Asked):
         description="passes over the rows; unset: chosen from the data, see docs/own-table.md",
         json_schema_extra={"often": True},
     )
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps, in place of epochs",
+        json_schema_extra={"key": "unless_default"},
+    )
+    tokens: int | None = Field(
+        None,
+        ge=1,
+        description="tokens to learn from, in place of epochs; rounded up to whole steps",
+        json_schema_extra={"key": "unless_default"},
+    )
     batch_size: int = Field(
         32, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
     )
     learning_rate: float = Field(1e-4, gt=0, le=1, description="peak rate of AdamW for the encoder")
     head_rate_factor: float = Field(1.0, gt=0, le=1000, description="the head's rate over the encoder's")
+    micro_batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="rows of one forward pass on one device; unset: its whole share. Less memory, the same step",
+        json_schema_extra={"key": "ignore"},
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="compute activations again in the backward pass: less memory, a third more time, the same step",
+        json_schema_extra={"key": "ignore"},
+    )
+    optimiser: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="muon: for matrices of the layers alone, AdamW for the rest",
+        json_schema_extra={"key": "unless_default"},
+    )
+    schedule: Literal["linear", "cosine", "warmup_stable_decay"] = Field(
+        "linear",
+        description="how the rate falls after its rise",
+        json_schema_extra={"key": "unless_default"},
+    )
+    decay_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="share of all steps in which warmup_stable_decay falls",
+        json_schema_extra={"key": "unless_default"},
+    )
     warmup_share: float = Field(
         0.1, ge=0, lt=1, description="share of all steps in which the rate rises; it falls in the rest"
     )
@@ -32,8 +73,14 @@ class LoopConfig(Asked):
         0.01, ge=0, le=1, description="AdamW's decay; biases, norms and the head have none"
     )
     gradient_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this total norm")
+    evaluate_every: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps between evaluations; unset: an epoch",
+        json_schema_extra={"key": "unless_default"},
+    )
     patience: int = Field(
-        3, ge=1, description="epochs without a better validation score before an early stop"
+        3, ge=1, description="evaluations without a better validation score before an early stop"
     )
     mixed_precision: MixedPrecision = Field(
         "auto",

@@ -14,7 +14,7 @@ from tasks.models.device import accelerated_device
 from tasks.models.inference import embed_and_classify
 from tasks.models.model import SentenceClassifier
 from tasks.training.config import MixedPrecision
-from tasks.training.loop import Validate, Validated
+from tasks.training.loop.loop import Evaluated, Evaluation
 from tasks.training.precision import autocast
 
 
@@ -24,11 +24,11 @@ def validation(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     precision: MixedPrecision,
-) -> Validate[SentenceClassifier]:
+) -> Evaluation[SentenceClassifier]:
     """A function that validates a classifier on the texts of `split`, each cut to `max_length` tokens."""
     rows = encode(tokenizer, split.texts, max_length)
 
-    def validate(model: SentenceClassifier) -> Validated:
+    def validate(model: SentenceClassifier) -> Evaluated:
         with autocast(precision, accelerated_device()):
             logits = embed_and_classify(model, rows, tokenizer.pad_token_id).logits
         return judge(logits, split, info)
@@ -36,7 +36,7 @@ def validation(
     return validate
 
 
-def judge(logits: np.ndarray, split: Split, info: DatasetInfo) -> Validated:
+def judge(logits: np.ndarray, split: Split, info: DatasetInfo) -> Evaluated:
     """Score `logits` float [n, labels] of the rows of `split`.
 
     Without an out-of-scope label the score is the accuracy. With one it is (1 - s) accuracy of in-scope rows
@@ -48,7 +48,7 @@ def judge(logits: np.ndarray, split: Split, info: DatasetInfo) -> Validated:
     column = info.out_of_scope_id
     if column is None:
         accuracy = float((logits.argmax(axis=1) == split.labels).mean())
-        return Validated(accuracy, {"validation_accuracy": accuracy})
+        return Evaluated(accuracy, {"validation_accuracy": accuracy})
     rule = choose_rule(logits, split.labels, info, None)
     accuracy = float((apply_rule(logits, rule, column).argmax(axis=1) == split.labels).mean())
     outside = split.labels == column
@@ -61,4 +61,4 @@ def judge(logits: np.ndarray, split: Split, info: DatasetInfo) -> Validated:
         "validation_in_scope_accuracy": in_scope,
         "validation_out_of_scope_auroc": auroc,
     }
-    return Validated((1 - share) * in_scope + share * auroc, metrics)
+    return Evaluated((1 - share) * in_scope + share * auroc, metrics)
