@@ -6,7 +6,7 @@ no teacher, any text will do (Polino, Pascanu & Alistarh 2018, Model Compression
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from tasks.training.loop.loop import Evaluated, Observe
 from tasks.training.loop.objective import Draw, Term
 from tasks.training.text_objective import TextObjective, TextRows, fit_texts
 
+Model = TypeVar("Model", bound=nn.Module)
 FIRST_ROWS = 1024  # rows whose ranges are seen before the first step
 
 
@@ -106,8 +107,9 @@ def train_for_int8(
     return progress.best_metrics | {"best_epoch": progress.best_epoch}
 
 
-def without_dropout(model: nn.Module) -> None:
+def without_dropout(model: Model) -> Model:
     """Turn dropout off for good, in place: the targets know of none, so it would be one more noise to learn against."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+    return model
