@@ -60,7 +60,7 @@ def test_length_grouping_saves_most_of_the_padding_and_orders_differ_between_epo
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40, unique=True), st.integers(1, 8))
 def test_processes_share_a_batch_without_gaps_or_doubles(batch, processes):
     shares = [share_of(np.array(batch), process, processes).tolist() for process in range(processes)]
-    assert sorted(sum(shares, [])) == sorted(batch)
+    assert sorted(row for share in shares for row in share) == sorted(batch)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

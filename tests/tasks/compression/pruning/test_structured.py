@@ -126,7 +126,7 @@ def test_taylor_importance_foretells_what_the_loss_changes_by_for_small_parts():
 def test_taylor_importance_leaves_the_model_alone():
     model = model_of().train()
     before = copy.deepcopy(model.state_dict())
-    taylor_importance(model, batches(2), loss)
+    taylor_importance(model, OBJECTIVE, batches(2))
     assert model.training
     assert all(value.grad is None for value in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
