@@ -7,8 +7,6 @@ killed goes on and ends with the weights of an unbroken one.
 """
 
 import math
-import resource
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import reduce
@@ -31,6 +29,7 @@ from tasks.training.loop.objective import Batch, Draw, Model, Objective
 from tasks.training.loop.optimiser import build_optimisers, optimiser_tensors, restore_optimisers, set_rate
 from tasks.training.loop.sampler import Sampler, share_of
 from tasks.training.loop.schedule import rate_factor
+from tasks.training.loop.seen import Seen, most_memory
 from tasks.training.precision import autocast
 
 LOG_EVERY = 20  # optimiser steps that one logged training loss is the mean of
@@ -109,7 +108,7 @@ class _Run(Generic[Model, Batch]):
         self._refuse_to_split()
         self.bare = model
         if config.gradient_checkpointing:
-            objective.save_memory(model)
+            objective.savemost_memory(model)
         self.model: Model = self.accelerator.prepare(
             model
         )  # wrapped for several devices where there are several
@@ -117,7 +116,7 @@ class _Run(Generic[Model, Batch]):
         self.weights = trained_state(model)
         self.progress = Progress(steps_per_epoch=sampler.steps_per_epoch)
         self.total = 0
-        self.seen = _Seen()
+        self.seen = Seen()
         self._restore()
 
     def to_end(self, evaluation: Evaluation[Model], total: int) -> Progress:
@@ -210,7 +209,7 @@ class _Run(Generic[Model, Batch]):
         if not self.seen.losses:
             return
         names, means, norm, rows_per_second = self.seen.means()
-        self.seen = _Seen()
+        self.seen = Seen()
         if self.processes > 1:
             means = self.accelerator.reduce(means, "sum")
         by_term = dict(zip(names, means.tolist(), strict=True))
@@ -228,7 +227,7 @@ class _Run(Generic[Model, Batch]):
                 "learning_rate": self.config.learning_rate * self._rate_factor(self.progress.step - 1),
                 "gradient_norm": norm,
                 "rows_per_second": rows_per_second,
-                "memory_mib": _memory(self.accelerator.device),
+                "memory_mib": most_memory(self.accelerator.device),
                 "progress": self.progress.step / self.total,
             }
         )
@@ -295,32 +294,3 @@ class _Run(Generic[Model, Batch]):
                 f"processes and micro_batch_size {self.config.micro_batch_size} would cut it: expected one process and whole "
                 "batches. Leave out --launcher and micro_batch_size."
             )
-
-
-class _Seen:
-    """What happened in the steps since the last time it was told."""
-
-    def __init__(self) -> None:
-        self.losses: list[dict[str, torch.Tensor]] = []
-        self.norms: list[torch.Tensor] = []
-        self.rows, self.since = 0, time.monotonic()
-
-    def add(self, losses: dict[str, torch.Tensor], norm: torch.Tensor | None, rows: int) -> None:
-        """Those of one step."""
-        self.losses.append(losses)
-        self.norms += [] if norm is None else [norm]
-        self.rows += rows
-
-    def means(self) -> tuple[list[str], torch.Tensor, float, float]:
-        """Names of the terms and their means [terms], the gradient's norm, rows a second."""
-        names = list(self.losses[0])
-        means = torch.stack([torch.stack([one[name] for one in self.losses]).mean() for name in names])
-        norm = torch.stack(self.norms).mean().item() if self.norms else 0.0
-        return names, means, norm, self.rows / max(time.monotonic() - self.since, 1e-9)
-
-
-def _memory(device: torch.device) -> float:
-    """The most that this process has held, in MiB: on the GPU where there is one."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
