@@ -117,8 +117,7 @@ def test_a_bar_is_drawn_on_a_terminal_alone_and_says_what_it_counts() -> None:
 def test_a_model_answers_on_the_device_that_accelerate_chooses() -> None:
     """Batches are made by `pad`: whoever makes them asks tasks/models/device.py where they go, or is named here."""
     others = {
-        "tasks/training/loop/loop.py": "asks accelerate itself, for training",
-        "tasks/compression/distillation/importance.py": "tasks/compression/pruning/importance.py moves them",
+        "tasks/training/text_objective.py": "the loop, and tasks/compression/pruning/importance.py, move them",
     }
     makers = {
         path

@@ -108,7 +108,7 @@ class _Run(Generic[Model, Batch]):
         self._refuse_to_split()
         self.bare = model
         if config.gradient_checkpointing:
-            objective.savemost_memory(model)
+            objective.save_memory(model)
         self.model: Model = self.accelerator.prepare(
             model
         )  # wrapped for several devices where there are several
