@@ -141,7 +141,7 @@ def test_the_most_important_are_chosen_in_order():
 @pytest.mark.parametrize("kind", ["norm", "taylor"])
 def test_a_cut_model_is_smaller_and_answers_as_the_whole_one_with_the_rest_masked(kind):
     model = model_of()
-    found = norm_importance(model) if kind == "norm" else taylor_importance(model, batches(2), loss)
+    found = norm_importance(model) if kind == "norm" else taylor_importance(model, OBJECTIVE, batches(2))
     whole, cut = copy.deepcopy(model), copy.deepcopy(model)
     cut_width(cut, found, heads=2, units=16)
     for layer, (heads, units) in enumerate(zip(*found, strict=True)):
