@@ -93,3 +93,15 @@ class LoopConfig(Asked):
         description="optimiser steps between checkpoints; a killed run repeats at most so many",
         json_schema_extra={"key": "ignore"},
     )
+
+
+class KeptConfig(LoopConfig):
+    """Of a training whose model can be kept on its way as it is at the end."""
+
+    milestone_every: int | None = Field(
+        None,
+        ge=1,
+        description="evaluations between milestones, checkpoints of their own in the artifact and on a branch of the Hub; "
+        "unset: none",
+        json_schema_extra={"key": "unless_default"},
+    )

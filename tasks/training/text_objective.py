@@ -17,6 +17,7 @@ from tasks.training.loop.checkpoint import Progress
 from tasks.training.loop.loop import Evaluation, Observe, fit
 from tasks.training.loop.objective import Draw, Group, Objective, OptimiserKind, Term
 from tasks.training.loop.sampler import LengthGrouped
+from tasks.training.milestones import Milestones
 
 Batch = TypeVar("Batch")
 
@@ -88,11 +89,14 @@ def fit_texts(
     evaluation: Evaluation[SentenceClassifier],
     work_dir: Path,
     observe: Observe,
+    milestones: Milestones | None = None,
 ) -> Progress:
     """`fit` over the objective's own texts, those of like length together. Raises DataError when there are none."""
     lengths = objective.texts.ids.lengths
     sampler = LengthGrouped(lengths, config.batch_size, config.seed)
-    return fit(model, objective, sampler, config, evaluation, work_dir, observe, tokens=int(lengths.sum()))
+    interval = config.evaluate_every or sampler.steps_per_epoch
+    keep = milestones.keeper(work_dir, interval) if milestones else None
+    return fit(model, objective, sampler, config, evaluation, work_dir, observe, int(lengths.sum()), keep)
 
 
 class LabelledBatch(NamedTuple):

@@ -7,7 +7,7 @@ from pydantic import Field
 from tasks.compression.pruning.config import PruningConfig
 from tasks.formats.asked import Asked
 from tasks.generation.config import AugmentConfig
-from tasks.training.config import LoopConfig
+from tasks.training.config import KeptConfig
 
 
 class LossConfig(Asked):
@@ -50,7 +50,7 @@ class IntermediateLossConfig(Asked):
         return self.relations > 0 or self.hidden > 0
 
 
-class DistillConfig(LossConfig, LoopConfig):
+class DistillConfig(LossConfig, KeptConfig):
     """The student's shape, where it starts, and its loss: see LossConfig, and InnerConfig for more terms."""
 
     layers: int | None = Field(

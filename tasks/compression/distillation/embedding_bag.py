@@ -5,6 +5,7 @@ size, and some two points behind two layers of a transformer.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
 from tasks.training.loop.loop import Observe
 from tasks.training.loop.objective import Term
+from tasks.training.milestones import Milestones, move_milestones
 from tasks.training.text_objective import TextRows, fit_texts
 from tasks.training.validation import validation
 
@@ -81,8 +83,12 @@ def train_embedding_bag(
     rows = encode_to_disk(tokenizer, outputs.texts, max_length, work_dir)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
     texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
-    progress = fit_texts(student, BagObjective(texts, outputs, config), config, validate, work_dir, log)
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
+    said = written.model_copy(update={"max_length": max_length})
+    kept = Milestones(config.milestone_every, partial(student.save, tokenizer=tokenizer, info=said))
+    objective = BagObjective(texts, outputs, config)
+    progress = fit_texts(student, objective, config, validate, work_dir, log, kept)
+    move_milestones(work_dir, output_dir)
+    student.save(output_dir, tokenizer, said)
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from tasks.training.config import LoopConfig, MixedPrecision
+from tasks.training.config import KeptConfig, MixedPrecision
 
 
-class EmbeddingBagConfig(LoopConfig):
+class EmbeddingBagConfig(KeptConfig):
     """Loss = alpha CE + (1 - alpha) T^2 KL, over the teacher's texts."""
 
     dimensions: int = Field(

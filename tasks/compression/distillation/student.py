@@ -1,6 +1,7 @@
 """The student: a few layers of the teacher, trained to give the teacher's vectors and logits."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from tasks.models.embedding import factorise, word_table
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
 from tasks.training.loop.loop import Observe
+from tasks.training.milestones import Milestones, move_milestones
 from tasks.training.text_objective import TextRows, fit_texts
 from tasks.training.validation import validation
 
@@ -72,10 +74,13 @@ def train_student(
     texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
     objective = DistillationObjective(texts, outputs, config, inner)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
-    progress = fit_texts(student, objective, config, validate, work_dir, log)
+    said = written.model_copy(update={"max_length": max_length})
+    kept = Milestones(config.milestone_every, partial(student.save, tokenizer=tokenizer, info=said))
+    progress = fit_texts(student, objective, config, validate, work_dir, log, kept)
     if inner is not None:
         inner.remove()
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
+    move_milestones(work_dir, output_dir)
+    student.save(output_dir, tokenizer, said)
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts

@@ -81,7 +81,8 @@ def prune_in_training(
     def evaluate(trained: SentenceClassifier) -> Evaluated:
         found = evaluation(trained)
         score = found.score if masks.finished else found.score - UNFINISHED
-        return Evaluated(score, found.metrics | {"sparsity": masks.sparsity()})
+        shown = {"sparsity": masks.sparsity(), "validation_score": found.score}
+        return Evaluated(score, found.metrics | shown)
 
     pruned = PrunedObjective(objective, masks, config.score_rate_factor)
     never_early = config.model_copy(update={"patience": total + 1})

@@ -99,12 +99,13 @@ def train_for_int8(
 
     def evaluate(learner: SentenceClassifier) -> Evaluated:
         found = divergence(reference, embed_and_classify(learner, held_out, pad_id).logits)
-        return Evaluated(-found.kl, found._asdict())
+        return Evaluated(-found.kl, {f"validation_{name}": value for name, value in found._asdict().items()})
 
     progress = fit_texts(model, objective, config.qat, evaluate, work_dir, log)
     convert(model)
     model.save(output_dir, tokenizer, info)
-    return progress.best_metrics | {"best_epoch": progress.best_epoch}
+    best = {name.removeprefix("validation_"): value for name, value in progress.best_metrics.items()}
+    return best | {"best_epoch": progress.best_epoch}
 
 
 def without_dropout(model: Model) -> Model:

@@ -7,6 +7,7 @@ Underperform Out-of-Distribution, section 3).
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -22,6 +23,7 @@ from tasks.models.model import SentenceClassifier
 from tasks.training.fine_tuning.config import TrainConfig
 from tasks.training.fine_tuning.probe import probe
 from tasks.training.loop.loop import Observe
+from tasks.training.milestones import Milestones, move_milestones
 from tasks.training.precision import autocast
 from tasks.training.text_objective import LabelledRows, TextRows, fit_texts
 from tasks.training.validation import validation
@@ -59,14 +61,17 @@ def train_teacher(
         vectors = embed_and_classify(model, rows, tokenizer.pad_token_id).vectors
     probe(model.head, vectors, train.labels, config.probe_c)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
+    written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
     if config.method == "linear_probe":
         metrics = validate(model).metrics
     else:
         model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
         texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
-        progress = fit_texts(model, LabelledRows(texts, train.labels), config, validate, work_dir, log)
+        objective = LabelledRows(texts, train.labels)
+        kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer, info=written))
+        progress = fit_texts(model, objective, config, validate, work_dir, log, kept)
+        move_milestones(work_dir, output_dir)
         metrics = progress.best_metrics | {"best_epoch": progress.best_epoch, "steps": progress.step}
-    written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
     model.save(output_dir, tokenizer, written)
     return metrics
 

@@ -44,6 +44,11 @@ class Progress(Value):
     steps_per_epoch: int = Field(1, description="steps in which each row is seen once")
 
     @property
+    def epoch(self) -> float:
+        """Passes over the rows so far."""
+        return self.step / self.steps_per_epoch
+
+    @property
     def best_epoch(self) -> float:
         """The best step in passes over the rows, whole where it is the end of one."""
         whole, rest = divmod(self.best_step, self.steps_per_epoch)

@@ -25,7 +25,7 @@ from tasks.training.config import LoopConfig
 from tasks.training.loop.budget import Budget
 from tasks.training.loop.checkpoint import CheckpointWriter, Progress, load_best, load_checkpoint
 from tasks.training.loop.determinism import deterministic, seed_step
-from tasks.training.loop.objective import Batch, Draw, Model, Objective
+from tasks.training.loop.objective import Batch, Draw, Model, Objective, refuse_to_split
 from tasks.training.loop.optimiser import build_optimisers, optimiser_tensors, restore_optimisers, set_rate
 from tasks.training.loop.sampler import Sampler, share_of
 from tasks.training.loop.schedule import rate_factor
@@ -44,6 +44,7 @@ class Evaluated(NamedTuple):
 
 Evaluation = Callable[[Model], Evaluated]
 Observe = Callable[[Mapping[str, float], int], None]
+Keep = Callable[[int], None]
 
 
 def fit(
@@ -55,6 +56,7 @@ def fit(
     work_dir: Path,
     observe: Observe,
     tokens: int = 0,
+    keep: Keep | None = None,
 ) -> Progress:
     """Train `model` in place and leave it with the weights of its best evaluation, in evaluation mode.
 
@@ -70,6 +72,7 @@ def fit(
         work_dir: checkpoints lie here; a run that finds some goes on from the newest.
         observe: is told metrics, with the step they belong to.
         tokens: of one pass over the rows; for a budget in tokens.
+        keep: is called by the main process after each evaluation with the step, the model as it is then: milestones.
 
     Raises:
         ConfigError: no budget is set, the objective cannot be split and would be, or the loss is not finite.
@@ -78,7 +81,8 @@ def fit(
     budget = Budget(config.epochs, config.steps, config.tokens)
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
     with deterministic():
-        return _Run(model, objective, sampler, config, work_dir, observe).to_end(evaluation, total)
+        run = _Run(model, objective, sampler, config, work_dir, observe)
+        return run.to_end(evaluation, total, keep or (lambda step: None))
 
 
 def trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -105,7 +109,7 @@ class _Run(Generic[Model, Batch]):
         # Autocast is ours: what accelerate is told once holds for every later training of the process.
         self.accelerator = Accelerator(mixed_precision="no")
         self.process, self.processes = self.accelerator.process_index, self.accelerator.num_processes
-        self._refuse_to_split()
+        refuse_to_split(objective, self.processes, config.micro_batch_size)
         self.bare = model
         if config.gradient_checkpointing:
             objective.save_memory(model)
@@ -119,7 +123,7 @@ class _Run(Generic[Model, Batch]):
         self.seen = Seen()
         self._restore()
 
-    def to_end(self, evaluation: Evaluation[Model], total: int) -> Progress:
+    def to_end(self, evaluation: Evaluation[Model], total: int, keep: Keep) -> Progress:
         self.total = total
         with (
             CheckpointWriter(self.work_dir) as writer,
@@ -134,6 +138,8 @@ class _Run(Generic[Model, Batch]):
                 evaluated = self._is_due()
                 if evaluated:
                     self._evaluate(evaluation, writer, bar)
+                    if self.accelerator.is_main_process:
+                        keep(self.progress.step)
                     self.model.train()
                 if evaluated or self.progress.step % self.config.checkpoint_every == 0:
                     self._save(writer)
@@ -179,7 +185,7 @@ class _Run(Generic[Model, Batch]):
         if self.processes == 1:
             return own
         values = torch.tensor(list(own.values()), dtype=torch.float64, device=self.accelerator.device)
-        return dict(zip(own, self.accelerator.reduce(values, "sum").tolist(), strict=True))
+        return dict(zip(own, self._summed(values).tolist(), strict=True))
 
     def _backward(
         self, batches: Sequence[Batch], weights: Mapping[str, float], idle: bool
@@ -208,29 +214,21 @@ class _Run(Generic[Model, Batch]):
         """Means since the last time. Tensors are looked at only now, so that a GPU need not wait."""
         if not self.seen.losses:
             return
-        names, means, norm, rows_per_second = self.seen.means()
+        told = self.seen.told(self._summed)
         self.seen = Seen()
-        if self.processes > 1:
-            means = self.accelerator.reduce(means, "sum")
-        by_term = dict(zip(names, means.tolist(), strict=True))
-        loss = sum(by_term.values())
-        if not math.isfinite(loss):
+        if not math.isfinite(told["train_loss"]):
             raise ConfigError(
-                f"the training loss is {loss} at step {self.progress.step}: expected a number. Give a "
+                f"the training loss is {told['train_loss']} at step {self.progress.step}: expected a number. Give a "
                 f"lower learning rate than {self.config.learning_rate}, or mixed_precision no."
             )
-        terms = {f"train_loss_{name}": value for name, value in by_term.items()} if len(by_term) > 1 else {}
-        self._emit(
-            {
-                "train_loss": loss,
-                **terms,
-                "learning_rate": self.config.learning_rate * self._rate_factor(self.progress.step - 1),
-                "gradient_norm": norm,
-                "rows_per_second": rows_per_second,
-                "memory_mib": most_memory(self.accelerator.device),
-                "progress": self.progress.step / self.total,
-            }
-        )
+        rate = self.config.learning_rate * self._rate_factor(self.progress.step - 1)
+        memory = most_memory(self.accelerator.device)
+        done = self.progress.step / self.total
+        self._emit({**told, "learning_rate": rate, "memory_mib": memory, "progress": done})
+
+    def _summed(self, values: torch.Tensor) -> torch.Tensor:
+        """Over all processes."""
+        return self.accelerator.reduce(values, "sum") if self.processes > 1 else values
 
     def _is_due(self) -> bool:
         every = self.config.evaluate_every or self.sampler.steps_per_epoch
@@ -256,7 +254,8 @@ class _Run(Generic[Model, Batch]):
         self.progress = self.progress.model_copy(update=update)
         if better and self.accelerator.is_main_process:
             writer.save_best(self.progress, self.weights)
-        self._emit(metrics)
+        epochs = {"epoch": self.progress.epoch, "best_epoch": self.progress.best_epoch}
+        self._emit({**epochs, "validation_score": score, **metrics})
         bar.set_postfix({"validation": f"{score:.4f}"})
 
     def _emit(self, metrics: Mapping[str, float]) -> None:
@@ -285,12 +284,3 @@ class _Run(Generic[Model, Batch]):
         with torch.no_grad():
             for name, value in values.items():
                 self.weights[name].copy_(value)
-
-    def _refuse_to_split(self) -> None:
-        split = self.processes > 1 or self.config.micro_batch_size is not None
-        if split and not self.objective.splittable:
-            raise ConfigError(
-                f"{type(self.objective).__name__} compares the rows of a batch with each other, and {self.processes} "
-                f"processes and micro_batch_size {self.config.micro_batch_size} would cut it: expected one process and whole "
-                "batches. Leave out --launcher and micro_batch_size."
-            )

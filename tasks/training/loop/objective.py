@@ -88,3 +88,13 @@ class Objective(ABC, Generic[Model, Batch]):
         raise ConfigError(
             f"gradient_checkpointing was asked for, which {type(self).__name__} cannot: expected a transformer. Leave it out."
         )
+
+
+def refuse_to_split(objective: Objective[Model, Batch], processes: int, micro_batch_size: int | None) -> None:
+    """Raise ConfigError when an objective that needs whole batches would get parts of them."""
+    if (processes > 1 or micro_batch_size is not None) and not objective.splittable:
+        raise ConfigError(
+            f"{type(objective).__name__} compares the rows of a batch with each other, and {processes} processes and "
+            f"micro_batch_size {micro_batch_size} would cut it: expected one process and whole batches. Leave out --launcher "
+            "and micro_batch_size."
+        )

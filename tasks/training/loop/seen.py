@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -20,12 +21,17 @@ class Seen:
         self.norms += [] if norm is None else [norm]
         self.rows += rows
 
-    def means(self) -> tuple[list[str], torch.Tensor, float, float]:
-        """Names of the terms and their means [terms], the gradient's norm, rows a second."""
+    def told(self, summed: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
+        """Means of the loss and its terms, `summed` over the processes, of the gradient's norm; rows a second."""
         names = list(self.losses[0])
-        means = torch.stack([torch.stack([one[name] for one in self.losses]).mean() for name in names])
-        norm = torch.stack(self.norms).mean().item() if self.norms else 0.0
-        return names, means, norm, self.rows / max(time.monotonic() - self.since, 1e-9)
+        own = torch.stack([torch.stack([one[name] for one in self.losses]).mean() for name in names])
+        means = summed(own).tolist()
+        return {
+            "train_loss": sum(means),
+            **{f"train_{name}": value for name, value in zip(names, means, strict=True)},
+            "gradient_norm": torch.stack(self.norms).mean().item() if self.norms else 0.0,
+            "rows_per_second": self.rows / max(time.monotonic() - self.since, 1e-9),
+        }
 
 
 def most_memory(device: torch.device) -> float:
