@@ -66,10 +66,12 @@ class DistillationObjective(TaughtRows):
         config = self.config
         with self.inner.watching() if self.inner else nullcontext() as ours:
             answer = model(batch.input_ids, batch.attention_mask)
-        logits = answer.logits.float()
+        # To float32 for each: under autocast their gradients are rounded one by one, as in every student so far.
+        hard = cross_entropy(answer.logits.float(), batch.labels)
+        soft = softened_kl(answer.logits.float(), batch.logits, config.temperature)
         terms = {
-            "cross_entropy": Term(cross_entropy(logits, batch.labels), config.alpha),
-            "kl": Term(softened_kl(logits, batch.logits, config.temperature), 1 - config.alpha),
+            "cross_entropy": Term(hard, config.alpha),
+            "kl": Term(soft, 1 - config.alpha),
             "cosine": Term(cosine_distance(answer.vectors.float(), batch.vectors), config.beta),
         }
         if self.inner is None or ours is None:
