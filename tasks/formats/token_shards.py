@@ -50,8 +50,10 @@ def scratch_shards(batches: Iterable[Sequence[Sequence[int]]], folder: Path) -> 
                 lengths.append(np.fromiter(map(len, batch), dtype=np.int64, count=len(batch)))
                 np.fromiter(_flat(batch), dtype=np.int32, count=int(lengths[-1].sum())).tofile(file)
             offsets = np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum()
-            # An empty file cannot be mapped.
-            tokens = np.memmap(file, dtype=np.int32, mode="r") if offsets[-1] else np.empty(0, dtype=np.int32)
+            tokens = np.empty(0, dtype=np.int32)
+            if offsets[-1]:  # an empty file cannot be mapped
+                # As a plain array: a slice of NumPy's own class for maps costs five times as much.
+                tokens = np.asarray(np.memmap(file, dtype=np.int32, mode="r"))
     except OSError as error:
         raise StoreError(
             f"token ids could not be written to {folder} ({error}). Free some space or make the folder writable, then run "

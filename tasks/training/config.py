@@ -23,7 +23,7 @@ class LoopConfig(Asked):
     steps: int | None = Field(
         None,
         ge=1,
-        description="optimiser steps, in place of epochs",
+        description="training steps, in place of epochs",
         json_schema_extra={"key": "unless_default"},
     )
     tokens: int | None = Field(
@@ -33,7 +33,7 @@ class LoopConfig(Asked):
         json_schema_extra={"key": "unless_default"},
     )
     batch_size: int = Field(
-        32, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+        32, ge=1, le=4096, description="rows of one training step, over all devices together"
     )
     learning_rate: float = Field(1e-4, gt=0, le=1, description="peak rate of AdamW for the encoder")
     head_rate_factor: float = Field(1.0, gt=0, le=1000, description="the head's rate over the encoder's")
@@ -49,7 +49,7 @@ class LoopConfig(Asked):
         description="compute activations again in the backward pass: less memory, a third more time, the same step",
         json_schema_extra={"key": "ignore"},
     )
-    optimiser: Literal["adamw", "muon"] = Field(
+    optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
         description="muon: for matrices of the layers alone, AdamW for the rest",
         json_schema_extra={"key": "unless_default"},
@@ -76,7 +76,7 @@ class LoopConfig(Asked):
     evaluate_every: int | None = Field(
         None,
         ge=1,
-        description="optimiser steps between evaluations; unset: an epoch",
+        description="training steps between evaluations; unset: an epoch",
         json_schema_extra={"key": "unless_default"},
     )
     patience: int = Field(
@@ -90,7 +90,7 @@ class LoopConfig(Asked):
     checkpoint_every: int = Field(
         100,
         ge=1,
-        description="optimiser steps between checkpoints; a killed run repeats at most so many",
+        description="training steps between checkpoints; a killed run repeats at most so many",
         json_schema_extra={"key": "ignore"},
     )
 

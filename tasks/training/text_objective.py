@@ -15,7 +15,7 @@ from tasks.models.model import SentenceClassifier
 from tasks.training.config import LoopConfig
 from tasks.training.loop.checkpoint import Progress
 from tasks.training.loop.loop import Evaluation, Observe, fit
-from tasks.training.loop.objective import Draw, Group, Objective, OptimiserKind, Term
+from tasks.training.loop.objective import Draw, Group, Objective, OptimizerKind, Term
 from tasks.training.loop.sampler import LengthGrouped
 from tasks.training.milestones import Milestones
 
@@ -28,12 +28,12 @@ class TextRows(NamedTuple):
     ids: TokenShards
     pad_id: int
     head_factor: float = 1.0
-    optimiser: OptimiserKind = "adamw"
+    optimizer: OptimizerKind = "adamw"
 
     @classmethod
     def asked(cls, ids: TokenShards, pad_id: int, config: LoopConfig) -> Self:
         """As a training's config has it."""
-        return cls(ids, pad_id, config.head_rate_factor, config.optimiser)
+        return cls(ids, pad_id, config.head_rate_factor, config.optimizer)
 
     def padded(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of some rows, int64 [batch, longest row]."""
@@ -60,14 +60,14 @@ class TextObjective(Objective[SentenceClassifier, Batch]):
         }
         rest = [value for value in model.parameters() if value.requires_grad and id(value) not in head]
         matrices = [value for value in rest if value.ndim > 1]
-        if self.texts.optimiser == "muon":
+        if self.texts.optimizer == "muon":
             hidden = [value for value in matrices if value.ndim == 2 and id(value) not in embeddings]
             moved = {id(value) for value in hidden}
             matrices = [value for value in matrices if id(value) not in moved]
         else:
             hidden = []
         return (
-            Group("hidden matrices", hidden, decay=True, optimiser="muon"),
+            Group("hidden matrices", hidden, decay=True, optimizer="muon"),
             Group("matrices", matrices, decay=True),
             Group("vectors", [value for value in rest if value.ndim < 2]),
             Group(

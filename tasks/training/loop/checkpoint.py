@@ -1,6 +1,6 @@
 """Checkpoints of a training run: safetensors and JSON, written beside the training, whole or not there at all.
 
-    <work_dir>/step-00000400/   weights, optimisers and progress after 400 steps; the newest two are kept
+    <work_dir>/step-00000400/   weights, optimizers and progress after 400 steps; the newest two are kept
     <work_dir>/best-00000300/   the weights of the best evaluation, once; kept while a checkpoint counts on it
 
 A folder appears by one rename and is believed by its digest alone: should the disk spoil the newest, or a kill cut it, the
@@ -34,7 +34,7 @@ TENSORS, STATE = "tensors.safetensors", "state.json"
 class Progress(Value):
     """How far a run has come; in `state.json` of a checkpoint."""
 
-    step: int = Field(0, description="optimiser steps done")
+    step: int = Field(0, description="training steps done")
     best_score: float | None = Field(
         None, description="best score of an evaluation so far; null before the first"
     )

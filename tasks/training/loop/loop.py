@@ -26,13 +26,13 @@ from tasks.training.loop.budget import Budget
 from tasks.training.loop.checkpoint import CheckpointWriter, Progress, load_best, load_checkpoint
 from tasks.training.loop.determinism import deterministic, seed_step
 from tasks.training.loop.objective import Batch, Draw, Model, Objective, refuse_to_split
-from tasks.training.loop.optimiser import build_optimisers, optimiser_tensors, restore_optimisers, set_rate
+from tasks.training.loop.optimizer import build_optimizers, optimizer_tensors, restore_optimizers, set_rate
 from tasks.training.loop.sampler import Sampler, share_of
 from tasks.training.loop.schedule import rate_factor
 from tasks.training.loop.seen import Seen, most_memory
 from tasks.training.precision import autocast
 
-LOG_EVERY = 20  # optimiser steps that one logged training loss is the mean of
+LOG_EVERY = 20  # training steps that one logged training loss is the mean of
 
 
 class Evaluated(NamedTuple):
@@ -116,7 +116,7 @@ class _Run(Generic[Model, Batch]):
         self.model: Model = self.accelerator.prepare(
             model
         )  # wrapped for several devices where there are several
-        self.optimisers = build_optimisers(objective.groups(model), config.learning_rate, config.weight_decay)
+        self.optimizers = build_optimizers(objective.groups(model), config.learning_rate, config.weight_decay)
         self.weights = trained_state(model)
         self.progress = Progress(steps_per_epoch=sampler.steps_per_epoch)
         self.total = 0
@@ -153,7 +153,7 @@ class _Run(Generic[Model, Batch]):
     def _step(self) -> None:
         step = self.progress.step
         seed_step(self.config.seed, step, self.process)
-        set_rate(self.optimisers, self._rate_factor(step))
+        set_rate(self.optimizers, self._rate_factor(step))
         self.objective.before_step(step)
         rows = self.sampler.rows(step)
         own = share_of(rows, self.process, self.processes)
@@ -161,9 +161,9 @@ class _Run(Generic[Model, Batch]):
         batches = self._batches(own if len(own) else rows[:1], step)
         losses = self._backward(batches, self._weights_of_all(batches, idle=not len(own)), idle=not len(own))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         self.progress = self.progress.model_copy(update={"step": step + 1})
         self.seen.add(losses, norm, len(rows))
         if self.progress.step % LOG_EVERY == 0:
@@ -264,7 +264,7 @@ class _Run(Generic[Model, Batch]):
 
     def _save(self, writer: CheckpointWriter) -> None:
         if self.accelerator.is_main_process:
-            parts = {"model": self.weights, "optimiser": optimiser_tensors(self.optimisers)}
+            parts = {"model": self.weights, "optimizer": optimizer_tensors(self.optimizers)}
             tensors = {f"{part}/{name}": value for part in parts for name, value in parts[part].items()}
             writer.save(self.progress, tensors)
 
@@ -272,13 +272,13 @@ class _Run(Generic[Model, Batch]):
         found = load_checkpoint(self.work_dir)
         if found is None:
             return
-        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}}
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
         for key, value in found.tensors.items():
             part, name = key.split("/", 1)
             parts[part][name] = value.to(self.accelerator.device)
         self.progress = found.progress
         self._load(parts["model"])
-        restore_optimisers(self.optimisers, parts["optimiser"])
+        restore_optimizers(self.optimizers, parts["optimizer"])
 
     def _load(self, values: Mapping[str, torch.Tensor]) -> None:
         with torch.no_grad():

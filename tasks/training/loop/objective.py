@@ -11,7 +11,7 @@ from torch import nn
 
 from infra.errors import ConfigError
 
-OptimiserKind = Literal["adamw", "muon"]
+OptimizerKind = Literal["adamw", "muon"]
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")  # a NamedTuple or mapping of tensors, whose first dimension is the row
 
@@ -48,7 +48,7 @@ class Group(NamedTuple):
     parameters: Sequence[nn.Parameter]
     factor: float = 1.0
     decay: bool = False
-    optimiser: OptimiserKind = "adamw"
+    optimizer: OptimizerKind = "adamw"
 
 
 class Objective(ABC, Generic[Model, Batch]):

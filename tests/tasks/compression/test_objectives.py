@@ -19,10 +19,10 @@ CONFIG = LoopConfig(steps=1, batch_size=ROWS, mixed_precision="no", gradient_nor
 
 
 def gradients(task: Task, folder: Path, micro_batch_size: int | None) -> dict[str, torch.Tensor]:
-    """What the optimiser is given in the first step, by parameter."""
+    """What the optimizer is given in the first step, by parameter."""
     found: dict[str, torch.Tensor] = {}
 
-    def look(optimiser: object, args: object, kwargs: object) -> None:
+    def look(optimizer: object, args: object, kwargs: object) -> None:
         wanted = task.model.named_parameters()
         found.update({name: value.grad.clone() for name, value in wanted if value.grad is not None})
 

@@ -15,7 +15,7 @@ from tasks.training.config import LoopConfig
 from tasks.training.loop.checkpoint import CheckpointWriter, Progress, load_checkpoint
 from tasks.training.loop.determinism import seed_step
 from tasks.training.loop.objective import Draw
-from tasks.training.loop.optimiser import build_optimisers, optimiser_tensors, restore_optimisers, set_rate
+from tasks.training.loop.optimizer import build_optimizers, optimizer_tensors, restore_optimizers, set_rate
 from tasks.training.loop.sampler import LengthGrouped, share_of
 from tasks.training.loop.schedule import rate_factor
 from tasks.training.precision import autocast
@@ -33,9 +33,9 @@ def epoch_of(lengths, batch_size, seed, epoch):
     return [sampler.rows(step).tolist() for step in range(first, first + sampler.steps_per_epoch)]
 
 
-def optimisers_of(model, optimiser="adamw", factor=1.0, rate=1e-4, decay=0.01):
-    objective = LabelledRows(TextRows(TokenShards.of([]), 0, factor, optimiser), np.empty(0, np.int64))
-    return build_optimisers(objective.groups(model), rate, decay)
+def optimizers_of(model, optimizer="adamw", factor=1.0, rate=1e-4, decay=0.01):
+    objective = LabelledRows(TextRows(TokenShards.of([]), 0, factor, optimizer), np.empty(0, np.int64))
+    return build_optimizers(objective.groups(model), rate, decay)
 
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=300)
@@ -86,40 +86,40 @@ def test_dropout_of_a_step_depends_on_seed_step_and_process_alone():
 
 def test_biases_norms_and_head_do_not_decay_and_the_head_has_its_own_rate():
     model = make_model()
-    (optimiser,) = optimisers_of(model, factor=20.0, rate=1e-3, decay=0.1)
-    of = {id(value): group for group in optimiser.param_groups for value in group["params"]}
+    (optimizer,) = optimizers_of(model, factor=20.0, rate=1e-3, decay=0.1)
+    of = {id(value): group for group in optimizer.param_groups for value in group["params"]}
     for name, value in model.named_parameters():
         group = of[id(value)]
         assert group["peak"] == pytest.approx(2e-2 if name.startswith("head.") else 1e-3)
         assert group["weight_decay"] == (0.1 if value.ndim > 1 and not name.startswith("head.") else 0.0)
-    set_rate([optimiser], 0.5)
-    assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([5e-4, 5e-4, 1e-2])
+    set_rate([optimizer], 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([5e-4, 5e-4, 1e-2])
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
-def test_restored_optimisers_take_the_same_next_step(kind):
+def test_restored_optimizers_take_the_same_next_step(kind):
     first, second = make_model(), make_model()
-    optimisers = [optimisers_of(model, kind) for model in (first, second)]
+    optimizers = [optimizers_of(model, kind) for model in (first, second)]
 
     def step(model, own, gradient):
         for value in model.parameters():
             value.grad = torch.full_like(value, gradient)
-        for optimiser in own:
-            optimiser.step()
+        for optimizer in own:
+            optimizer.step()
 
-    step(first, optimisers[0], 1.0)
+    step(first, optimizers[0], 1.0)
     second.load_state_dict(first.state_dict())
-    restore_optimisers(
-        optimisers[1], {name: value.clone() for name, value in optimiser_tensors(optimisers[0]).items()}
+    restore_optimizers(
+        optimizers[1], {name: value.clone() for name, value in optimizer_tensors(optimizers[0]).items()}
     )
-    for model, own in zip((first, second), optimisers, strict=True):
+    for model, own in zip((first, second), optimizers, strict=True):
         step(model, own, 0.5)
     assert all(torch.equal(value, second.get_parameter(name)) for name, value in first.named_parameters())
 
 
 def test_muon_moves_the_layers_matrices_alone():
     model = make_model()
-    adamw, muon = optimisers_of(model, "muon")
+    adamw, muon = optimizers_of(model, "muon")
     moved = {id(value) for group in muon.param_groups for value in group["params"]}
     for name, value in model.named_parameters():
         assert (id(value) in moved) == ("encoder.layer" in name and value.ndim == 2)

@@ -9,8 +9,8 @@ from torch.optim import AdamW, Muon, Optimizer
 from tasks.training.loop.objective import Group
 
 
-def build_optimisers(groups: Sequence[Group], rate: float, decay: float) -> list[Optimizer]:
-    """One optimiser for each kind among the groups: AdamW (Loshchilov & Hutter 2019), and Muon (Jordan et al. 2024).
+def build_optimizers(groups: Sequence[Group], rate: float, decay: float) -> list[Optimizer]:
+    """One optimizer for each kind among the groups: AdamW (Loshchilov & Hutter 2019), and Muon (Jordan et al. 2024).
 
     Muon makes each update of a matrix orthogonal; its rate is scaled so that its updates are as large as AdamW's (Liu et
     al. 2025, Muon is Scalable for LLM Training, section 2.2), and one rate serves both. Each group keeps its peak rate as
@@ -20,7 +20,7 @@ def build_optimisers(groups: Sequence[Group], rate: float, decay: float) -> list
     for group in groups:
         if group.parameters:
             own = rate * group.factor
-            by_kind.setdefault(group.optimiser, []).append(
+            by_kind.setdefault(group.optimizer, []).append(
                 {
                     "params": list(group.parameters),
                     "lr": own,
@@ -36,28 +36,28 @@ def build_optimisers(groups: Sequence[Group], rate: float, decay: float) -> list
     return made
 
 
-def set_rate(optimisers: Sequence[Optimizer], factor: float) -> None:
+def set_rate(optimizers: Sequence[Optimizer], factor: float) -> None:
     """Set every group's rate to `factor` of its peak."""
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
 
-def optimiser_tensors(optimisers: Sequence[Optimizer]) -> dict[str, torch.Tensor]:
-    """Moments and step counts by name `{optimiser}.{parameter number}.{key}`: the optimisers' own tensors, not copies."""
+def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, torch.Tensor]:
+    """Moments and step counts by name `{optimizer}.{parameter number}.{key}`: the optimizers' own tensors, not copies."""
     return {
         f"{place}.{number}.{key}": value
-        for place, optimiser in enumerate(optimisers)
-        for number, values in optimiser.state_dict()["state"].items()
+        for place, optimizer in enumerate(optimizers)
+        for number, values in optimizer.state_dict()["state"].items()
         for key, value in values.items()
     }
 
 
-def restore_optimisers(optimisers: Sequence[Optimizer], tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what `optimiser_tensors` took."""
-    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimisers]
+def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, torch.Tensor]) -> None:
+    """Put back what `optimizer_tensors` took."""
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimizers]
     for name, value in tensors.items():
         place, number, key = name.split(".", 2)
         states[int(place)].setdefault(int(number), {})[key] = value
-    for optimiser, state in zip(optimisers, states, strict=True):
-        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
