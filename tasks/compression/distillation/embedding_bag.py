@@ -15,7 +15,7 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.compression.distillation.embedding_bag_config import EmbeddingBagConfig
 from tasks.compression.distillation.initialise import given_length
 from tasks.compression.distillation.losses import cross_entropy, softened_kl
-from tasks.compression.distillation.objective import DistillationBatch, TaughtRows
+from tasks.compression.distillation.objective import DistillationBatch, TaughtRows, labelled
 from tasks.compression.distillation.outputs import TeacherOutputs, read_teacher_outputs
 from tasks.compression.distillation.student import Sources
 from tasks.compression.distillation.vocabulary import student_vocabulary
@@ -51,7 +51,7 @@ class BagObjective(TaughtRows):
         logits = model(batch.input_ids, batch.attention_mask).logits.float()
         soft = softened_kl(logits, batch.logits, self.config.temperature)
         return {
-            "cross_entropy": Term(cross_entropy(logits, batch.labels), self.config.alpha),
+            "cross_entropy": Term(cross_entropy(logits, batch.labels), self.config.alpha, labelled(batch)),
             "kl": Term(soft, 1 - self.config.alpha),
         }
 

@@ -9,7 +9,7 @@ import torch
 
 from tasks.compression.distillation.config import LossConfig
 from tasks.compression.distillation.intermediate_losses import IntermediateTerms
-from tasks.compression.distillation.losses import cosine_distance, cross_entropy, softened_kl
+from tasks.compression.distillation.losses import UNLABELLED, cosine_distance, cross_entropy, softened_kl
 from tasks.compression.distillation.outputs import TeacherOutputs
 from tasks.models.model import SentenceClassifier
 from tasks.training.loop.objective import Draw, Term
@@ -26,6 +26,11 @@ class DistillationBatch(NamedTuple):
     labels: torch.Tensor
     logits: torch.Tensor
     vectors: torch.Tensor
+
+
+def labelled(batch: DistillationBatch) -> torch.Tensor:
+    """How many rows have a label []; int64."""
+    return (batch.labels != UNLABELLED).sum()
 
 
 class TaughtRows(TextObjective[DistillationBatch]):
@@ -70,7 +75,7 @@ class DistillationObjective(TaughtRows):
         hard = cross_entropy(answer.logits.float(), batch.labels)
         soft = softened_kl(answer.logits.float(), batch.logits, config.temperature)
         terms = {
-            "cross_entropy": Term(hard, config.alpha),
+            "cross_entropy": Term(hard, config.alpha, labelled(batch)),
             "kl": Term(soft, 1 - config.alpha),
             "cosine": Term(cosine_distance(answer.vectors.float(), batch.vectors), config.beta),
         }

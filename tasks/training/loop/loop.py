@@ -29,7 +29,7 @@ from tasks.training.loop.objective import Batch, Draw, Model, Objective, refuse_
 from tasks.training.loop.optimizer import build_optimizers, optimizer_tensors, restore_optimizers, set_rate
 from tasks.training.loop.sampler import Sampler, share_of
 from tasks.training.loop.schedule import rate_factor
-from tasks.training.loop.seen import Seen, most_memory
+from tasks.training.loop.seen import Done, Seen, most_memory
 from tasks.training.precision import autocast
 
 LOG_EVERY = 20  # training steps that one logged training loss is the mean of
@@ -159,13 +159,13 @@ class _Run(Generic[Model, Batch]):
         own = share_of(rows, self.process, self.processes)
         # With nothing to do a process still has to take part in the gradients' sum: it adds zero times a row.
         batches = self._batches(own if len(own) else rows[:1], step)
-        losses = self._backward(batches, self._weights_of_all(batches, idle=not len(own)), idle=not len(own))
+        done = self._backward(batches, self._weights_of_all(batches, idle=not len(own)), idle=not len(own))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
         self.progress = self.progress.model_copy(update={"step": step + 1})
-        self.seen.add(losses, norm, len(rows))
+        self.seen.add(done, norm, len(rows))
         if self.progress.step % LOG_EVERY == 0:
             self._tell()
 
@@ -187,32 +187,28 @@ class _Run(Generic[Model, Batch]):
         values = torch.tensor(list(own.values()), dtype=torch.float64, device=self.accelerator.device)
         return dict(zip(own, self._summed(values).tolist(), strict=True))
 
-    def _backward(
-        self, batches: Sequence[Batch], weights: Mapping[str, float], idle: bool
-    ) -> dict[str, torch.Tensor]:
-        """Add the gradients of the whole step's loss; returns this process's share of each term."""
-        shares: dict[str, torch.Tensor] = {}
+    def _backward(self, batches: Sequence[Batch], weights: Mapping[str, float], idle: bool) -> Done:
+        """Add the gradients of the whole step's loss; returns this process's share of it."""
+        done = Done(weights, self.accelerator.device)
         for place, batch in enumerate(batches):
             last = place == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with autocast(self.config.mixed_precision, self.accelerator.device):
                     terms = self.objective.loss(self.model, send_to_device(batch, self.accelerator.device))
-                parts = {
-                    name: term.coefficient * (term.total / (weights[name] or 1.0))
-                    for name, term in terms.items()
-                }
-                loss = reduce(torch.add, parts.values())
+                parts = [
+                    term.coefficient * (term.total / (weights[name] or 1.0)) for name, term in terms.items()
+                ]
+                loss = reduce(torch.add, parts)
+                if not idle:
+                    done.add(loss, terms, self.objective.weight(batch))
                 if self.processes > 1:  # their gradients are averaged, and are to be summed
                     loss = loss * (0.0 if idle else float(self.processes))
                 self.accelerator.backward(loss)
-            for name, part in parts.items():
-                value = part.detach() * 0.0 if idle else part.detach()
-                shares[name] = shares[name] + value if name in shares else value
-        return shares
+        return done
 
     def _tell(self) -> None:
         """Means since the last time. Tensors are looked at only now, so that a GPU need not wait."""
-        if not self.seen.losses:
+        if not self.seen.steps:
             return
         told = self.seen.told(self._summed)
         self.seen = Seen()

@@ -34,11 +34,13 @@ class Term(NamedTuple):
     """A part of the loss of a batch: `total` [] is a *sum* over its rows or tokens, never a mean.
 
     The loop divides it by the term's weight over the whole step, all processes and micro-batches together, and multiplies
-    the mean by `coefficient`.
+    the mean by `coefficient`. What is told of it is the mean before that, over `told_over` [] rows or tokens where these are
+    not the weight.
     """
 
     total: torch.Tensor
     coefficient: float = 1.0
+    told_over: torch.Tensor | None = None
 
 
 class Group(NamedTuple):

@@ -2,15 +2,19 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tasks.training.config import LoopConfig
 from tasks.training.loop.loop import Evaluated, fit
+from tasks.training.loop.objective import Draw
 from tests.tasks.compression.objectives import OBJECTIVES, ROWS, Task
 from tests.tasks.training.killing import run_together
 
@@ -80,3 +84,31 @@ def test_two_processes_of_two_micro_batches_give_it_too(tmp_path: Path) -> None:
         whole = gradients(make(), tmp_path / f"{name}-whole", None)
         for process in range(2):
             assert_equal(load_file(tmp_path / f"{name}-{process}"), whole)
+
+
+def test_what_is_told_of_a_term_is_its_mean_however_the_step_is_cut(tmp_path: Path) -> None:
+    told: list[Mapping[str, float]] = []
+    for size in (None, 4):
+        task = OBJECTIVES["distillation"]()
+        config = CONFIG.model_copy(update={"micro_batch_size": size})
+        watch = lambda metrics, step: told.append(metrics) if "train_kl" in metrics else None  # noqa: E731
+        fit(
+            task.model,
+            task.objective,
+            task.sampler,
+            config,
+            lambda model: Evaluated(0.0, {}),
+            tmp_path / str(size),
+            watch,
+        )
+    whole, cut = told
+    assert {name: cut[name] for name in cut if name.startswith("train_")} == pytest.approx(
+        {name: whole[name] for name in whole if name.startswith("train_")}, rel=1e-5
+    )
+    task = OBJECTIVES["distillation"]()
+    batch = task.objective.batch(np.arange(ROWS), Draw(0, 0))
+    logits = task.model(batch.input_ids, batch.attention_mask).logits
+    # A mean over the rows that have a label: it can be laid beside the validation's.
+    assert whole["train_cross_entropy"] == pytest.approx(
+        cross_entropy(logits, batch.labels, ignore_index=-1).item(), rel=1e-5
+    )
