@@ -42,7 +42,8 @@ from tests.benchmarks.tables import ratios, spread, table
 
 LABELS, VOCABULARY, HIDDEN = 151, 30_522, 384
 ROWS, STEPS, WARM, ROUNDS = 15_000, 60, 20, 5
-CHECKPOINTS = 100  # steps between them: the default of LoopConfig
+EVERY = 100  # steps between checkpoints: the default of LoopConfig
+APART, WRITTEN = 40, 20  # steps between those that are measured; in how many of them one is on the disk
 TEACHER = {
     "hidden_size": HIDDEN,
     "num_hidden_layers": 6,
@@ -107,22 +108,15 @@ def objective_of(shape: Mapping[str, int], texts: TextRows) -> TextObjective[Any
     return LabelledRows(texts, np.random.default_rng(1).integers(LABELS, size=rows))
 
 
-def ours(
-    shape: Mapping[str, int],
-    ids: TokenShards,
-    batch_size: int,
-    folder: Path,
-    steps: int = STEPS,
-    every: int = 10**6,
-) -> float:
+def ours(shape: Mapping[str, int], ids: TokenShards, batch_size: int, folder: Path) -> float:
     """Seconds of a step, after the first twenty."""
     told, model = Told(), model_of(shape)
     config = LoopConfig(
-        steps=steps + WARM, batch_size=batch_size, evaluate_every=10**6, checkpoint_every=every
+        steps=STEPS + WARM, batch_size=batch_size, evaluate_every=10**6, checkpoint_every=10**6
     )
     objective = objective_of(shape, TextRows(ids, 0))
     fit_texts(model, objective, config, lambda trained: Evaluated(0.0, {}), folder, told)
-    return (told.at[steps + WARM] - told.at[WARM]) / steps
+    return (told.at[STEPS + WARM] - told.at[WARM]) / STEPS
 
 
 class Watch(TrainerCallback):
@@ -214,25 +208,39 @@ def speed() -> str:
     return table(head, cells)
 
 
+class Timed(LabelledRows):
+    """Rows of one length, and when each step over them began."""
+
+    def __init__(self) -> None:
+        rows = TokenShards.of([[1000 + row % 20_000] * 12 for row in range(ROWS)])
+        super().__init__(TextRows(rows, 0), np.zeros(ROWS, dtype=np.int64))
+        self.at: list[float] = []
+
+    def before_step(self, step: int) -> None:
+        """Look at the clock."""
+        self.at.append(time.perf_counter())
+
+
 def checkpoints() -> str:
-    """A row a model: what a checkpoint every hundred steps adds to the time of the steps."""
+    """A row a model: what the steps in which one is copied and written take beyond the others."""
     cells = []
-    with tempfile.TemporaryDirectory(prefix="stillhouse-bench-") as scratch:
-        ids = scratch_shards(batches_of_ids(ROWS), Path(scratch))
-        for shape in (TEACHER, BERT_BASE):
-            size = sum(value.numel() for value in model_of(shape).parameters()) / 1e6
-            # Of 220 steps, 200 are counted and two have a checkpoint: what their threads do falls into counted time.
-            ways: dict[str, Callable[[Path], float]] = {
-                "without": lambda folder, of=shape: ours(of, ids, 32, folder, 200),
-                "with": lambda folder, of=shape: ours(of, ids, 32, folder, 200, CHECKPOINTS),
-            }
-            seconds = in_turns(ways, Path(scratch) / f"{size:.0f}", rounds=3)
-            added = tuple(100 * (ratio - 1) for ratio in ratios(seconds["with"], seconds["without"]))
-            cells.append(
-                [f"{size:.0f}", spread(seconds["without"], 3), spread(seconds["with"], 3), spread(added, 1)]
-            )
-    head = ["million parameters", "seconds a step", f"with a checkpoint every {CHECKPOINTS}", "added, %"]
-    return table(head, cells)
+    for shape in (TEACHER, BERT_BASE):
+        model, objective = model_of(shape), Timed()
+        config = LoopConfig(steps=4 * APART + WRITTEN, evaluate_every=10**6, checkpoint_every=APART)
+        with tempfile.TemporaryDirectory(prefix="stillhouse-bench-") as folder:
+            fit_texts(model, objective, config, lambda trained: Evaluated(0.0, {}), Path(folder), Told())
+        taken = np.diff(objective.at)
+        usual = float(np.median(taken))
+        added = tuple(
+            float(taken[first - 1 : first - 1 + WRITTEN].sum() - WRITTEN * usual)
+            for first in range(APART, 5 * APART, APART)
+        )
+        size = sum(value.numel() for value in model.parameters()) / 1e6
+        shares = tuple(100 * one / (EVERY * usual) for one in added)
+        cells.append([f"{size:.0f}", f"{usual:.3f}", spread(added, 2), spread(shares, 1)])
+    return table(
+        ["million parameters", "seconds a step", "seconds a checkpoint", f"% of {EVERY} steps"], cells
+    )
 
 
 def in_turns(
