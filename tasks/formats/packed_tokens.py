@@ -7,8 +7,9 @@ packed_tokens.json   what they are; written last, so that a folder without it wa
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -86,7 +87,7 @@ def write_packed(folder: Path, batches: Iterable[Tokenized], vocabulary: Vocabul
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INFO_FILE).unlink(missing_ok=True)
     counts, kind = _Counts(), code_type(vocabulary.size)
-    with (folder / TOKENS_FILE).open("wb") as tokens, (folder / OFFSETS_FILE).open("wb") as offsets:
+    with FileIO(folder / TOKENS_FILE, "wb") as tokens, FileIO(folder / OFFSETS_FILE, "wb") as offsets:
         _append(offsets, np.zeros(1, OFFSET))
         for batch in batches:
             if (highest := int(batch.ids.max(initial=0))) >= vocabulary.size:
@@ -148,10 +149,12 @@ def _mapped(path: Path, kind: np.dtype, count: int) -> np.ndarray:
     return np.memmap(path, kind, mode="r").view(np.ndarray) if count else np.empty(0, kind)
 
 
-def _append(file: BinaryIO, values: np.ndarray) -> None:
+def _append(file: FileIO, values: np.ndarray) -> None:
+    """Unbuffered: of a full disk it is here that we hear, and not when the file is closed."""
+    left = memoryview(values.tobytes())
     try:
-        file.write(values.tobytes())
-        file.flush()
+        while left:
+            left = left[file.write(left) :]
     except OSError as error:
         raise StoreError(
             f"{file.name} could not be written ({error}). Free some space or make the folder writable, then run again."

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.errors import ArtifactError, ConfigError
+from infra.errors import ArtifactError, ConfigError, StoreError
 from tasks.formats.packed_tokens import (
     INFO_FILE,
     OFFSETS_FILE,
@@ -141,3 +141,10 @@ def test_what_was_not_written_to_its_end_is_never_read(tmp_path: Path) -> None:
 def test_an_id_that_the_vocabulary_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="id 3: expected one below 3"):
         write_packed(tmp_path, [tokenized([[(3, True)]])], vocabulary(3))
+
+
+@pytest.mark.parametrize("name", [TOKENS_FILE, OFFSETS_FILE])
+def test_a_full_disk_is_said(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=rf"{name} could not be written .*Free some space"):
+        small(tmp_path)

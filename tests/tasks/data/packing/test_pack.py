@@ -17,7 +17,7 @@ from tasks.data.packing.tokens import open_tokenizer
 from tasks.formats.packed_tokens import open_packed
 from tasks.formats.packing_report import read_packing
 from tests.tasks.data.packing.sources import NO_SPLITS, corpus, lines, pinned
-from tests.tasks.data.packing.tokenizers import saved, word_piece
+from tests.tasks.data.packing.tiny_tokenizers import saved, word_piece
 
 
 def course_blocks(rows: list[list[int]], length: int) -> list[list[int]]:

@@ -13,7 +13,7 @@ from tasks.data.packing.config import PackConfig
 from tasks.data.packing.stages import pack
 from tasks.formats.kinds import CheckpointRef, DatasetRef, SourceRef
 from tests.tasks.data.packing.sources import NO_SPLITS, corpus, lines, pinned
-from tests.tasks.data.packing.tokenizers import saved, word_piece, wordless
+from tests.tasks.data.packing.tiny_tokenizers import saved, word_piece, wordless
 from tests.tasks.sections import shown
 
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from infra.errors import ArtifactError, DataError
 from tasks.data.packing.tokens import TextTokenizer, open_tokenizer
 from tasks.formats.packed_tokens import Tokenized
-from tests.tasks.data.packing.tokenizers import KINDS, byte_level, saved, word_piece, wordless
+from tests.tasks.data.packing.tiny_tokenizers import KINDS, byte_level, saved, word_piece, wordless
 from tests.tasks.models.tiny_encoder import VOCABULARY
 
 Pair = tuple[PreTrainedTokenizerFast, TextTokenizer]
