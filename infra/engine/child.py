@@ -46,9 +46,9 @@ class ChildHouse:
     def path(self, ref: ArtifactRef) -> Path:
         """See `House.path`. The flow's process had it fetched."""
         for spec in flat_inputs(self.spec.stage, self.spec.inputs).values():
-            if spec.uri == ref.uri:
+            if spec.uri == ref.uri and spec.path is not None:
                 return Path(spec.path)
-        raise KeyError(f"{ref.uri} is no input of {self.spec.label}")
+        raise KeyError(f"{ref.uri} is no input of {self.spec.label} that lies in one place")
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """See `House.metrics`."""

@@ -34,7 +34,7 @@ from infra.machine.last_words import LastWords
 from infra.settings import Settings
 from infra.store.history import STEP
 from infra.store.record import HISTORY_FILE, Launch
-from infra.store.references import ArtifactRef
+from infra.store.references import SEVERAL, ArtifactRef
 
 LOOK_SECONDS = 0.2  # between two looks at what it has written
 GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
@@ -102,7 +102,7 @@ def written_spec(settings: Settings, call: StageCall, run: StageRun) -> Spec:
 
     def spec(ref: ArtifactRef) -> InputSpec:
         # Absolute, and fetched where only the shared store had it.
-        path = run.path(ref).absolute()
+        path = None if SEVERAL in ref.uri else run.path(ref).absolute()
         return InputSpec(kind=place(type(ref)), uri=ref.uri, digest=ref.digest, path=path)
 
     return Spec(

@@ -25,7 +25,9 @@ class InputSpec(BaseModel, frozen=True):
     kind: str = Field(description="`module:class` of its reference")
     uri: str
     digest: str
-    path: Path
+    path: Path | None = Field(
+        description="null for what lies in several places: the stage opens these by `uri`"
+    )
 
 
 class Spec(BaseModel):

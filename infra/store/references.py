@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 STORE_SCHEME = "artifact:"
+SEVERAL = ";"  # between the places of what lies in more than one, outside of the store
 
 
 class ArtifactRef(BaseModel, frozen=True, extra="forbid"):

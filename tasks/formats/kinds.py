@@ -15,6 +15,10 @@ class TokenizerRef(ArtifactRef):
     """`tokenizer.json` and what belongs to it."""
 
 
+class TokensRef(ArtifactRef):
+    """Texts as packed tokens: a folder a split, and `report.json`."""
+
+
 class CheckpointRef(ArtifactRef):
     """A PyTorch model in transformers' layout."""
 
