@@ -25,8 +25,9 @@ class Draw:
 
     def random(self, row: int) -> np.random.Generator:
         """Numbers of one row in one pass: the same whatever batch, process or attempt it is in."""
+        # The counter's first word counts what is drawn: a row there would have the numbers of the next one, moved by four.
         return np.random.Generator(
-            np.random.Philox(key=(self.seed << 32) + self.epoch, counter=(row, 0, 0, 0))
+            np.random.Philox(key=(self.seed << 32) + self.epoch, counter=(0, 0, 0, row))
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.errors import StoreError
+from infra.errors import DataError, StoreError
 from tasks.formats.dataset import DatasetInfo, Split
 from tasks.formats.token_shards import TokenShards, scratch_shards
 from tasks.training.config import LoopConfig
@@ -16,7 +16,7 @@ from tasks.training.loop.checkpoint import CheckpointWriter, Progress, load_chec
 from tasks.training.loop.determinism import seed_step
 from tasks.training.loop.objective import Draw
 from tasks.training.loop.optimizer import build_optimizers, optimizer_tensors, restore_optimizers, set_rate
-from tasks.training.loop.sampler import LengthGrouped, share_of
+from tasks.training.loop.sampler import LengthGrouped, Shuffled, share_of
 from tasks.training.loop.schedule import rate_factor
 from tasks.training.precision import autocast
 from tasks.training.text_objective import LabelledRows, TextRows
@@ -47,6 +47,27 @@ def test_every_row_is_in_one_batch_and_only_one_batch_is_short(lengths, batch_si
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     assert sum(len(batch) < batch_size for batch in batches) <= 1
     assert batches == epoch_of(lengths, batch_size, seed, epoch)
+
+
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(0, 1000), st.integers(0, 10))
+def test_shuffled_rows_come_once_a_pass_and_the_last_batch_alone_is_short(rows, batch_size, seed, epoch):
+    sampler = Shuffled(rows, batch_size, seed)
+    steps = range(epoch * sampler.steps_per_epoch, (epoch + 1) * sampler.steps_per_epoch)
+    batches = [sampler.rows(step).tolist() for step in steps]
+    assert sorted(row for batch in batches for row in batch) == list(range(rows))
+    assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+    # Asked in any order, as a resumed run does.
+    assert [Shuffled(rows, batch_size, seed).rows(step).tolist() for step in reversed(steps)] == batches[::-1]
+
+
+def test_shuffled_rows_have_another_order_in_each_pass_and_by_each_seed():
+    orders = {tuple(Shuffled(100, 100, seed).rows(epoch)) for seed in (0, 1) for epoch in (0, 1)}
+    assert len(orders) == 4
+
+
+def test_nothing_to_shuffle_is_refused():
+    with pytest.raises(DataError, match="no rows"):
+        Shuffled(0, 8, 0)
 
 
 def test_length_grouping_saves_most_of_the_padding_and_orders_differ_between_epochs():
@@ -128,11 +149,20 @@ def test_muon_moves_the_layers_matrices_alone():
     )
 
 
+def test_adamw_forgets_as_fast_as_it_is_told():
+    groups = LabelledRows(TextRows(TokenShards.of([]), 0), np.empty(0, np.int64)).groups(make_model())
+    assert build_optimizers(groups, 1e-4, 0.0)[0].defaults["betas"] == (0.9, 0.999)
+    assert build_optimizers(groups, 1e-4, 0.0, 0.98)[0].defaults["betas"] == (0.9, 0.98)
+
+
 def test_random_numbers_of_a_row_are_its_own_in_each_pass():
     numbers = {
-        draw.random(row).integers(2**62) for draw in (Draw(0, 0), Draw(0, 1), Draw(1, 0)) for row in range(50)
+        number
+        for draw in (Draw(0, 0), Draw(0, 1), Draw(1, 0))
+        for row in range(50)
+        for number in draw.random(row).integers(2**62, size=300).tolist()
     }
-    assert len(numbers) == 150
+    assert len(numbers) == 150 * 300
     assert Draw(0, 1).random(7).random() == Draw(0, 1).random(7).random()
 
 
