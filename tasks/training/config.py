@@ -54,6 +54,13 @@ class LoopConfig(Asked):
         description="muon: for matrices of the layers alone, AdamW for the rest",
         json_schema_extra={"key": "unless_default"},
     )
+    adam_beta2: float = Field(
+        0.999,
+        gt=0,
+        lt=1,
+        description="how much AdamW's mean of squared gradients keeps at each step; 0.98 forgets sooner: for few steps",
+        json_schema_extra={"key": "unless_default"},
+    )
     schedule: Literal["linear", "cosine", "warmup_stable_decay"] = Field(
         "linear",
         description="how the rate falls after its rise",

@@ -116,7 +116,9 @@ class _Run(Generic[Model, Batch]):
         self.model: Model = self.accelerator.prepare(
             model
         )  # wrapped for several devices where there are several
-        self.optimizers = build_optimizers(objective.groups(model), config.learning_rate, config.weight_decay)
+        self.optimizers = build_optimizers(
+            objective.groups(model), config.learning_rate, config.weight_decay, config.adam_beta2
+        )
         self.weights = trained_state(model)
         self.progress = Progress(steps_per_epoch=sampler.steps_per_epoch)
         self.total = 0

@@ -25,6 +25,36 @@ class Sampler(Protocol):
         """Row numbers int64 [batch] of step `step`, counted from 0, over all processes together."""
 
 
+class Shuffled:
+    """Each row once a pass, in an order drawn anew for it: for rows of one length, such as packed blocks.
+
+    The last batch of a pass is short where the batches do not come out even: no row waits, none comes twice. Memory is 8
+    bytes a row.
+    """
+
+    def __init__(self, rows: int, batch_size: int, seed: int) -> None:
+        """Raises DataError when there are no rows."""
+        if rows < 1:
+            raise DataError(
+                "there are no rows to train on: expected at least one. Give more text, or shorter blocks."
+            )
+        self.count, self.batch_size, self.seed = rows, batch_size, seed
+        self._pass = lru_cache(maxsize=1)(self._order)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of one pass."""
+        return -(-self.count // self.batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """See `Sampler.rows`."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._pass(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, epoch)).permutation(self.count)
+
+
 class LengthGrouped:
     """Each row once a pass, rows of like length together: little padding, and the noise that SGD lives on.
 
