@@ -91,7 +91,7 @@ def begin_head(model: PreTrainedModel, counts: np.ndarray) -> None:
     The bias is the log of the unigram frequencies: which tokens are frequent need not be learned. The transform's matrix is
     the identity (of its first rows where it narrows): an encoder's last vectors still lie near the embeddings of their
     words, which are the decoder, and a random matrix would hide that. all-MiniLM-L6-v2 on books in nats a masked token,
-    unigram 6.51: identity 6.21 before any training and 5.32 after 20 steps, random 6.85 and 5.95.
+    unigram 6.51: the identity has 6.21 before any training and 4.78 after 60 steps, random numbers 6.85 and 5.05.
 
     Raises ConfigError when more tokens are counted than the model has.
     """

@@ -126,9 +126,8 @@ class MaskedLanguageModel(nn.Module):
         Raises StoreError when the disk does not take them.
         """
         try:
-            folder.mkdir(
-                parents=True, exist_ok=True
-            )  # transformers writes nothing over a file, and raises nothing
+            # Where a file is in the way, transformers writes nothing and raises nothing.
+            folder.mkdir(parents=True, exist_ok=True)
             with quiet_transformers():
                 self.model.save_pretrained(folder)
                 tokenizer.save_pretrained(folder)

@@ -67,17 +67,17 @@ def freeze(
     return FrozenMasks(input_ids, labels, pad_id)
 
 
-def negative_log_likelihood(
-    model: MaskedLanguageModel, frozen: FrozenMasks, config: FrozenConfig, precision: MixedPrecision = "no"
-) -> float:
-    """Mean over all masked tokens together, in nats, in evaluation mode on accelerate's device; leaves both as they were."""
+def negative_log_likelihood(model: MaskedLanguageModel, frozen: FrozenMasks, config: FrozenConfig) -> float:
+    """Mean over all masked tokens together, in nats, in evaluation mode on accelerate's device; leaves both as they were.
+
+    It computes in float32, or as the caller's autocast for that device says.
+    """
     total, tokens = 0.0, 0
     was_training = model.training
     model.eval()
     with (
         on_device(model) as device,
         torch.inference_mode(),
-        autocast(precision, accelerated_device()),
         tqdm(total=len(frozen.labels), desc="perplexity", unit="document", leave=False, disable=None) as bar,
     ):
         for batch in frozen.batches(config.batch_size):
@@ -106,7 +106,8 @@ def perplexity(
     model: MaskedLanguageModel, frozen: FrozenMasks, config: FrozenConfig, precision: MixedPrecision = "no"
 ) -> float:
     """Of the masked tokens: between how many equally likely ones the model wavers."""
-    return perplexity_of(negative_log_likelihood(model, frozen, config, precision))
+    with autocast(precision, accelerated_device()):
+        return perplexity_of(negative_log_likelihood(model, frozen, config))
 
 
 def on_frozen_masks(
@@ -115,7 +116,8 @@ def on_frozen_masks(
     """What the loop validates by: the lower the loss on these masks, the better."""
 
     def evaluate(model: MaskedLanguageModel) -> Evaluated:
-        nats = negative_log_likelihood(model, frozen, config, precision)
+        with autocast(precision, accelerated_device()):
+            nats = negative_log_likelihood(model, frozen, config)
         return Evaluated(-nats, {"validation_masked_lm": nats, "validation_perplexity": perplexity_of(nats)})
 
     return evaluate

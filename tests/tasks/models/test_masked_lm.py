@@ -157,6 +157,34 @@ def test_an_encoder_among_the_files_of_sentence_transformers_gets_a_head(tmp_pat
     torch.testing.assert_close(new.body.state_dict(), load_body(tmp_path).state_dict())
 
 
+def test_a_new_heads_decoder_is_tied_whatever_the_encoder_says(tmp_path: Path) -> None:
+    write_base(tmp_path / "base")
+    config = json.loads((tmp_path / "base" / "config.json").read_text())
+    (tmp_path / "base" / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    MaskedLanguageModel.load(tmp_path / "base", COUNTS).save(tmp_path / "new", tiny_tokenizer())
+    again = MaskedLanguageModel.load(tmp_path / "new").model
+    assert again.get_output_embeddings().weight is again.get_input_embeddings().weight
+
+
+def test_weights_named_as_the_first_berts_were_are_read_with_their_head(tmp_path: Path) -> None:
+    """bert-base-uncased: gamma and beta, one bias, a pooler, and a head for pairs of sentences."""
+    model = model_of("bert")
+    model.save(tmp_path, tiny_tokenizer())
+    path = tmp_path / "model.safetensors"
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+        for name, value in load_file(path).items()
+        if name != "cls.predictions.decoder.bias"
+    }
+    more = {
+        "bert.pooler.dense.weight": torch.zeros(32, 32),
+        "cls.seq_relationship.weight": torch.zeros(2, 32),
+    }
+    save_file(old | more, path, metadata={"format": "pt"})
+    assert has_head(tmp_path)
+    assert same_weights(MaskedLanguageModel.load(tmp_path), model)
+
+
 def test_counts_of_fewer_tokens_than_the_model_has_are_filled_up_and_more_are_refused(tmp_path: Path) -> None:
     """An embedding table is often rounded up."""
     write_base(tmp_path)

@@ -1,6 +1,7 @@
 """What masked language modelling costs, what moves by what, and that it learns."""
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 from infra.errors import ConfigError
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.config import LoopConfig
-from tasks.training.loop.loop import fit
-from tasks.training.loop.objective import Draw
+from tasks.training.loop.loop import Evaluated, fit
+from tasks.training.loop.objective import Draw, Term
 from tasks.training.loop.sampler import Shuffled
 from tasks.training.masked_lm.config import FrozenConfig, MaskingConfig
 from tasks.training.masked_lm.frozen import freeze, on_frozen_masks
@@ -140,3 +141,42 @@ def test_a_pattern_is_learned_to_far_below_the_unigram_perplexity(tmp_path: Path
     assert perplexities[0] > unigram / 2
     assert progress.best_metrics["validation_perplexity"] == min(perplexities) < unigram / 3
     assert any("train_masked_lm" in metrics for metrics in told)
+
+
+class BrokenOff(Exception):
+    """What ends a training in the middle."""
+
+
+class BreakingOff(MaskedLmObjective):
+    """Breaks off at the batch that many batches come before."""
+
+    left = 17
+
+    def loss(self, model: MaskedLanguageModel, batch: MaskedLmBatch) -> Mapping[str, Term]:
+        self.left -= 1
+        if self.left < 0:
+            raise BrokenOff
+        return super().loss(model, batch)
+
+
+def test_a_training_that_broke_off_ends_with_the_weights_of_one_that_did_not(tmp_path: Path) -> None:
+    """With dropout, in the middle of the second pass."""
+    config = LoopConfig(epochs=3, batch_size=4, checkpoint_every=3, mixed_precision="no", seed=5)
+    masking, scores = (
+        MaskingConfig(kind="whole_word"),
+        count(),
+    )  # each evaluation is better than the one before
+
+    def evaluate(model: MaskedLanguageModel) -> Evaluated:
+        return Evaluated(float(next(scores)), {})
+
+    def train(objective: MaskedLmObjective, folder: Path) -> MaskedLanguageModel:
+        model = tiny_model(hidden_dropout_prob=0.1)
+        fit(model, objective, Shuffled(len(BLOCKS), 4, 5), config, evaluate, folder, lambda *_: None)
+        return model
+
+    whole = train(MaskedLmObjective(BLOCKS, masking, VOCABULARY_IDS), tmp_path / "whole")
+    with pytest.raises(BrokenOff):
+        train(BreakingOff(BLOCKS, masking, VOCABULARY_IDS), tmp_path / "broken")
+    resumed = train(MaskedLmObjective(BLOCKS, masking, VOCABULARY_IDS), tmp_path / "broken")
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())

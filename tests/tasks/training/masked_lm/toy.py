@@ -46,7 +46,7 @@ def topical_blocks(blocks: int = 200, length: int = 16) -> ToyBlocks:
 
 def without_dropout(**changed: object) -> BertConfig:
     """A tiny BERT's."""
-    return tiny_config(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **changed)
+    return tiny_config(**{"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0} | changed)
 
 
 def tiny_model(seed: int = 0, **changed: object) -> MaskedLanguageModel:
