@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
@@ -84,6 +84,7 @@ def test_nothing_outside_the_mask_has_a_label_or_is_changed_and_special_tokens_n
     assert {*shown[masked & (shown != BLOCKS.ids)].tolist()} <= {VOCABULARY_IDS.mask, *range(FIRST, 32)}
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, len(BLOCKS) - 1), min_size=1, max_size=8, unique=True),
     st.integers(0, 2**31 - 1),

@@ -117,17 +117,16 @@ def test_a_model_that_cannot_save_memory_says_so() -> None:
         objective_of(BLOCKS).save_memory(model)
 
 
-@pytest.mark.parametrize("kind", ["token", "whole_word"])
-def test_a_pattern_is_learned_to_far_below_the_unigram_perplexity(tmp_path: Path, kind: str) -> None:
+def test_a_pattern_is_learned_to_far_below_the_unigram_perplexity(tmp_path: Path) -> None:
     blocks, model = topical_blocks(), tiny_model(num_hidden_layers=1, initializer_range=0.1)
     frozen = freeze(topical_blocks(60).ids.tolist(), 16, 0, VOCABULARY_IDS, FrozenConfig())
     config = LoopConfig(
-        epochs=8, batch_size=16, learning_rate=1e-2, adam_beta2=0.98, mixed_precision="no", seed=1
+        epochs=6, batch_size=16, learning_rate=1e-2, adam_beta2=0.98, mixed_precision="no", seed=1
     )
     told: list[Mapping[str, float]] = []
     progress = fit(
         model,
-        objective_of(blocks, kind=kind, rate=0.3),
+        objective_of(blocks, kind="whole_word", rate=0.3),
         Shuffled(len(blocks), config.batch_size, config.seed),
         config,
         on_frozen_masks(frozen, FrozenConfig(), "no"),
@@ -150,7 +149,7 @@ class BrokenOff(Exception):
 class BreakingOff(MaskedLmObjective):
     """Breaks off at the batch that many batches come before."""
 
-    left = 17
+    left = 14
 
     def loss(self, model: MaskedLanguageModel, batch: MaskedLmBatch) -> Mapping[str, Term]:
         self.left -= 1
@@ -161,7 +160,7 @@ class BreakingOff(MaskedLmObjective):
 
 def test_a_training_that_broke_off_ends_with_the_weights_of_one_that_did_not(tmp_path: Path) -> None:
     """With dropout, in the middle of the second pass."""
-    config = LoopConfig(epochs=3, batch_size=4, checkpoint_every=3, mixed_precision="no", seed=5)
+    config = LoopConfig(epochs=2, batch_size=4, checkpoint_every=6, mixed_precision="no", seed=5)
     masking, scores = (
         MaskingConfig(kind="whole_word"),
         count(),
