@@ -1,8 +1,9 @@
 """Reading a BERT-like encoder from a folder: everything must be there, nothing is silently made up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -39,11 +40,12 @@ def without_pooler(body: PreTrainedModel) -> PreTrainedModel:
     return body
 
 
-def load_body(folder: Path) -> PreTrainedModel:
-    """Read the encoder in `folder` in float32, without its pooler.
+def read_pretrained(auto: Any, folder: Path, **changed: object) -> tuple[PreTrainedModel, list[str]]:
+    """Read the model in `folder` in float32 by one of transformers' auto classes, with `changed` fields of its config.
 
-    Raises ArtifactError when it is damaged, or its config asks for code from elsewhere (tasks/formats/foreign_config.py).
-    transformers fills missing weights with random numbers and only warns. Here that is an error.
+    Returns it with the names of the weights that it should have and the folder has not, sorted: transformers fills them with
+    random numbers and only warns. Raises ArtifactError when the folder is damaged, or its config asks for code from elsewhere
+    (tasks/formats/foreign_config.py).
     """
     if not (folder / "config.json").is_file():
         raise ArtifactError(
@@ -52,25 +54,39 @@ def load_body(folder: Path) -> PreTrainedModel:
     check_asks_for_no_code(folder / "config.json", read_object(folder / "config.json"))
     try:
         with quiet_transformers(), panics_caught():
-            body, found = AutoModel.from_pretrained(
+            model, found = auto.from_pretrained(
                 folder,
                 dtype="float32",
                 trust_remote_code=False,
                 local_files_only=True,
                 use_safetensors=True,
                 output_loading_info=True,
+                **changed,
             )
     except Exception as error:  # over a config.json that it has not written, transformers raises anything
         raise ArtifactError(
             f"{folder} cannot be read as an encoder ({type(error).__name__}: {error}). Expected config.json "
             "and model.safetensors of one model. Delete the folder and make or fetch it again."
         ) from error
-    missing = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
-    if missing:
-        raise ArtifactError(
-            f"{folder} lacks {len(missing)} weights of its own config.json, among them {missing[0]}. "
-            "Expected every weight of the encoder. Delete the folder and make or fetch it again."
-        )
+    return model, sorted(found["missing_keys"])
+
+
+def lacks(folder: Path, missing: Sequence[str]) -> ArtifactError:
+    """What to raise where weights are missing."""
+    return ArtifactError(
+        f"{folder} lacks {len(missing)} weights of its own config.json, among them {missing[0]}. "
+        "Expected every weight of the encoder. Delete the folder and make or fetch it again."
+    )
+
+
+def load_body(folder: Path) -> PreTrainedModel:
+    """Read the encoder in `folder` in float32, without its pooler.
+
+    Raises ArtifactError when it is damaged, lacks weights, or its config asks for code from elsewhere.
+    """
+    body, missing = read_pretrained(AutoModel, folder)
+    if missing := [name for name in missing if not name.startswith("pooler.")]:
+        raise lacks(folder, missing)
     return slice_as_configured(without_pooler(body))
 
 

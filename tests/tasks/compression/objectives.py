@@ -1,10 +1,11 @@
-"""Every objective over texts, tiny: fifteen rows of unequal length and weight, and a model without dropout."""
+"""Every objective, tiny: fifteen rows of unequal length or weight, and a model without dropout."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from tasks.compression.distillation.config import IntermediateLossConfig, LossConfig
 from tasks.compression.distillation.embedding_bag import BagObjective
@@ -20,9 +21,11 @@ from tasks.compression.quantization.self_distillation import OwnAnswers, without
 from tasks.formats.token_shards import TokenShards
 from tasks.models.embedding_bag import BagOfTokensConfig
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop.sampler import LengthGrouped
-from tasks.training.text_objective import LabelledRows, TextObjective, TextRows
+from tasks.training.loop.objective import Objective
+from tasks.training.loop.sampler import Shuffled
+from tasks.training.text_objective import LabelledRows, TextRows
 from tests.tasks.models.tiny_encoder import VOCABULARY, tiny_config
+from tests.tasks.training.masked_lm.toy import objective_of, random_blocks, tiny_model
 
 ROWS, LABELS = 15, 3
 
@@ -30,13 +33,13 @@ ROWS, LABELS = 15, 3
 class Task(NamedTuple):
     """A model, and what it learns."""
 
-    model: SentenceClassifier
-    objective: TextObjective
+    model: nn.Module
+    objective: Objective
 
     @property
-    def sampler(self) -> LengthGrouped:
+    def sampler(self) -> Shuffled:
         """One step, of all rows."""
-        return LengthGrouped(self.objective.texts.ids.lengths, ROWS, 0)
+        return Shuffled(ROWS, ROWS, 0)
 
 
 def random_rows() -> TextRows:
@@ -98,6 +101,12 @@ def own_answers() -> Task:
     return Task(model_of(), OwnAnswers(random_rows(), random_outputs().logits))
 
 
+def masked_lm() -> Task:
+    """What a masked language model learns; masks are the rows' own."""
+    blocks = random_blocks(ROWS)
+    return Task(tiny_model(initializer_range=0.2), objective_of(blocks, kind="whole_word", mask_share=0.8))
+
+
 OBJECTIVES: dict[str, Callable[[], Task]] = {
-    made.__name__: made for made in (labels, distillation, bag, pruned, own_answers)
+    made.__name__: made for made in (labels, distillation, bag, pruned, own_answers, masked_lm)
 }

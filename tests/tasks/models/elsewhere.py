@@ -18,29 +18,36 @@ from torch import nn
 
 from tasks.compression.pruning.importance import taylor_importance
 from tasks.compression.quantization.qat import calibrate_observers, prepare
+from tasks.formats.frozen_masks import FrozenMasks
 from tasks.formats.token_shards import TokenShards
 from tasks.inference.pytorch import PytorchRunner
 from tasks.models.inference import embed_and_classify
+from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.models.model import SentenceClassifier
+from tasks.training.masked_lm.config import FrozenConfig
+from tasks.training.masked_lm.fills import fills
+from tasks.training.masked_lm.frozen import negative_log_likelihood
 from tasks.training.text_objective import LabelledRows, TextRows
+from tests.tasks.models.tiny_encoder import tiny_tokenizer
+from tests.tasks.training.masked_lm.toy import tiny_model
 
 ROWS = [[2, 5, 6, 3], [2, 7, 3]]
 
 
 @contextmanager
 def seen(places: list[str]) -> Iterator[None]:
-    """Where parameters, ids and mask of every classifier are that is called inside."""
+    """On which devices parameters, ids and masks of every model of ours are that is called inside."""
 
-    def look(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-        if isinstance(module, SentenceClassifier):
-            held = {value.device.type for value in (*module.parameters(), *module.buffers())}
-            places.append(", ".join([*sorted(held), *(tensor.device.type for tensor in given)]))
+    def look(module: nn.Module, given: tuple[torch.Tensor | None, ...]) -> None:
+        if isinstance(module, SentenceClassifier | MaskedLanguageModel):
+            met = (*module.parameters(), *module.buffers(), *given)
+            places.append(", ".join(sorted({value.device.type for value in met if value is not None})))
 
     hook = nn.modules.module.register_module_forward_pre_hook(look)
     try:
         yield
     except RuntimeError as error:
-        if "meta tensor" not in str(error):
+        if "meta tensor" not in str(error).lower():
             raise
     finally:
         hook.remove()
@@ -69,7 +76,24 @@ def importance(checkpoint: Path) -> None:
     taylor_importance(SentenceClassifier.load(checkpoint), objective, [np.arange(1)])
 
 
-INFER: tuple[Callable[[Path], None], ...] = (answers, runner, timed_runner, ranges, importance)
+def masked_documents(checkpoint: Path) -> None:
+    ids = np.array(ROWS[:1])
+    negative_log_likelihood(tiny_model(), FrozenMasks(ids, ids, 0), FrozenConfig())
+
+
+def gaps(checkpoint: Path) -> None:
+    fills(tiny_model(), tiny_tokenizer(), "what is my [MASK]")
+
+
+INFER: tuple[Callable[[Path], None], ...] = (
+    answers,
+    runner,
+    timed_runner,
+    ranges,
+    importance,
+    masked_documents,
+    gaps,
+)
 
 if __name__ == "__main__":
     found: dict[str, list[str]] = {}

@@ -142,6 +142,15 @@ def test_another_seed_gives_another_model(tmp_path):
     assert not torch.equal(first.head.weight, second.head.weight)
 
 
+def test_adamws_beta2_is_the_one_that_is_asked_for(tmp_path):
+    usual, asked, quick = make_model(), make_model(), make_model()
+    make_lesson().fit(usual, CONFIG, tmp_path / "usual")
+    make_lesson().fit(asked, CONFIG.model_copy(update={"adam_beta2": 0.999}), tmp_path / "asked")
+    make_lesson().fit(quick, CONFIG.model_copy(update={"adam_beta2": 0.9}), tmp_path / "quick")
+    assert torch.equal(usual.head.weight, asked.head.weight)
+    assert not torch.equal(usual.head.weight, quick.head.weight)
+
+
 def test_the_callers_setting_of_deterministic_kernels_comes_back(tmp_path):
     before = torch.are_deterministic_algorithms_enabled()
     make_lesson().fit(make_model(), CONFIG.model_copy(update={"epochs": 1}), tmp_path)

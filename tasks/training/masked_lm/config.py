@@ -1,0 +1,83 @@
+"""What is asked of masks: those of a training, and the frozen ones that every model is measured by."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from tasks.formats.asked import Asked
+
+
+class Shares(NamedTuple):
+    """Of tokens or words the share that is masked; of these the shares shown as the mask token and as a random one."""
+
+    rate: float
+    mask: float
+    random: float
+
+
+# Devlin et al. 2019, BERT, section 3.1; and the Hugging Face course, chapter 7.3.
+DEFAULTS = {"token": Shares(0.15, 0.8, 0.1), "whole_word": Shares(0.2, 1.0, 0.0)}
+
+
+class MaskingConfig(Asked):
+    """Which tokens a model has to find again, and what it is shown in their place.
+
+    A rate is a probability: each token, or each word, is masked or not by a draw of its own, so that a row has more or fewer,
+    or none, as with transformers' collator.
+    """
+
+    kind: Literal["token", "whole_word"] = Field(
+        "token",
+        description="token: each by itself; whole_word: all tokens of a word, or none",
+        json_schema_extra={"often": True},
+    )
+    rate: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of tokens, or of words, that is masked; unset: 0.15 of tokens, 0.2 of words",
+        json_schema_extra={"often": True},
+    )
+    mask_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of masked tokens the share that is shown as the mask token; unset: 0.8 for token, 1 for whole_word",
+    )
+    random_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of masked tokens the share that is shown as a random token, the rest being shown as they are; unset: 0.1 "
+        "for token, 0 for whole_word",
+    )
+
+    @property
+    def shares(self) -> Shares:
+        """What is asked, with the defaults of its kind."""
+        rate, mask, random = DEFAULTS[self.kind]
+        return Shares(
+            rate if self.rate is None else self.rate,
+            mask if self.mask_share is None else self.mask_share,
+            random if self.random_share is None else self.random_share,
+        )
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> "MaskingConfig":
+        shares = self.shares
+        if shares.mask + shares.random > 1 + 1e-9:
+            raise ValueError(
+                f"mask_share is {shares.mask} and random_share is {shares.random}: expected at most 1 together"
+            )
+        return self
+
+
+class FrozenConfig(Asked):
+    """How the masked documents that models are measured by are chosen and read. Their masks are always the same."""
+
+    documents: int = Field(
+        1000, ge=1, description="documents of the test split, chosen by chance; all where it has fewer"
+    )
+    batch_size: int = Field(
+        32, ge=1, le=4096, description="documents of a forward pass", json_schema_extra={"key": "ignore"}
+    )
