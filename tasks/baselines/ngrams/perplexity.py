@@ -81,8 +81,11 @@ def ngram_perplexities(
     """Count in the training text, choose weights on `validation`, measure on `test`.
 
     `tokens` int [all tokens] and `offsets` int64 [documents + 1] are the training text, which may be memory-mapped; `order`
-    is the widest window in tokens, the predicted one included. Raises DataError when a set is empty or of another
-    vocabulary or shape, ConfigError when `order` or `piece` is below 1 or a special id is none of the vocabulary.
+    is the widest window in tokens, the predicted one included. No document of `validation` may stand in the training text:
+    the widest windows would know it by heart, and get weights that the test set makes them pay for.
+
+    Raises DataError when a set is empty or of another vocabulary or shape, ConfigError when `order` or `piece` is below 1 or
+    a special id is none of the vocabulary.
     """
     if order < 1 or piece < 1:
         raise ConfigError(
