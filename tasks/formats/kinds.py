@@ -45,3 +45,7 @@ class ReportRef(ArtifactRef):
 
 class ReleaseRef(ArtifactRef):
     """The files of a release, as a user gets them."""
+
+
+class MasksRef(ArtifactRef):
+    """Rows of packed text with the hidden tokens that masked language models are evaluated on."""

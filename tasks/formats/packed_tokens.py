@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from infra.errors import ArtifactError, StoreError
-from tasks.formats.token_blocks import Blocks, Documents, code, code_type
+from tasks.formats.token_blocks import Blocks, Documents, Ids, code, code_type
 from tasks.formats.value import Value, read_value, write_value
 
 INFO_FILE, TOKENS_FILE, OFFSETS_FILE = "packed_tokens.json", "tokens.bin", "offsets.bin"
@@ -68,6 +68,11 @@ class PackedTokens:
     info: PackedInfo
     tokens: np.ndarray
     offsets: np.ndarray
+
+    @property
+    def ids(self) -> Ids:
+        """All tokens, one after the other."""
+        return Ids(self.tokens)
 
     @property
     def documents(self) -> Documents:

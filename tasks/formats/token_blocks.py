@@ -36,6 +36,20 @@ def starts_of(coded: np.ndarray) -> np.ndarray:
     return (coded & _bit(coded.dtype)) != 0
 
 
+class Ids:
+    """Ids of coded tokens, cleared of the bit as they are read."""
+
+    def __init__(self, coded: np.ndarray) -> None:
+        self._coded = coded
+
+    def __len__(self) -> int:
+        return len(self._coded)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Int64, from one place to another."""
+        return ids_of(self._coded[part])
+
+
 class Documents(TokenShards):
     """Rows of coded tokens as `TokenShards`; a row is a copy, int64, for its ids are cleared of the bit."""
 

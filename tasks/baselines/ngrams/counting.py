@@ -5,6 +5,7 @@ The text is read in pieces, once for each window: memory grows with what is aske
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -19,12 +20,22 @@ STEPS_PER_DOUBLING = 2
 LEVELS = 20  # of support: the last is for 700 times a token and more
 
 
+class Tokens(Protocol):
+    """Ids of all tokens, int: an array, or what clears packed ones of their bit as they are read."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, part: slice, /) -> np.ndarray:
+        """Those from one place to another."""
+
+
 @dataclass(frozen=True)
 class TrainingText:
     """`tokens` int [all tokens], documents one after the other; `offsets` int64 [documents + 1], the first is 0;
     `predictable` bool [vocabulary], False for tokens that are context alone; read `piece` tokens at a time."""
 
-    tokens: np.ndarray
+    tokens: Tokens
     offsets: np.ndarray
     predictable: np.ndarray
     piece: int
@@ -41,7 +52,9 @@ class TrainingText:
                 f"the {len(self.offsets)} offsets of the training text's documents have the ends {ends}: expected them to "
                 f"rise from 0 to its {len(self.tokens)} tokens. Pack it again."
             )
-        lowest, highest = int(self.tokens.min()), int(self.tokens.max())
+        starts = range(0, len(self.tokens), self.piece)
+        found = [(part.min(), part.max()) for part in (self.tokens[at : at + self.piece] for at in starts)]
+        lowest, highest = min(int(low) for low, _ in found), max(int(high) for _, high in found)
         if lowest < 0 or highest >= len(self.predictable):
             raise DataError(
                 f"the training text has token ids from {lowest} to {highest}: expected 0 to {len(self.predictable) - 1}, "

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from infra.errors import ConfigError
 from tasks.baselines.ngrams.channel import Channel
-from tasks.baselines.ngrams.counting import TrainingText, count_followers
+from tasks.baselines.ngrams.counting import Tokens, TrainingText, count_followers
 from tasks.baselines.ngrams.mixture import Evidence, Mixture, fit_mixture
 from tasks.baselines.ngrams.windows import MaskedDocuments, Positions, Window, check_masked, windows
 from tasks.formats.value import Value
@@ -69,7 +69,7 @@ class Special(NamedTuple):
 
 
 def ngram_perplexities(
-    tokens: np.ndarray,
+    tokens: Tokens,
     offsets: np.ndarray,
     validation: MaskedDocuments,
     test: MaskedDocuments,

@@ -6,11 +6,10 @@ no teacher, any text will do (Polino, Pascanu & Alistarh 2018, Model Compression
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn.functional import kl_div, log_softmax
 
 from tasks.compression.quantization.answers import divergence
@@ -18,6 +17,7 @@ from tasks.compression.quantization.config import QuantizationConfig
 from tasks.compression.quantization.qat import calibrate_observers, convert, prepare
 from tasks.formats.checkpoint import load_info
 from tasks.models.batching import encode, encode_to_disk
+from tasks.models.dropout import with_dropout
 from tasks.models.inference import embed_and_classify
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
@@ -25,7 +25,6 @@ from tasks.training.loop.loop import Evaluated, Observe
 from tasks.training.loop.objective import Draw, Term
 from tasks.training.text_objective import TextObjective, TextRows, fit_texts
 
-Model = TypeVar("Model", bound=nn.Module)
 FIRST_ROWS = 1024  # rows whose ranges are seen before the first step
 
 
@@ -92,7 +91,7 @@ def train_for_int8(
     reference = embed_and_classify(model, held_out, pad_id).logits
     own = TextRows.asked(ids, pad_id, config.qat)
     objective = OwnAnswers(own, embed_and_classify(model, ids, pad_id).logits)
-    without_dropout(model)
+    with_dropout(model, 0.0)  # the targets know of none: one more noise to learn against
     prepare(model, config.qat.range_momentum, config.embeddings)
     first = [ids[row] for row in range(min(FIRST_ROWS, len(ids)))]
     calibrate_observers(model, first, pad_id, config.qat.batch_size)
@@ -106,11 +105,3 @@ def train_for_int8(
     model.save(output_dir, tokenizer, info)
     best = {name.removeprefix("validation_"): value for name, value in progress.best_metrics.items()}
     return best | {"best_epoch": progress.best_epoch}
-
-
-def without_dropout(model: Model) -> Model:
-    """Turn dropout off for good, in place: the targets know of none, so it would be one more noise to learn against."""
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    return model

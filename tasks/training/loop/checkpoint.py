@@ -40,6 +40,7 @@ class Progress(Value):
     )
     best_step: int = Field(0, description="the step after which it was; 0: the weights before training")
     best_metrics: dict[str, float] = Field({}, description="metrics of that evaluation")
+    last_metrics: dict[str, float] = Field({}, description="metrics of the last evaluation, best or not")
     without_gain: int = Field(0, description="evaluations since then")
     steps_per_epoch: int = Field(1, description="steps in which each row is seen once")
 

@@ -240,10 +240,10 @@ class _Run(Generic[Model, Batch]):
         if self.processes > 1:
             broadcast_object_list(told)
         score, metrics = told[0]
-        update: dict[str, object] = {"without_gain": self.progress.without_gain + 1}
+        update: dict[str, object] = {"without_gain": self.progress.without_gain + 1, "last_metrics": metrics}
         best = self.progress.best_score
         if better := best is None or score > best:
-            update = {
+            update |= {
                 "best_score": score,
                 "best_step": self.progress.step,
                 "best_metrics": metrics,

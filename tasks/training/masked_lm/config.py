@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from tasks.formats.asked import Asked
+from tasks.training.config import KeptConfig
 
 
 class Shares(NamedTuple):
@@ -81,3 +82,40 @@ class FrozenConfig(Asked):
     batch_size: int = Field(
         32, ge=1, le=4096, description="documents of a forward pass", json_schema_extra={"key": "ignore"}
     )
+
+
+class AdaptConfig(KeptConfig):
+    """Masked language modelling over packed blocks."""
+
+    # A small model that reads a text once learns more from twice as many masks (Wettig et al. 2023, Should You Mask 15%?).
+    masking: MaskingConfig = Field(MaskingConfig(rate=0.3), description="which tokens are hidden in training")
+    freeze_layers: int = Field(
+        0, ge=0, le=96, description="lower layers, and the embeddings, that stay as they are; 0: all learn"
+    )
+    epochs: int | None = Field(
+        1, ge=1, le=1000, description="passes over the blocks", json_schema_extra={"often": True}
+    )
+    batch_size: int = Field(
+        16, ge=1, le=4096, description="blocks of one training step, over all devices together"
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak rate", json_schema_extra={"often": True})
+    schedule: Literal["linear", "cosine", "warmup_stable_decay"] = Field(
+        "warmup_stable_decay", description="how the rate falls after its rise"
+    )
+    warmup_share: float = Field(0.02, ge=0, lt=1, description="share of all steps in which the rate rises")
+    decay_share: float = Field(
+        0.33, gt=0, le=1, description="share of all steps in which warmup_stable_decay falls"
+    )
+    adam_beta2: float = Field(
+        0.98, gt=0, lt=1, description="how much AdamW's mean of squared gradients keeps at each step"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the whole model; one pass over much text needs none")
+    evaluate_every: int | None = Field(
+        None, ge=1, description="training steps between evaluations; unset: an epoch, and ten in all at least"
+    )
+
+
+class HeadConfig(AdaptConfig):
+    """The head of an encoder that has none, trained on general text while the encoder stays as it is."""
+
+    steps: int | None = Field(2_000, ge=1, description="training steps, in place of epochs")

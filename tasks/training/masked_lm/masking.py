@@ -12,6 +12,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ConfigError
+from tasks.formats.packed_tokens import VocabularyInfo
 from tasks.training.loop.objective import Draw
 from tasks.training.masked_lm.config import MaskingConfig
 
@@ -35,6 +36,16 @@ class Vocabulary:
                 "Take another model."
             )
         return cls(len(tokenizer), tuple(sorted(tokenizer.all_special_ids)), tokenizer.mask_token_id)
+
+    @classmethod
+    def of_packed(cls, info: VocabularyInfo) -> Self:
+        """That of packed text; raises ConfigError when its tokenizer has no mask token."""
+        if info.mask is None:
+            raise ConfigError(
+                "the text was packed by a tokenizer without a mask token: expected one of a masked language model. Take "
+                "another model."
+            )
+        return cls(info.size, info.special, info.mask)
 
     @cached_property
     def is_special(self) -> np.ndarray:

@@ -17,8 +17,9 @@ from tasks.compression.pruning.config import PruningConfig
 from tasks.compression.pruning.masks import Masks
 from tasks.compression.pruning.schedule import plan
 from tasks.compression.pruning.train import PrunedObjective
-from tasks.compression.quantization.self_distillation import OwnAnswers, without_dropout
+from tasks.compression.quantization.self_distillation import OwnAnswers
 from tasks.formats.token_shards import TokenShards
+from tasks.models.dropout import with_dropout
 from tasks.models.embedding_bag import BagOfTokensConfig
 from tasks.models.model import SentenceClassifier
 from tasks.training.loop.objective import Objective
@@ -61,7 +62,7 @@ def model_of(layers: int = 1) -> SentenceClassifier:
     """With weights that depend on nothing but the shape."""
     torch.manual_seed(layers)
     config = tiny_config(num_hidden_layers=layers, initializer_range=0.2)
-    return without_dropout(SentenceClassifier.from_config(config, LABELS))
+    return with_dropout(SentenceClassifier.from_config(config, LABELS), 0.0)
 
 
 def labels() -> Task:

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from infra.errors import ConfigError, DataError
-from tasks.compression.quantization.self_distillation import without_dropout
+from tasks.models.dropout import with_dropout
 from tasks.training.loop.checkpoint import load_best, load_checkpoint
 from tasks.training.loop.loop import Evaluated
 from tests.tasks.training.killing import dies, run_in_a_process, run_together
@@ -178,7 +178,7 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(tmp_path):
     config, models = CONFIG.model_copy(update={"epochs": 1}), []
     for size in (None, 3, 1):
         torch.manual_seed(0)
-        models.append(without_dropout(make_model()))
+        models.append(with_dropout(make_model(), 0.0))
         make_lesson().fit(
             models[-1], config.model_copy(update={"micro_batch_size": size}), tmp_path / str(size)
         )
