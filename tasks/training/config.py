@@ -79,6 +79,11 @@ class LoopConfig(Asked):
     weight_decay: float = Field(
         0.01, ge=0, le=1, description="AdamW's decay; biases, norms and the head have none"
     )
+    fused: bool = Field(
+        False,
+        description="AdamW in one kernel: on a CPU a quarter faster for a small model, with other last digits",
+        json_schema_extra={"key": "unless_default"},
+    )
     gradient_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this total norm")
     evaluate_every: int | None = Field(
         None,
@@ -98,6 +103,13 @@ class LoopConfig(Asked):
         100,
         ge=1,
         description="training steps between checkpoints; a killed run repeats at most so many",
+        json_schema_extra={"key": "ignore"},
+    )
+    checkpoint_share: float = Field(
+        0.03,
+        gt=0,
+        le=1,
+        description="share of the time that checkpoints may take: of a large model some are left out; 1: none is",
         json_schema_extra={"key": "ignore"},
     )
 

@@ -9,8 +9,10 @@ one before serves, and at worst training starts again.
 
 import hashlib
 import json
+import math
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,6 +77,10 @@ class CheckpointWriter:
         self.folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._under_way: Future[None] | None = None
+        self._begun, self._seconds = (
+            -math.inf,
+            0.0,
+        )  # of the last one: when, and how long copying and writing took
 
     def save(self, progress: Progress, tensors: Mapping[str, torch.Tensor]) -> None:
         """Write a checkpoint, and drop what no newer one counts on. Raises StoreError."""
@@ -83,6 +89,12 @@ class CheckpointWriter:
     def save_best(self, progress: Progress, weights: Mapping[str, torch.Tensor]) -> None:
         """Write the weights of the best evaluation, whose step `progress` names. Raises StoreError."""
         self._hand_over(f"best-{progress.best_step:08d}", progress, weights)
+
+    def affords(self, share: float) -> bool:
+        """Whether another one now would cost at most `share` of the time, if it takes as long as the last one."""
+        if self._under_way is not None and not self._under_way.done():
+            return False
+        return self._seconds <= share * (time.monotonic() - self._begun)
 
     def wait(self) -> None:
         """Come back when everything is on the disk. Raises StoreError."""
@@ -102,8 +114,14 @@ class CheckpointWriter:
 
     def _hand_over(self, name: str, progress: Progress, tensors: Mapping[str, torch.Tensor]) -> None:
         self.wait()  # one copy at most is under way
+        self._begun = time.monotonic()
         copied = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
-        self._under_way = self._thread.submit(write_folder, self.folder, name, progress, copied)
+
+        def write() -> None:
+            write_folder(self.folder, name, progress, copied)
+            self._seconds = time.monotonic() - self._begun
+
+        self._under_way = self._thread.submit(write)
 
 
 def write_folder(folder: Path, name: str, progress: Progress, tensors: Mapping[str, torch.Tensor]) -> None:

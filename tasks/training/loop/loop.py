@@ -116,8 +116,9 @@ class _Run(Generic[Model, Batch]):
         self.model: Model = self.accelerator.prepare(
             model
         )  # wrapped for several devices where there are several
+        adam = config.adam_beta2, config.fused
         self.optimizers = build_optimizers(
-            objective.groups(model), config.learning_rate, config.weight_decay, config.adam_beta2
+            objective.groups(model), config.learning_rate, config.weight_decay, *adam
         )
         self.weights = trained_state(model)
         self.progress = Progress(steps_per_epoch=sampler.steps_per_epoch)
@@ -143,7 +144,8 @@ class _Run(Generic[Model, Batch]):
                     if self.accelerator.is_main_process:
                         keep(self.progress.step)
                     self.model.train()
-                if evaluated or self.progress.step % self.config.checkpoint_every == 0:
+                due = self.progress.step % self.config.checkpoint_every == 0
+                if evaluated or (due and writer.affords(self.config.checkpoint_share)):
                     self._save(writer)
             writer.wait()
             self.accelerator.wait_for_everyone()

@@ -10,13 +10,13 @@ from tasks.training.loop.objective import Group
 
 
 def build_optimizers(
-    groups: Sequence[Group], rate: float, decay: float, beta2: float = 0.999
+    groups: Sequence[Group], rate: float, decay: float, beta2: float = 0.999, fused: bool = False
 ) -> list[Optimizer]:
     """One optimizer for each kind among the groups: AdamW (Loshchilov & Hutter 2019), and Muon (Jordan et al. 2024).
 
     Muon makes each update of a matrix orthogonal; its rate is scaled so that its updates are as large as AdamW's (Liu et
     al. 2025, Muon is Scalable for LLM Training, section 2.2), and one rate serves both. Each group keeps its peak rate as
-    `peak`. `beta2` is AdamW's.
+    `peak`. `beta2` is AdamW's, and so is `fused`: all of a step in one kernel.
     """
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for group in groups:
@@ -32,7 +32,7 @@ def build_optimizers(
             )
     made: list[Optimizer] = []
     if adamw := by_kind.get("adamw"):
-        made.append(AdamW(adamw, betas=(0.9, beta2), eps=1e-6))
+        made.append(AdamW(adamw, betas=(0.9, beta2), eps=1e-6, fused=fused))
     if muon := by_kind.get("muon"):
         made.append(Muon(muon, adjust_lr_fn="match_rms_adamw"))
     return made

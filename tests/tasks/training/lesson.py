@@ -21,7 +21,9 @@ from tasks.training.loop.objective import Term
 from tasks.training.text_objective import LabelledBatch, LabelledRows, TextRows, fit_texts
 from tests.tasks.models.tiny_encoder import tiny_config
 
-CONFIG = LoopConfig(epochs=3, batch_size=8, learning_rate=3e-3, checkpoint_every=3, mixed_precision="no")
+CONFIG = LoopConfig(
+    epochs=3, batch_size=8, learning_rate=3e-3, checkpoint_every=3, checkpoint_share=1, mixed_precision="no"
+)
 
 
 def make_model() -> SentenceClassifier:

@@ -20,7 +20,9 @@ from tests.tasks.training.lesson import CONFIG, make_lesson, run
 pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 
 KILLS = 10
-SLOWLY = CONFIG.model_copy(update={"epochs": 20, "checkpoint_every": 1, "patience": 20})
+SLOWLY = CONFIG.model_copy(
+    update={"epochs": 20, "checkpoint_every": 1, "checkpoint_share": 1.0, "patience": 20}
+)
 
 
 def train(folder: Path, process: int, processes: int, port: int) -> None:

@@ -211,6 +211,15 @@ def test_a_checkpoint_without_its_best_weights_is_passed_over(tmp_path):
         assert load_checkpoint(tmp_path) is None
 
 
+def test_a_checkpoint_that_would_cost_too_much_of_the_time_is_left_out(tmp_path):
+    with CheckpointWriter(tmp_path) as writer:
+        assert writer.affords(0.03)  # nothing is known of its cost yet
+        writer.save(Progress(step=1), {"x": torch.zeros(2_000_000)})
+        writer.wait()
+        assert writer.affords(1.0)
+        assert not writer.affords(1e-9)
+
+
 def test_no_checkpoint_is_none(tmp_path):
     assert load_checkpoint(tmp_path / "never") is None
 

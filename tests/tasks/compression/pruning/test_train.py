@@ -25,6 +25,7 @@ CONFIG = PruningConfig(
     batch_size=8,
     learning_rate=3e-3,
     checkpoint_every=3,
+    checkpoint_share=1,
     mixed_precision="no",
     every=2,
     sparsity=0.8,

@@ -30,7 +30,9 @@ pytestmark = pytest.mark.slow
 MATRICES = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-100, 100, width=32)
 )
-LOOP = LoopConfig(epochs=2, batch_size=8, learning_rate=3e-3, checkpoint_every=3, mixed_precision="no")
+LOOP = LoopConfig(
+    epochs=2, batch_size=8, learning_rate=3e-3, checkpoint_every=3, checkpoint_share=1, mixed_precision="no"
+)
 
 
 def layer(inputs: int = 6, outputs: int = 4, momentum: float = 0.1) -> FakeQuantLinear:
