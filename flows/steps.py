@@ -40,6 +40,7 @@ from tasks.formats.release_record import ReleaseRecord
 from tasks.formats.published_dataset import PublishedDataset
 from tasks.tokenizers.stages import build_tokenizer
 from tasks.training.fine_tuning.stages import train_teacher
+from tasks.training.stages import push_milestones
 
 
 # How Prefect names the end of a run whose model stays here.
@@ -92,6 +93,8 @@ def prepare(run: FlowRun, config: EndToEndConfig) -> Prepared:
     base = pin_base_model(sized.base)
     check_students(asked_shapes(sized), base)
     teacher = train_teacher(sized.train, base, dataset)
+    if sized.train.milestone_every:
+        push_milestones(f"{config.release.name}-teacher", teacher)
     outputs = teacher_outputs(sized.distill.augment, teacher, dataset)
     tfidf = fit_baseline(sized.baseline, dataset)
     return Prepared(sized, rows, dataset, published, base, teacher, outputs, tfidf)
@@ -102,8 +105,12 @@ def make_student(config: EndToEndConfig, given: Prepared) -> Student:
     tokenizer = build_tokenizer(config.tokenizer, given.base, given.dataset)
     if config.distill.layers == 0:
         student = distill_bag(config.bag, given.teacher, given.outputs, tokenizer, given.dataset)
+        milestones = config.bag.milestone_every
     else:
         student = distill(config.distill, given.teacher, given.outputs, tokenizer, given.dataset)
+        milestones = config.distill.milestone_every
+    if milestones:
+        push_milestones(f"{config.release.name}-student", student)
     onnx = export_onnx(config.compress, student, given.dataset)
     onnx_int8 = quantize(config.compress, onnx, given.dataset)
     return Student(tokenizer, student, onnx, onnx_int8, package(config.release, onnx_int8))

@@ -117,8 +117,7 @@ def test_a_bar_is_drawn_on_a_terminal_alone_and_says_what_it_counts() -> None:
 def test_a_model_answers_on_the_device_that_accelerate_chooses() -> None:
     """Batches are made by `pad`: whoever makes them asks tasks/models/device.py where they go, or is named here."""
     others = {
-        "tasks/training/loop.py": "asks accelerate itself, for training",
-        "tasks/compression/distillation/importance.py": "tasks/compression/pruning/importance.py moves them",
+        "tasks/training/text_objective.py": "the loop, and tasks/compression/pruning/importance.py, move them",
     }
     makers = {
         path
@@ -141,7 +140,7 @@ def test_nothing_answers_without_gradients_on_a_device_of_its_own() -> None:
     """A `with` that infers names the device, unless it is about weights alone or the training's own batch."""
     others = {
         "tasks/inference/pytorch.py": "the model was moved when it was loaded",
-        "tasks/training/loop.py": "copies weights",
+        "tasks/training/loop/loop.py": "copies weights",
         "tasks/training/fine_tuning/probe.py": "sets weights",
         "tasks/compression/distillation/embedding_bag.py": "sets weights",
         "tasks/compression/distillation/intermediate_losses.py": "the teacher beside the student, on the device of its batch",

@@ -57,7 +57,7 @@ class LocalHub:
         revision = folder_digest(folder)[:REVISION_LENGTH]
         with self.locked(kind, repo):
             self._write_snapshot(home, folder, revision)
-            self._note(home, revision, message, source)
+            self._note(home, revision, message, source, main)
             if main:
                 self.set_main(kind, repo, revision)
         return self._revision(kind, repo, revision, message)
@@ -182,8 +182,12 @@ class LocalHub:
         copy.rename(target)
         _sweep(snapshots)
 
-    def _note(self, home: Path, revision: str, message: str, source: str) -> None:
+    def _note(self, home: Path, revision: str, message: str, source: str, main: bool) -> None:
         lines = _history(home)
+        if not main and any(
+            (line["revision"], line.get("source", "")) == (revision, source) for line in lines
+        ):
+            return  # It stays in its place among the others of its run.
         if not lines or (lines[-1]["revision"], lines[-1].get("source", "")) != (revision, source):
             if lines and lines[-1]["revision"] == revision:
                 lines.pop()  # The same bytes from another source: one revision, known by the newer one.

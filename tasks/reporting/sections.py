@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.figures.curves import curve_figures
 from tasks.formats.section import Section, words
+from tasks.training.course import course_of
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -18,13 +19,18 @@ def page_section(stage: str, section: object, problem: str | None, curves: Curve
         raise TypeError(
             f"the section of {stage} is a {type(section).__name__}: expected a Section. Correct it."
         )
-    figures = curve_figures(curves)
+    course = course_of(curves)
+    figures = curve_figures(course.drawn, course.kept)
     if section is None and not figures and problem is None:
         return None
     shown = section or Section(title=words(stage).capitalize())
     warnings = (problem,) if problem is not None else ()
     return shown.model_copy(
-        update={"figures": shown.figures + figures, "warnings": shown.warnings + warnings}
+        update={
+            "figures": shown.figures + figures,
+            "warnings": shown.warnings + warnings,
+            "lines": shown.lines + course.lines,
+        }
     )
 
 

@@ -1,4 +1,4 @@
-"""In which precision the forward pass computes; weights, gradients and optimiser stay in float32."""
+"""In which precision the forward pass computes; weights, gradients and optimizer stay in float32."""
 
 from functools import cache
 

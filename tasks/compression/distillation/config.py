@@ -7,7 +7,7 @@ from pydantic import Field
 from tasks.compression.pruning.config import PruningConfig
 from tasks.formats.asked import Asked
 from tasks.generation.config import AugmentConfig
-from tasks.training.config import LoopConfig
+from tasks.training.config import KeptConfig
 
 
 class LossConfig(Asked):
@@ -50,7 +50,7 @@ class IntermediateLossConfig(Asked):
         return self.relations > 0 or self.hidden > 0
 
 
-class DistillConfig(LossConfig, LoopConfig):
+class DistillConfig(LossConfig, KeptConfig):
     """The student's shape, where it starts, and its loss: see LossConfig, and InnerConfig for more terms."""
 
     layers: int | None = Field(
@@ -107,7 +107,7 @@ class DistillConfig(LossConfig, LoopConfig):
         True, description="keep the teacher's embeddings as they are: quicker, and no worse"
     )
     batch_size: int = Field(
-        64, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+        64, ge=1, le=4096, description="rows of one training step, over all devices together"
     )
     learning_rate: float = Field(8e-4, gt=0, le=1, description="peak rate of AdamW for the student")
     augment: AugmentConfig = Field(AugmentConfig(), description="augmented text")
@@ -117,7 +117,7 @@ class PruneConfig(LossConfig, PruningConfig):
     """Which weights go, and the student's loss by which the others learn to do without them."""
 
     batch_size: int = Field(
-        64, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+        64, ge=1, le=4096, description="rows of one training step, over all devices together"
     )
     learning_rate: float = Field(
         4e-4, gt=0, le=1, description="peak rate of AdamW; half the student's, who has come far already"

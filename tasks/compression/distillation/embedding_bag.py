@@ -5,9 +5,9 @@ size, and some two points behind two layers of a transformer.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
@@ -15,24 +15,49 @@ from infra.errors import ArtifactError, ConfigError
 from tasks.compression.distillation.embedding_bag_config import EmbeddingBagConfig
 from tasks.compression.distillation.initialise import given_length
 from tasks.compression.distillation.losses import cross_entropy, softened_kl
+from tasks.compression.distillation.objective import DistillationBatch, TaughtRows, labelled
 from tasks.compression.distillation.outputs import TeacherOutputs, read_teacher_outputs
 from tasks.compression.distillation.student import Sources
 from tasks.compression.distillation.vocabulary import student_vocabulary
 from tasks.formats import dataset
 from tasks.formats.checkpoint import load_info
 from tasks.models.architecture import WORDS
-from tasks.models.batching import encode
+from tasks.models.batching import encode_to_disk
 from tasks.models.embedding_bag import BagOfTokensConfig
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch, Lesson, Log, Loss, fit
+from tasks.training.loop.loop import Observe
+from tasks.training.loop.objective import Term
+from tasks.training.milestones import Milestones, move_milestones
+from tasks.training.text_objective import TextRows, fit_texts
 from tasks.training.validation import validation
 
 HEAD_DEVIATION = 0.5  # of the first head: it reads vectors of length one and has to give logits of about ten
 
 
+class BagObjective(TaughtRows):
+    """alpha CE + (1 - alpha) T^2 KL: it has no vectors to compare with the teacher's."""
+
+    def __init__(self, texts: TextRows, outputs: TeacherOutputs, config: EmbeddingBagConfig) -> None:
+        super().__init__(texts, outputs)
+        self.config = config
+
+    def weight(self, batch: DistillationBatch) -> Mapping[str, float]:
+        """Rows, those without a label too."""
+        return {"cross_entropy": len(batch.labels), "kl": len(batch.labels)}
+
+    def loss(self, model: SentenceClassifier, batch: DistillationBatch) -> Mapping[str, Term]:
+        """Both terms."""
+        logits = model(batch.input_ids, batch.attention_mask).logits.float()
+        soft = softened_kl(logits, batch.logits, self.config.temperature)
+        return {
+            "cross_entropy": Term(cross_entropy(logits, batch.labels), self.config.alpha, labelled(batch)),
+            "kl": Term(soft, 1 - self.config.alpha),
+        }
+
+
 def train_embedding_bag(
-    config: EmbeddingBagConfig, sources: Sources, output_dir: Path, work_dir: Path, log: Log
+    config: EmbeddingBagConfig, sources: Sources, output_dir: Path, work_dir: Path, log: Observe
 ) -> Mapping[str, float]:
     """Distil a teacher into a bag of token vectors and write its checkpoint to `output_dir`.
 
@@ -55,11 +80,15 @@ def train_embedding_bag(
     tokenizer = load_tokenizer(sources.tokenizer)
     student = initial_embedding_bag(config, sources, tokenizer, len(written.labels))
     max_length = given_length(config.max_length, "bag")
-    rows = encode(tokenizer, outputs.texts, max_length)
+    rows = encode_to_disk(tokenizer, outputs.texts, max_length, work_dir)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
-    lesson = Lesson(rows, tokenizer.pad_token_id, _logits_loss(config, outputs), validate)
-    progress = fit(student, lesson, config, work_dir, log)
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
+    texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
+    said = written.model_copy(update={"max_length": max_length})
+    kept = Milestones(config.milestone_every, partial(student.save, tokenizer=tokenizer, info=said))
+    objective = BagObjective(texts, outputs, config)
+    progress = fit_texts(student, objective, config, validate, work_dir, log, kept)
+    move_milestones(work_dir, output_dir)
+    student.save(output_dir, tokenizer, said)
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
@@ -105,16 +134,3 @@ def principal_components(rows: torch.Tensor, kept: int) -> torch.Tensor:
     projected = torch.zeros(len(rows), kept)
     projected[:, : len(directions)] = centred @ directions.T
     return projected / projected.std(correction=0).clamp(min=1e-9)
-
-
-def _logits_loss(config: EmbeddingBagConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:
-    """The loss of a batch: alpha CE + (1 - alpha) T^2 KL."""
-    labels, logits = torch.from_numpy(np.array(outputs.labels)), torch.from_numpy(np.array(outputs.logits))
-
-    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        answer, rows = model(batch.input_ids, batch.attention_mask).logits.float(), batch.rows.cpu()
-        hard = cross_entropy(answer, labels[rows].to(answer.device))
-        soft = softened_kl(answer, logits[rows].to(answer.device), config.temperature)
-        return config.alpha * hard + (1 - config.alpha) * soft
-
-    return loss

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from tasks.training.config import LoopConfig, MixedPrecision
+from tasks.training.config import KeptConfig, MixedPrecision
 
 
-class EmbeddingBagConfig(LoopConfig):
+class EmbeddingBagConfig(KeptConfig):
     """Loss = alpha CE + (1 - alpha) T^2 KL, over the teacher's texts."""
 
     dimensions: int = Field(
@@ -32,7 +32,7 @@ class EmbeddingBagConfig(LoopConfig):
     )
     epochs: int = Field(8, ge=1, le=1000, description="passes over the teacher's texts")
     batch_size: int = Field(
-        128, ge=1, le=4096, description="rows of one optimiser step, over all devices together"
+        128, ge=1, le=4096, description="rows of one training step, over all devices together"
     )
     learning_rate: float = Field(1e-2, gt=0, le=1, description="peak rate of AdamW")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's decay of the tables")

@@ -1,16 +1,16 @@
 """Which of the teacher's heads and units matter to its own answers, asked of the training texts."""
 
 import numpy as np
-import torch
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import DataError
-from tasks.compression.distillation.losses import UNLABELLED, cross_entropy
+from tasks.compression.distillation.losses import UNLABELLED
 from tasks.compression.distillation.outputs import TeacherOutputs
 from tasks.compression.pruning.importance import Importance, taylor_importance
-from tasks.models.batching import encode, pad
+from tasks.formats.token_shards import TokenShards
+from tasks.models.batching import encode
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch
+from tasks.training.text_objective import LabelledRows, TextRows
 
 TEXTS, BATCH = 1024, 32
 
@@ -31,16 +31,8 @@ def teacher_importance(
             "teacher_outputs again, or choose --distill.importance norm."
         )
     chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, TEXTS).astype(int))].tolist()
-    rows = encode(tokenizer, [outputs.texts[i] for i in chosen], max_length)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    labels = torch.from_numpy(outputs.labels[chosen])
-
-    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.attention_mask).logits
-        return cross_entropy(logits, labels[batch.rows.cpu()].to(logits.device))
-
+    rows = TokenShards.of(encode(tokenizer, [outputs.texts[i] for i in chosen], max_length))
+    order = np.argsort(rows.lengths, kind="stable")
+    objective = LabelledRows(TextRows(rows, tokenizer.pad_token_id), np.array(outputs.labels[chosen]))
     batches = (order[start : start + BATCH] for start in range(0, len(order), BATCH))
-    padded = ((pad([rows[i] for i in some], tokenizer.pad_token_id), some) for some in batches)
-    return taylor_importance(
-        teacher, (Batch(ids, mask, torch.tensor(some)) for (ids, mask), some in padded), loss
-    )
+    return taylor_importance(teacher, objective, batches)

@@ -5,8 +5,8 @@ teacher's, and each of its tokens has an id there. What is inside the teacher is
 hundred times the vectors and logits), so the teacher runs beside the student at each step.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from tasks.compression.distillation.config import IntermediateLossConfig
 from tasks.compression.distillation.initialise import spread_layers
 from tasks.models.architecture import architecture_of
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch, Loss
+from tasks.training.loop.objective import Term
 
 Hook = Callable[[nn.Module, tuple[torch.Tensor, ...], Any], None]
 PROJECTIONS = "projections"  # a part of the student while it is trained
@@ -34,7 +34,7 @@ class Inside(NamedTuple):
 def relation_loss(
     student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor, heads: int
 ) -> torch.Tensor:
-    """KL(teacher || student) of the self-attention relations, mean over heads and real tokens.
+    """KL(teacher || student) of the self-attention relations, summed over heads and real tokens.
 
     Wang et al. 2021, MiniLMv2, section 3.1, equations 5 to 7: vectors float [batch, sequence, width] are cut into `heads`
     parts of d each, and a token's relation is softmax(A A^T / sqrt(d)) over the real tokens of `mask` [batch, sequence].
@@ -42,13 +42,13 @@ def relation_loss(
     """
     ours, theirs = (_log_relations(values, mask, heads) for values in (student, teacher))
     each = (theirs.exp() * (theirs - ours)).sum(dim=-1)  # [batch, heads, sequence]
-    return (each * mask.unsqueeze(1)).sum() / (heads * mask.sum())
+    return (each * mask.unsqueeze(1)).sum()
 
 
 def hidden_distance(
     student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor, cosine: bool
 ) -> torch.Tensor:
-    """Mean over the real tokens of `mask` of the mean squared difference of vectors [batch, sequence, hidden], as in
+    """Sum over the real tokens of `mask` of the mean squared difference of vectors [batch, sequence, hidden], as in
     TinyBERT (Jiao et al. 2020, equation 8), or of 1 - cosine, as in DistilBERT.
     """
     apart = (
@@ -56,7 +56,7 @@ def hidden_distance(
         if cosine
         else (student - teacher).square().mean(dim=-1)
     )
-    return (apart * mask).sum() / mask.sum()
+    return (apart * mask).sum()
 
 
 class IntermediateTerms:
@@ -92,37 +92,44 @@ class IntermediateTerms:
                 nn.init.eye_(projection.weight)
             student.add_module(PROJECTIONS, nn.ModuleList(each))
 
-    def added_to(self, loss: Loss[SentenceClassifier]) -> Loss[SentenceClassifier]:
-        """`loss` and these terms, out of one forward pass of the student."""
+    def watching(self) -> AbstractContextManager["Inside"]:
+        """What the student's forward pass within the context has inside."""
+        return watched(self.student)
 
-        def joined(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-            with watched(self.student) as ours:
-                value = loss(model, batch)
-            device = batch.input_ids.device
-            self.teacher.to(device)
-            self.teacher_ids = self.teacher_ids.to(device)
-            with torch.no_grad(), watched(self.teacher) as theirs:
-                self.teacher(self.teacher_ids[batch.input_ids], batch.attention_mask)
-            return value + self.terms(ours, theirs, batch.attention_mask)
+    def weight(self, mask: torch.Tensor) -> Mapping[str, float]:
+        """What the terms of a batch with this `mask` [batch, sequence] are divided by: real tokens, times relation heads."""
+        tokens = int(mask.sum())
+        weights = {"relations": tokens * self.config.relation_heads, "hidden": tokens}
+        return {name: weight for name, weight in weights.items() if getattr(self.config, name) > 0}
 
-        return joined
-
-    def terms(self, ours: Inside, theirs: Inside, mask: torch.Tensor) -> torch.Tensor:
-        """The weighted sum for what was seen inside the student and the teacher."""
-        total = torch.zeros((), device=mask.device)
+    def terms(self, ours: Inside, input_ids: torch.Tensor, mask: torch.Tensor) -> Mapping[str, Term]:
+        """The terms for what was seen inside the student, beside the teacher's on the same tokens."""
+        self.teacher.to(mask.device)
+        self.teacher_ids = self.teacher_ids.to(mask.device)
+        with torch.no_grad(), watched(self.teacher) as theirs:
+            self.teacher(self.teacher_ids[input_ids], mask)
+        found = {}
         if self.config.relations > 0:
-            for student, teacher in zip(ours.relations, theirs.relations, strict=True):
-                apart = relation_loss(student.float(), teacher.float(), mask, self.config.relation_heads)
-                total = total + self.config.relations * apart
+            pairs = zip(ours.relations, theirs.relations, strict=True)
+            each = [
+                relation_loss(one.float(), other.float(), mask, self.config.relation_heads)
+                for one, other in pairs
+            ]
+            found["relations"] = Term(torch.stack(each).sum(), self.config.relations)
         if self.config.hidden > 0:
-            projections = getattr(self.student, PROJECTIONS, None)
-            for student_layer, teacher_layer in self.pairs:
-                given = ours.layers[student_layer]
-                given = given if projections is None else projections[student_layer](given)
-                goal, cosine = theirs.layers[teacher_layer], self.config.hidden_distance == "cosine"
-                total = total + self.config.hidden * hidden_distance(
-                    given.float(), goal.float(), mask, cosine
-                )
+            found["hidden"] = Term(self._hidden(ours, theirs, mask), self.config.hidden)
+        return found
+
+    def _hidden(self, ours: Inside, theirs: Inside, mask: torch.Tensor) -> torch.Tensor:
+        projections, cosine = (
+            getattr(self.student, PROJECTIONS, None),
+            self.config.hidden_distance == "cosine",
+        )
+        total = torch.zeros((), device=mask.device)
+        for student_layer, teacher_layer in self.pairs:
+            given = ours.layers[student_layer]
+            given = given if projections is None else projections[student_layer](given)
+            total = total + hidden_distance(given.float(), theirs.layers[teacher_layer].float(), mask, cosine)
         return total
 
     def remove(self) -> None:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.compression.distillation.config import PruneConfig
+from tasks.compression.distillation.objective import DistillationObjective
 from tasks.compression.distillation.outputs import read_teacher_outputs
-from tasks.compression.distillation.student import distillation_loss, require_outputs_of
+from tasks.compression.distillation.student import require_outputs_of
 from tasks.compression.pruning.sparsity import sparsity_of
 from tasks.compression.pruning.train import prune_in_training
 from tasks.formats import dataset
 from tasks.formats.checkpoint import load_info
-from tasks.models.batching import encode
+from tasks.models.batching import encode_to_disk
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Lesson, Log
+from tasks.training.loop.loop import Observe
+from tasks.training.text_objective import TextRows
 from tasks.training.validation import validation
 
 
@@ -27,7 +29,7 @@ class PruneSources(NamedTuple):
 
 
 def prune_checkpoint(
-    config: PruneConfig, sources: PruneSources, output_dir: Path, work_dir: Path, log: Log
+    config: PruneConfig, sources: PruneSources, output_dir: Path, work_dir: Path, log: Observe
 ) -> Mapping[str, float]:
     """Prune a trained model and write it, with the zeros baked in, to `output_dir`.
 
@@ -47,10 +49,11 @@ def prune_checkpoint(
     require_outputs_of(model, outputs, sources.outputs)
     model.body.get_submodule("embeddings").requires_grad_(False)
     model.body.set_attn_implementation("eager")  # as for the student: quicker on short text
-    rows = encode(tokenizer, outputs.texts, written.max_length)
+    rows = encode_to_disk(tokenizer, outputs.texts, written.max_length, work_dir)
     validate = validation(held_out, info, tokenizer, written.max_length, config.mixed_precision)
-    lesson = Lesson(rows, tokenizer.pad_token_id, distillation_loss(config, outputs), validate)
-    progress = prune_in_training(model, lesson, config, work_dir, log)
+    texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
+    objective = DistillationObjective(texts, outputs, config)
+    progress = prune_in_training(model, objective, config, validate, work_dir, log)
     model.save(output_dir, tokenizer, written)
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step}
     return progress.best_metrics | counts | {"sparsity": sparsity_of(model.body)}

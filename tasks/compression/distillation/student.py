@@ -1,6 +1,7 @@
 """The student: a few layers of the teacher, trained to give the teacher's vectors and logits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,20 +9,23 @@ import numpy as np
 import torch
 
 from infra.errors import ArtifactError
-from tasks.compression.distillation.config import DistillConfig, LossConfig
+from tasks.compression.distillation.config import DistillConfig
 from tasks.compression.distillation.importance import teacher_importance
 from tasks.compression.distillation.initialise import given_length, student_from_teacher
 from tasks.compression.distillation.intermediate_losses import IntermediateTerms
-from tasks.compression.distillation.losses import cosine_distance, cross_entropy, softened_kl
+from tasks.compression.distillation.objective import DistillationObjective
 from tasks.compression.distillation.outputs import TeacherOutputs, read_teacher_outputs
 from tasks.compression.distillation.vocabulary import Vocabulary, student_vocabulary
 from tasks.formats import dataset
 from tasks.formats.checkpoint import load_info
-from tasks.models.batching import encode
+from tasks.formats.token_shards import TokenShards
+from tasks.models.batching import encode_to_disk
 from tasks.models.embedding import factorise, word_table
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch, Lesson, Log, Loss, fit
+from tasks.training.loop.loop import Observe
+from tasks.training.milestones import Milestones, move_milestones
+from tasks.training.text_objective import TextRows, fit_texts
 from tasks.training.validation import validation
 
 
@@ -35,7 +39,7 @@ class Sources(NamedTuple):
 
 
 def train_student(
-    config: DistillConfig, sources: Sources, output_dir: Path, work_dir: Path, log: Log
+    config: DistillConfig, sources: Sources, output_dir: Path, work_dir: Path, log: Observe
 ) -> Mapping[str, float]:
     """Distil a teacher into a student and write the student's checkpoint to `output_dir`.
 
@@ -60,38 +64,26 @@ def train_student(
     if config.importance == "taylor":
         importance = teacher_importance(teacher, teacher_tokenizer, outputs, max_length)
     student = student_from_teacher(teacher, config, vocabulary.rows, tokenizer.pad_token_id, importance)
-    rows = encode(tokenizer, outputs.texts, max_length)
+    rows = encode_to_disk(tokenizer, outputs.texts, max_length, work_dir)
     _prepare_embeddings(student, config, vocabulary, rows)
     # Without dropout torch's fused attention has a backward pass on the CPU that doubles the time of a short text.
     student.body.set_attn_implementation("eager")
-    loss = distillation_loss(config, outputs)
     inner = None
     if config.inner.wanted:
         inner = IntermediateTerms(config.inner, student, teacher, vocabulary.teacher_ids)
-        loss = inner.added_to(loss)
+    texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
+    objective = DistillationObjective(texts, outputs, config, inner)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
-    progress = fit(student, Lesson(rows, tokenizer.pad_token_id, loss, validate), config, work_dir, log)
+    said = written.model_copy(update={"max_length": max_length})
+    kept = Milestones(config.milestone_every, partial(student.save, tokenizer=tokenizer, info=said))
+    progress = fit_texts(student, objective, config, validate, work_dir, log, kept)
     if inner is not None:
         inner.remove()
-    student.save(output_dir, tokenizer, written.model_copy(update={"max_length": max_length}))
+    move_milestones(work_dir, output_dir)
+    student.save(output_dir, tokenizer, said)
     parameters = sum(value.numel() for value in student.parameters())
     counts = {"best_epoch": progress.best_epoch, "steps": progress.step, "parameters": parameters}
     return progress.best_metrics | counts
-
-
-def distillation_loss(config: LossConfig, outputs: TeacherOutputs) -> Loss[SentenceClassifier]:
-    """The loss of a batch: alpha CE + (1 - alpha) T^2 KL + beta (1 - cosine)."""
-    labels, vectors, logits = (torch.from_numpy(np.array(value)) for value in outputs[1:])
-
-    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        answer, rows = model(batch.input_ids, batch.attention_mask), batch.rows.cpu()
-        device = answer.logits.device
-        hard = cross_entropy(answer.logits.float(), labels[rows].to(device))
-        soft = softened_kl(answer.logits.float(), logits[rows].to(device), config.temperature)
-        apart = cosine_distance(answer.vectors.float(), vectors[rows].to(device))
-        return config.alpha * hard + (1 - config.alpha) * soft + config.beta * apart
-
-    return loss
 
 
 def require_outputs_of(model: SentenceClassifier, outputs: TeacherOutputs, folder: Path) -> None:
@@ -108,12 +100,12 @@ def _prepare_embeddings(
     student: SentenceClassifier,
     config: DistillConfig,
     vocabulary: Vocabulary,
-    rows: Sequence[Sequence[int]],
+    rows: TokenShards,
 ) -> None:
     """Freeze the embeddings where asked to; factorised ones learn, for the product is not what the teacher had."""
     # The rows of a new vocabulary are a first guess: they have to learn.
     frozen = config.freeze_embeddings and vocabulary.inherited
     student.body.get_submodule("embeddings").requires_grad_(not frozen)
     if config.embedding_rank is not None:
-        counts = np.bincount(np.concatenate(rows), minlength=len(vocabulary.rows)) + 1
+        counts = np.bincount(rows.tokens, minlength=len(vocabulary.rows)) + 1
         factorise(student.body, config.embedding_rank, torch.from_numpy(counts))

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 from tasks.models.architecture import Architecture, architecture_of
 from tasks.models.device import on_device
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch, Loss
+from tasks.training.loop.objective import Draw
+from tasks.training.text_objective import LabelledBatch, LabelledRows
 
 
 class Importance(NamedTuple):
@@ -55,14 +57,13 @@ def norm_importance(model: SentenceClassifier) -> Importance:
 
 
 def taylor_importance(
-    model: SentenceClassifier, batches: Iterable[Batch], loss: Loss[SentenceClassifier]
+    model: SentenceClassifier, objective: LabelledRows, batches: Iterable[np.ndarray]
 ) -> Importance:
     """Mean over the texts of |dL/dxi|, where xi = 1 multiplies the output of a head or unit.
 
     Michel, Levy & Neubig 2019, Are Sixteen Heads Really Better than One?, section 4.1: the first-order estimate of what
-    the loss changes by when xi becomes 0. Each layer's are divided by their L2 norm, as there. `loss` is the mean over
-    the texts of a batch, which comes to it on accelerate's device. The model's weights and their gradients are left as they
-    were, and what is returned is on the CPU.
+    the loss changes by when xi becomes 0. Each layer's are divided by their L2 norm, as there. `batches` are row numbers of
+    the objective's. The model's weights and their gradients are left as they were, and what is returned is on the CPU.
     """
     names = architecture_of(model.body)
     layers = names.layers_of(model.body)
@@ -71,12 +72,13 @@ def taylor_importance(
     model.eval()
     with on_device(model) as device:
         for batch in batches:
-            ids, mask, rows = (tensor.to(device) for tensor in batch[:3])
-            given = Batch(ids, mask, rows, batch.step)
-            with _gates(layers, names, names.head_size(model.body), len(batch.rows)) as gates:
-                gradients = torch.autograd.grad(loss(model, given), gates)
-            # The gradient of a mean over the batch is a text's own over the number of texts.
-            found = [gradient.abs().sum(dim=(0, 1)) * len(batch.rows) for gradient in gradients]
+            given = LabelledBatch(
+                *(value.to(device) for value in objective.batch(batch, Draw(seed=0, epoch=0)))
+            )
+            with _gates(layers, names, names.head_size(model.body), len(batch)) as gates:
+                (term,) = objective.loss(model, given).values()
+                gradients = torch.autograd.grad(term.total, gates)  # of a sum over the batch: each text's own
+            found = [gradient.abs().sum(dim=(0, 1)) for gradient in gradients]
             sums = found if not sums else [old + new for old, new in zip(sums, found, strict=True)]
     model.train(was_training)
     each = [(total / total.norm().clamp(min=1e-12)).cpu() for total in sums]

@@ -66,14 +66,20 @@ class Masks(nn.Module):
         for name, kept in self._chosen(self.schedule.at(step)).items():
             self.masked[name].mask.kept.copy_(kept)
 
-    def penalty(self) -> torch.Tensor | float:
-        """What is added to the loss: 0 but for the soft variant, whose penalty rises with the schedule."""
-        if self.config.method != "soft_movement":
-            return 0.0
+    @property
+    def penalised(self) -> bool:
+        """Whether the loss has a penalty: the soft variant's."""
+        return self.config.method == "soft_movement"
+
+    def scores(self) -> list[nn.Parameter]:
+        """Movement's learned scores; none for magnitude."""
+        return [mask.scores for _, _, mask in self.masked.values() if isinstance(mask, MovementMask)]
+
+    def penalty(self) -> torch.Tensor:
+        """What the soft variant adds to the loss; it rises with the schedule."""
         # The cubic ramp from 0 to 1, whatever sparsities it is set to.
         risen = self.schedule._replace(initial=0.0, final=1.0).at(int(self.step))
-        scores = [mask.scores for _, _, mask in self.masked.values() if isinstance(mask, MovementMask)]
-        return self.config.penalty * risen * score_penalty(scores)
+        return self.config.penalty * risen * score_penalty(self.scores())
 
     def sparsity(self) -> float:
         """Share of the weights that are cut."""

@@ -6,23 +6,26 @@ no teacher, any text will do (Polino, Pascanu & Alistarh 2018, Model Compression
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import kl_div, log_softmax
-from transformers import PreTrainedTokenizerBase
 
 from tasks.compression.quantization.answers import divergence
 from tasks.compression.quantization.config import QuantizationConfig
 from tasks.compression.quantization.qat import calibrate_observers, convert, prepare
 from tasks.formats.checkpoint import load_info
-from tasks.models.batching import encode
+from tasks.models.batching import encode, encode_to_disk
 from tasks.models.inference import embed_and_classify
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch, Lesson, Log, Validated, fit
+from tasks.training.loop.loop import Evaluated, Observe
+from tasks.training.loop.objective import Draw, Term
+from tasks.training.text_objective import TextObjective, TextRows, fit_texts
 
+Model = TypeVar("Model", bound=nn.Module)
 FIRST_ROWS = 1024  # rows whose ranges are seen before the first step
 
 
@@ -33,8 +36,39 @@ class Texts(NamedTuple):
     validation: Sequence[str]
 
 
+class OwnBatch(NamedTuple):
+    """`input_ids`, `attention_mask` int64 [batch, sequence]; `logits` float [batch, labels], to be answered."""
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    logits: torch.Tensor
+
+
+class OwnAnswers(TextObjective[OwnBatch]):
+    """KL(float32 || int8): the answers that the model gave before it was rounded."""
+
+    def __init__(self, texts: TextRows, logits: np.ndarray) -> None:
+        """`logits` float32 [rows, labels]."""
+        super().__init__(texts)
+        self.logits = torch.from_numpy(logits)
+
+    def batch(self, rows: np.ndarray, draw: Draw) -> OwnBatch:
+        """Padded ids and the answers."""
+        return OwnBatch(*self.texts.padded(rows), self.logits[torch.from_numpy(rows)])
+
+    def weight(self, batch: OwnBatch) -> Mapping[str, float]:
+        """Rows."""
+        return {"kl": len(batch.logits)}
+
+    def loss(self, model: SentenceClassifier, batch: OwnBatch) -> Mapping[str, Term]:
+        """The divergence, summed over the rows."""
+        learned = log_softmax(model(batch.input_ids, batch.attention_mask).logits.float(), dim=-1)
+        wanted = log_softmax(batch.logits, dim=-1)
+        return {"kl": Term(kl_div(learned, wanted, reduction="sum", log_target=True))}
+
+
 def train_for_int8(
-    config: QuantizationConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Log
+    config: QuantizationConfig, checkpoint: Path, texts: Texts, output_dir: Path, work_dir: Path, log: Observe
 ) -> Mapping[str, float]:
     """Train a checkpoint for int8 and write an ordinary float32 checkpoint, folded, to `output_dir`.
 
@@ -53,39 +87,30 @@ def train_for_int8(
     """
     info, tokenizer = load_info(checkpoint), load_tokenizer(checkpoint)
     model = SentenceClassifier.load(checkpoint)
-    lesson = self_distil(model, tokenizer, texts, info.max_length)
+    pad_id, ids = tokenizer.pad_token_id, encode_to_disk(tokenizer, texts.training, info.max_length, work_dir)
+    held_out = encode(tokenizer, texts.validation, info.max_length)
+    reference = embed_and_classify(model, held_out, pad_id).logits
+    own = TextRows.asked(ids, pad_id, config.qat)
+    objective = OwnAnswers(own, embed_and_classify(model, ids, pad_id).logits)
     without_dropout(model)
     prepare(model, config.qat.range_momentum, config.embeddings)
-    calibrate_observers(model, lesson.rows[:FIRST_ROWS], lesson.pad_id, config.qat.batch_size)
-    progress = fit(model, lesson, config.qat, work_dir, log)
+    first = [ids[row] for row in range(min(FIRST_ROWS, len(ids)))]
+    calibrate_observers(model, first, pad_id, config.qat.batch_size)
+
+    def evaluate(learner: SentenceClassifier) -> Evaluated:
+        found = divergence(reference, embed_and_classify(learner, held_out, pad_id).logits)
+        return Evaluated(-found.kl, {f"validation_{name}": value for name, value in found._asdict().items()})
+
+    progress = fit_texts(model, objective, config.qat, evaluate, work_dir, log)
     convert(model)
     model.save(output_dir, tokenizer, info)
-    return progress.best_metrics | {"best_epoch": progress.best_epoch}
+    best = {name.removeprefix("validation_"): value for name, value in progress.best_metrics.items()}
+    return best | {"best_epoch": progress.best_epoch}
 
 
-def self_distil(
-    model: SentenceClassifier, tokenizer: PreTrainedTokenizerBase, texts: Texts, max_length: int
-) -> Lesson[SentenceClassifier]:
-    """A lesson whose targets are the answers that `model` gives now: KL(float32 || int8), mean over the rows."""
-    rows, held_out = (encode(tokenizer, part, max_length) for part in texts)
-    targets = torch.from_numpy(embed_and_classify(model, rows, tokenizer.pad_token_id).logits)
-    reference = embed_and_classify(model, held_out, tokenizer.pad_token_id).logits
-
-    def loss(learner: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        logits = learner(batch.input_ids, batch.attention_mask).logits.float()
-        wanted = targets[batch.rows.cpu()].to(logits.device)
-        learned, aimed = log_softmax(logits, dim=-1), log_softmax(wanted, dim=-1)
-        return kl_div(learned, aimed, reduction="batchmean", log_target=True)
-
-    def validate(learner: SentenceClassifier) -> Validated:
-        found = divergence(reference, embed_and_classify(learner, held_out, tokenizer.pad_token_id).logits)
-        return Validated(-found.kl, found._asdict())
-
-    return Lesson(rows, tokenizer.pad_token_id, loss, validate)
-
-
-def without_dropout(model: nn.Module) -> None:
+def without_dropout(model: Model) -> Model:
     """Turn dropout off for good, in place: the targets know of none, so it would be one more noise to learn against."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+    return model

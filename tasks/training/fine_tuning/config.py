@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.training.config import LoopConfig
+from tasks.training.config import KeptConfig
 
 
-class TrainConfig(LoopConfig):
+class TrainConfig(KeptConfig):
     """Linear probing, then fine-tuning (Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features)."""
 
     method: Literal["linear_probe_then_finetune", "linear_probe"] = Field(

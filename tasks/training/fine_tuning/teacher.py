@@ -7,30 +7,30 @@ Underperform Out-of-Distribution, section 3).
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from infra.errors import ConfigError, DataError
 from tasks.formats.checkpoint import CheckpointInfo
 from tasks.formats.dataset import load_info, load_split
-from tasks.models.batching import encode
+from tasks.models.batching import encode_to_disk
 from tasks.models.device import accelerated_device
 from tasks.models.inference import embed_and_classify
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
 from tasks.training.fine_tuning.config import TrainConfig
 from tasks.training.fine_tuning.probe import probe
-from tasks.training.loop import Batch, Lesson, Log, Loss, fit
+from tasks.training.loop.loop import Observe
+from tasks.training.milestones import Milestones, move_milestones
 from tasks.training.precision import autocast
+from tasks.training.text_objective import LabelledRows, TextRows, fit_texts
 from tasks.training.validation import validation
 
 
 def train_teacher(
-    config: TrainConfig, base_dir: Path, dataset_dir: Path, output_dir: Path, work_dir: Path, log: Log
+    config: TrainConfig, base_dir: Path, dataset_dir: Path, output_dir: Path, work_dir: Path, log: Observe
 ) -> Mapping[str, float]:
     """Train the encoder in `base_dir` on the curated data set in `dataset_dir`; write a checkpoint to
     `output_dir`.
@@ -56,32 +56,24 @@ def train_teacher(
         )
     tokenizer, model = load_tokenizer(base_dir), SentenceClassifier.from_base(base_dir, len(info.labels))
     max_length = _checked_length(config, model, tokenizer)
-    rows = encode(tokenizer, train.texts, max_length)
+    rows = encode_to_disk(tokenizer, train.texts, max_length, work_dir)
     with autocast(config.mixed_precision, accelerated_device()):
         vectors = embed_and_classify(model, rows, tokenizer.pad_token_id).vectors
     probe(model.head, vectors, train.labels, config.probe_c)
     validate = validation(held_out, info, tokenizer, max_length, config.mixed_precision)
+    written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
     if config.method == "linear_probe":
         metrics = validate(model).metrics
     else:
         model.body.get_input_embeddings().requires_grad_(not config.freeze_words)
-        lesson = Lesson(rows, tokenizer.pad_token_id, _labelled_loss(train.labels), validate)
-        progress = fit(model, lesson, config, work_dir, log)
+        texts = TextRows.asked(rows, tokenizer.pad_token_id, config)
+        objective = LabelledRows(texts, train.labels)
+        kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer, info=written))
+        progress = fit_texts(model, objective, config, validate, work_dir, log, kept)
+        move_milestones(work_dir, output_dir)
         metrics = progress.best_metrics | {"best_epoch": progress.best_epoch, "steps": progress.step}
-    written = CheckpointInfo(labels=info.labels, out_of_scope=info.out_of_scope, max_length=max_length)
     model.save(output_dir, tokenizer, written)
     return metrics
-
-
-def _labelled_loss(labels: np.ndarray) -> Loss[SentenceClassifier]:
-    """Cross-entropy of the batch's rows."""
-    targets = torch.from_numpy(labels)
-
-    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        logits = model(batch.input_ids, batch.attention_mask).logits.float()
-        return cross_entropy(logits, targets[batch.rows.cpu()].to(logits.device))
-
-    return loss
 
 
 def _checked_length(

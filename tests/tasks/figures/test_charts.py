@@ -57,12 +57,28 @@ def test_curves_leave_out_what_is_no_curve() -> None:
     }
     flat, loss = draw_curves(history)
     assert (flat.name, loss.name) == ("flat", "loss")
-    assert loss.last == "1" and loss.dots[0][0] < loss.dots[1][0] and loss.dots[0][1] < loss.dots[1][1]
+    (line,) = loss.lines
+    assert loss.last == "1" and line.dots[0][0] < line.dots[1][0] and line.dots[0][1] < line.dots[1][1]
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
     (curve,) = draw_curves({"loss": [(i, float(i)) for i in range(10_000)]})
-    assert len(curve.points.split()) <= 241 and curve.last == "9999"
+    assert len(curve.lines[0].points.split()) <= 241 and curve.last == "9999"
+
+
+def test_training_and_validation_of_the_same_are_one_figure_with_the_kept_step_marked() -> None:
+    history = {
+        "train_kl": [(20, 0.5), (40, 0.3), (60, 0.2)],
+        "validation_kl": [(0, 0.9), (30, 0.4), (60, 0.2)],
+        "train_loss": [(20, 1.0), (40, 0.5)],
+    }
+    both, alone = draw_curves(history, kept=30)
+    assert (both.name, [line.of for line in both.lines]) == ("kl", ["training", "validation"])
+    assert both.last == "0.2" and both.marked == both.lines[1].dots[1][0]
+    assert (
+        abs(both.lines[0].end - both.lines[1].end) >= 12
+    )  # their names stand apart, though they end in one place
+    assert (alone.name, alone.marked, alone.lines[0].of) == ("train_loss", None, "")
 
 
 def test_every_box_is_below_what_it_is_made_from_and_none_touch() -> None:

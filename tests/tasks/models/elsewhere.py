@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from tasks.compression.pruning.importance import taylor_importance
 from tasks.compression.quantization.qat import calibrate_observers, prepare
+from tasks.formats.token_shards import TokenShards
 from tasks.inference.pytorch import PytorchRunner
 from tasks.models.inference import embed_and_classify
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch
+from tasks.training.text_objective import LabelledRows, TextRows
 
 ROWS = [[2, 5, 6, 3], [2, 7, 3]]
 
@@ -63,9 +65,8 @@ def ranges(checkpoint: Path) -> None:
 
 
 def importance(checkpoint: Path) -> None:
-    batch = Batch(torch.tensor(ROWS[:1]), torch.ones((1, 4), dtype=torch.int64), torch.tensor([0]))
-    model = SentenceClassifier.load(checkpoint)
-    taylor_importance(model, [batch], lambda asked, given: asked(*given[:2]).logits.sum())
+    objective = LabelledRows(TextRows(TokenShards.of(ROWS), 0), np.zeros(len(ROWS), dtype=np.int64))
+    taylor_importance(SentenceClassifier.load(checkpoint), objective, [np.arange(1)])
 
 
 INFER: tuple[Callable[[Path], None], ...] = (answers, runner, timed_runner, ranges, importance)

@@ -60,7 +60,7 @@ def test_a_model_is_left_where_it_was_also_by_an_error(tmp_path: Path) -> None:
 
 
 def test_a_model_in_training_goes_on_with_the_same_parameters(tmp_path: Path) -> None:
-    """An optimiser holds them: none may be replaced by a copy on the way to the device and back."""
+    """An optimizer holds them: none may be replaced by a copy on the way to the device and back."""
     model = SentenceClassifier.load(write_teacher(tmp_path)).train()
     held = list(model.parameters())
     embed_and_classify(model, [[2, 5, 3]], pad_id=0)

@@ -5,10 +5,20 @@ import torch
 from safetensors.torch import load_file
 
 from infra.errors import ConfigError, DataError
-from tasks.training.checkpoint import load_checkpoint
-from tasks.training.loop import Lesson, Validated, fit
+from tasks.compression.quantization.self_distillation import without_dropout
+from tasks.training.loop.checkpoint import load_best, load_checkpoint
+from tasks.training.loop.loop import Evaluated
 from tests.tasks.training.killing import dies, run_in_a_process, run_together
-from tests.tasks.training.lesson import CONFIG, make_lesson, make_model, run, run_as_one_of, run_until, silent
+from tests.tasks.training.lesson import (
+    CONFIG,
+    Lesson,
+    Watched,
+    make_lesson,
+    make_model,
+    run,
+    run_as_one_of,
+    run_until,
+)
 
 STEPS_PER_EPOCH = 6
 
@@ -26,9 +36,9 @@ def scripted(*scores: float) -> Lesson:
 
     def validate(model):
         score = next(left)
-        return Validated(score, {"score": score})
+        return Evaluated(score, {"score": score})
 
-    return Lesson(lesson.rows, lesson.pad_id, lesson.loss, validate)
+    return lesson._replace(evaluation=validate)
 
 
 @pytest.mark.slow
@@ -56,12 +66,12 @@ def test_two_processes_share_the_batches_and_end_with_the_same_weights(tmp_path)
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first = run(tmp_path / "work", tmp_path / "a", make_lesson())
 
-    def refuse(model, batch):
+    def refuse(total, asked):
         raise RuntimeError("trained again")
 
     lesson = make_lesson()
     again = run(
-        tmp_path / "work", tmp_path / "b", Lesson(lesson.rows, lesson.pad_id, refuse, lesson.validate)
+        tmp_path / "work", tmp_path / "b", lesson._replace(objective=Watched(lesson.objective, refuse))
     )
     assert again == first
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -69,7 +79,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_gives_the_same_bytes(tmp_path):
     run(tmp_path / "work", tmp_path / "a", make_lesson())
-    newest = max((tmp_path / "work").iterdir()) / "tensors.safetensors"
+    newest = max((tmp_path / "work").glob("step-*")) / "tensors.safetensors"
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
@@ -81,8 +91,8 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_gives_the_same_bytes(tm
 def test_training_learns(tmp_path):
     metrics = []
     config = CONFIG.model_copy(update={"epochs": 8, "learning_rate": 1e-2})
-    progress = fit(
-        make_model(), make_lesson(), config, tmp_path, lambda values, step: metrics.append((step, values))
+    progress = make_lesson().fit(
+        make_model(), config, tmp_path, lambda values, step: metrics.append((step, values))
     )
     assert progress.step == 8 * STEPS_PER_EPOCH
     assert progress.best_metrics["accuracy"] > 0.9
@@ -92,67 +102,100 @@ def test_training_learns(tmp_path):
 
 def test_the_best_epoch_is_kept_and_not_the_last(tmp_path):
     best = make_model()
-    fit(best, scripted(0.0, 0.5), CONFIG.model_copy(update={"epochs": 1}), tmp_path / "one", silent)
+    scripted(0.0, 0.5).fit(best, CONFIG.model_copy(update={"epochs": 1}), tmp_path / "one")
     kept = make_model()
-    progress = fit(kept, scripted(0.0, 0.1, 0.9, 0.3), CONFIG, tmp_path / "three", silent)
+    progress = scripted(0.0, 0.1, 0.9, 0.3).fit(kept, CONFIG, tmp_path / "three")
     assert progress.best_epoch == 2
     assert progress.best_metrics == {"score": 0.9}
     assert not torch.equal(kept.head.weight, best.head.weight)
-    newest = load_checkpoint(tmp_path / "three").tensors
-    torch.testing.assert_close(newest["best/head.weight"], kept.head.weight.detach())
-    assert not torch.equal(newest["model/head.weight"], newest["best/head.weight"])
+    assert torch.equal(load_best(tmp_path / "three", progress)["head.weight"], kept.head.weight.detach())
+    assert not torch.equal(load_checkpoint(tmp_path / "three").tensors["model/head.weight"], kept.head.weight)
+    assert [path.name for path in (tmp_path / "three").glob("best-*")] == ["best-00000012"]
 
 
 def test_training_that_makes_it_worse_leaves_the_model_as_it_was(tmp_path):
     model, untouched = make_model(), make_model()
-    progress = fit(model, scripted(0.9, 0.1, 0.2, 0.3), CONFIG, tmp_path, silent)
+    progress = scripted(0.9, 0.1, 0.2, 0.3).fit(model, CONFIG, tmp_path)
     assert progress.best_epoch == 0
     assert all(torch.equal(value, untouched.state_dict()[name]) for name, value in model.state_dict().items())
 
 
 def test_training_stops_early_when_nothing_gets_better(tmp_path):
     config = CONFIG.model_copy(update={"epochs": 9, "patience": 2})
-    progress = fit(make_model(), scripted(0.0, 0.5, 0.4, 0.5, 0.9), config, tmp_path, silent)
-    assert (progress.epoch, progress.best_epoch) == (3, 1)
+    progress = scripted(0.0, 0.5, 0.4, 0.5, 0.9).fit(make_model(), config, tmp_path)
+    assert (progress.step, progress.best_epoch) == (3 * STEPS_PER_EPOCH, 1)
 
 
 def test_frozen_parameters_stay_and_are_in_no_checkpoint(tmp_path):
     model = make_model()
     model.body.embeddings.requires_grad_(False)
     before = model.body.embeddings.word_embeddings.weight.clone()
-    fit(model, make_lesson(), CONFIG.model_copy(update={"epochs": 1}), tmp_path, silent)
+    make_lesson().fit(model, CONFIG.model_copy(update={"epochs": 1}), tmp_path)
     torch.testing.assert_close(model.body.embeddings.word_embeddings.weight, before)
     assert not any("embeddings" in name for name in load_checkpoint(tmp_path).tensors)
 
 
 def test_another_seed_gives_another_model(tmp_path):
     first, second = make_model(), make_model()
-    fit(first, make_lesson(), CONFIG, tmp_path / "a", silent)
-    fit(second, make_lesson(), CONFIG.model_copy(update={"seed": 1}), tmp_path / "b", silent)
+    make_lesson().fit(first, CONFIG, tmp_path / "a")
+    make_lesson().fit(second, CONFIG.model_copy(update={"seed": 1}), tmp_path / "b")
     assert not torch.equal(first.head.weight, second.head.weight)
 
 
 def test_the_callers_setting_of_deterministic_kernels_comes_back(tmp_path):
     before = torch.are_deterministic_algorithms_enabled()
-    fit(make_model(), make_lesson(), CONFIG.model_copy(update={"epochs": 1}), tmp_path, silent)
+    make_lesson().fit(make_model(), CONFIG.model_copy(update={"epochs": 1}), tmp_path)
     assert torch.are_deterministic_algorithms_enabled() == before
 
 
 def test_a_loss_that_is_not_finite_stops_training_with_a_remedy(tmp_path):
     lesson = make_lesson()
-
-    def diverging(model, batch):
-        return lesson.loss(model, batch) * float("nan")
-
+    diverging = Watched(lesson.objective, lambda total, asked: total * float("nan"))
     with pytest.raises(ConfigError, match="lower learning rate"):
-        fit(make_model(), Lesson(lesson.rows, 0, diverging, lesson.validate), CONFIG, tmp_path, silent)
+        lesson._replace(objective=diverging).fit(make_model(), CONFIG, tmp_path)
 
 
-def test_unset_epochs_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="epochs is not set"):
-        fit(make_model(), make_lesson(), CONFIG.model_copy(update={"epochs": None}), tmp_path, silent)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"epochs": None}, "epochs is not set"), ({"steps": 5, "tokens": 5}, "expected one of the two")],
+)
+def test_no_budget_or_two_are_refused(tmp_path, given, said):
+    with pytest.raises(ConfigError, match=said):
+        make_lesson().fit(make_model(), CONFIG.model_copy(update=given), tmp_path)
+
+
+def test_micro_batches_give_the_gradients_of_the_whole_batch(tmp_path):
+    """In float32, with rows of unequal length: the weights after one epoch agree."""
+    config, models = CONFIG.model_copy(update={"epochs": 1}), []
+    for size in (None, 3, 1):
+        torch.manual_seed(0)
+        models.append(without_dropout(make_model()))
+        make_lesson().fit(
+            models[-1], config.model_copy(update={"micro_batch_size": size}), tmp_path / str(size)
+        )
+    for name, value in models[0].named_parameters():
+        for other in models[1:]:
+            torch.testing.assert_close(other.get_parameter(name), value, rtol=1e-4, atol=1e-5)
+
+
+def test_batches_that_must_not_be_cut_are_refused(tmp_path):
+    lesson = make_lesson()
+    lesson.objective.splittable = False
+    with pytest.raises(ConfigError, match="compares the rows of a batch"):
+        lesson.fit(make_model(), CONFIG.model_copy(update={"micro_batch_size": 2}), tmp_path)
+
+
+@pytest.mark.parametrize(("given", "steps"), [({"steps": 7}, 7), ({"tokens": 100}, 3)])
+def test_a_budget_ends_after_its_steps_and_evaluates_there(tmp_path, given, steps):
+    config = CONFIG.model_copy(update={"epochs": None, "evaluate_every": 2, **given})
+    told = []
+    progress = make_lesson().fit(
+        make_model(), config, tmp_path, lambda values, step: told.append((step, values))
+    )
+    assert progress.step == steps
+    assert [step for step, values in told if "accuracy" in values] == [*range(0, steps, 2), steps]
 
 
 def test_no_rows_are_refused(tmp_path):
     with pytest.raises(DataError, match="no rows"):
-        fit(make_model(), make_lesson(0), CONFIG, tmp_path, silent)
+        make_lesson(0).fit(make_model(), CONFIG, tmp_path)

@@ -20,13 +20,11 @@ from tasks.compression.distillation.intermediate_losses import (
 from tasks.models.batching import pad
 from tasks.models.heads import keep_heads
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch
 from tests.tasks.models.tiny_encoder import VOCABULARY, tiny_config
 
 SEEDS = st.integers(0, 10**6)
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
 IDS, REAL = pad([[2, 9, 10, 21, 3], [2, 9, 3]], 0)
-BATCH = Batch(IDS, REAL, torch.arange(2))
 EVERY = torch.arange(len(VOCABULARY))
 
 
@@ -47,10 +45,10 @@ def relations(values, heads):
 
 @settings(max_examples=30)
 @given(SEEDS, st.sampled_from([1, 2, 4]), st.sampled_from([4, 8, 20]))
-def test_relation_loss_is_the_mean_divergence_of_the_relations(seed, heads, width):
+def test_relation_loss_is_the_summed_divergence_of_the_relations(seed, heads, width):
     student, teacher = drawn(seed, width), drawn(seed + 1, 12)
     pairs = zip(relations(student, heads), relations(teacher, heads), strict=True)
-    plain = sum(np.sum(p * np.log(p / q)) for q, p in pairs) / (heads * 6)
+    plain = sum(np.sum(p * np.log(p / q)) for q, p in pairs)
     ours = relation_loss(torch.tensor(student), torch.tensor(teacher), MASK, heads).item()
     assert ours == pytest.approx(plain, rel=1e-6, abs=1e-12)
     assert ours > -1e-12
@@ -65,12 +63,12 @@ def test_equal_relations_cost_nothing_however_the_vectors_are_turned(seed):
 
 @settings(max_examples=30)
 @given(SEEDS)
-def test_hidden_distance_is_the_mean_over_real_tokens(seed):
+def test_hidden_distance_is_the_sum_over_real_tokens(seed):
     student, teacher = drawn(seed, 6), drawn(seed + 1, 6)
     real = MASK.numpy() == 1
-    squares = ((student - teacher) ** 2).mean(axis=2)[real].mean()
+    squares = ((student - teacher) ** 2).mean(axis=2)[real].sum()
     norms = np.linalg.norm(student, axis=2) * np.linalg.norm(teacher, axis=2)
-    cosines = (1 - (student * teacher).sum(axis=2) / norms)[real].mean()
+    cosines = (1 - (student * teacher).sum(axis=2) / norms)[real].sum()
     both = torch.tensor(student), torch.tensor(teacher)
     assert hidden_distance(*both, MASK, cosine=False).item() == pytest.approx(squares)
     assert hidden_distance(*both, MASK, cosine=True).item() == pytest.approx(cosines)
@@ -82,13 +80,17 @@ def model_of(seed=0, layers=3, hidden=32, **changed):
     return SentenceClassifier.from_config(config, 4).eval()
 
 
-def nothing(model, batch):
-    """A loss that runs the student and costs nothing."""
-    return model(batch.input_ids, batch.attention_mask).logits.sum() * 0.0
+def cost(terms, student):
+    """What the terms add to the loss of these texts."""
+    with terms.watching() as ours:
+        student(IDS, REAL)
+    weights, found = terms.weight(REAL), terms.terms(ours, IDS, REAL)
+    assert weights.keys() == found.keys()
+    return sum(term.coefficient * term.total / weights[name] for name, term in found.items())
 
 
 def value(config, student, teacher, ids=EVERY):
-    return IntermediateTerms(config, student, teacher, ids).added_to(nothing)(student, BATCH)
+    return cost(IntermediateTerms(config, student, teacher, ids), student)
 
 
 def test_what_is_inside_is_what_the_layers_give():
@@ -116,8 +118,9 @@ def test_terms_are_summed_by_their_weights_over_the_paired_layers():
         student(IDS, REAL), teacher(IDS, REAL)
     apart = sum(relation_loss(a, b, REAL, 4) for a, b in zip(ours.relations, theirs.relations, strict=True))
     hidden = sum(hidden_distance(ours.layers[i], theirs.layers[j], REAL, False) for i, j in ((0, 1), (1, 3)))
-    config = IntermediateLossConfig(relations=2, relation_heads=4, hidden=3)
-    assert value(config, student, teacher).item() == pytest.approx((2 * apart + 3 * hidden).item(), rel=1e-5)
+    config, tokens = IntermediateLossConfig(relations=2, relation_heads=4, hidden=3), REAL.sum()
+    plain = 2 * apart / (4 * tokens) + 3 * hidden / tokens
+    assert value(config, student, teacher).item() == pytest.approx(plain.item(), rel=1e-5)
 
 
 def test_the_teacher_reads_the_students_tokens_by_its_own_ids():
@@ -151,7 +154,7 @@ def test_a_narrower_student_gets_projections_that_learn_and_go():
     terms = IntermediateTerms(config, student, teacher, EVERY)
     names = [name for name, _ in student.named_parameters() if name.startswith(PROJECTIONS)]
     assert len(names) == 2
-    terms.added_to(nothing)(student, BATCH).backward()
+    cost(terms, student).backward()
     assert all(student.get_parameter(name).grad.abs().sum() > 0 for name in names)
     terms.remove()
     assert not hasattr(student, PROJECTIONS)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from tasks.compression.distillation.config import DistillConfig
 from tasks.compression.distillation.losses import cosine_distance, cross_entropy, softened_kl
+from tasks.compression.distillation.objective import DistillationObjective
 from tasks.compression.distillation.outputs import TeacherOutputs
-from tasks.compression.distillation.student import distillation_loss
+from tasks.formats.token_shards import TokenShards
 from tasks.models.model import EncoderOutput
-from tasks.training.loop import Batch
+from tasks.training.loop.objective import Draw
+from tasks.training.text_objective import TextRows
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -30,7 +32,7 @@ def draw(seed, rows=5, classes=4):
 def test_cross_entropy_is_the_negative_log_likelihood(seed):
     logits, _, random = draw(seed)
     labels = random.integers(4, size=5)
-    plain = -np.mean([np.log(softmax(logits)[i, label]) for i, label in enumerate(labels)])
+    plain = -np.sum([np.log(softmax(logits)[i, label]) for i, label in enumerate(labels)])
     assert cross_entropy(torch.tensor(logits), torch.tensor(labels)).item() == pytest.approx(plain)
 
 
@@ -38,7 +40,7 @@ def test_cross_entropy_is_the_negative_log_likelihood(seed):
 def test_unlabelled_rows_add_nothing_to_the_cross_entropy(seed):
     logits, _, _ = draw(seed)
     labels = torch.tensor([2, -1, 0, -1, -1])
-    plain = -(np.log(softmax(logits)[0, 2]) + np.log(softmax(logits)[2, 0])) / 5
+    plain = -(np.log(softmax(logits)[0, 2]) + np.log(softmax(logits)[2, 0]))
     assert cross_entropy(torch.tensor(logits), labels).item() == pytest.approx(plain)
     assert cross_entropy(torch.tensor(logits), torch.full((5,), -1)).item() == 0.0
 
@@ -47,7 +49,7 @@ def test_unlabelled_rows_add_nothing_to_the_cross_entropy(seed):
 def test_softened_kl_is_the_divergence_of_the_softened_softmaxes_times_t_squared(seed, temperature):
     student, teacher, _ = draw(seed)
     p, q = softmax(teacher / temperature), softmax(student / temperature)
-    plain = temperature**2 * np.mean(np.sum(p * np.log(p / q), axis=1))
+    plain = temperature**2 * np.sum(p * np.log(p / q))
     ours = softened_kl(torch.tensor(student), torch.tensor(teacher), temperature).item()
     assert ours == pytest.approx(plain, rel=1e-4, abs=1e-6)
     assert ours > -1e-9
@@ -73,7 +75,7 @@ def test_gradient_of_the_softened_kl_does_not_shrink_with_the_temperature():
 def test_cosine_distance_is_one_minus_the_cosine(seed):
     student, teacher, _ = draw(seed)
     norms = np.linalg.norm(student, axis=1) * np.linalg.norm(teacher, axis=1)
-    plain = np.mean(1 - np.sum(student * teacher, axis=1) / norms)
+    plain = np.sum(1 - np.sum(student * teacher, axis=1) / norms)
     assert cosine_distance(torch.tensor(student), torch.tensor(teacher)).item() == pytest.approx(plain)
 
 
@@ -85,14 +87,16 @@ def test_the_loss_is_alpha_ce_plus_the_rest_t2_kl_plus_beta_cosine(alpha, beta, 
     vectors, teacher_vectors = random.normal(size=(2, 5, 3))
     labels = np.array([0, 1, -1, 3, 2])
     config = DistillConfig(alpha=alpha, beta=beta, temperature=temperature)
-    rows = torch.tensor([4, 0, 2, 1, 3])
+    rows = np.array([4, 0, 2, 1, 3])
 
     def model(input_ids, attention_mask):
         return EncoderOutput(torch.tensor(vectors)[rows], torch.tensor(logits)[rows])
 
     outputs = TeacherOutputs([], labels, teacher_vectors, teacher_logits)
-    ids = torch.zeros(5, 1, dtype=torch.int64)
-    ours = distillation_loss(config, outputs)(model, Batch(ids, ids, rows)).item()
+    objective = DistillationObjective(TextRows(TokenShards.of([[1]] * 5), 0), outputs, config)
+    batch = objective.batch(rows, Draw(0, 0))
+    weights, terms = objective.weight(batch), objective.loss(model, batch)
+    ours = sum(term.coefficient * term.total.item() / weights[name] for name, term in terms.items())
     hard = -np.log(softmax(logits)[np.arange(5), labels])[labels >= 0].sum() / 5
     p, q = softmax(teacher_logits / temperature), softmax(logits / temperature)
     soft = temperature**2 * np.mean(np.sum(p * np.log(p / q), axis=1))

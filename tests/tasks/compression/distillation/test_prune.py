@@ -15,7 +15,7 @@ from tasks.generation.config import AugmentConfig
 from tasks.models.heads import kept_heads
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.checkpoint import load_checkpoint
+from tasks.training.loop.checkpoint import load_checkpoint
 from tests.tasks.models.tiny_encoder import tiny_tokenizer, write_dataset, write_teacher
 
 SHAPE = {"layers": 2, "intermediate_size": 32, "max_length": 32}

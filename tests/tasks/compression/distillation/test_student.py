@@ -17,9 +17,9 @@ from tasks.generation.config import AugmentConfig
 from tasks.models.inference import answer_texts
 from tasks.models.loading import load_tokenizer
 from tasks.models.model import SentenceClassifier
-from tasks.training.checkpoint import load_checkpoint
 from tasks.training.fine_tuning.config import TrainConfig
 from tasks.training.fine_tuning.teacher import train_teacher
+from tasks.training.loop.checkpoint import load_checkpoint
 from tests.tasks.models.tiny_encoder import (
     VOCABULARY,
     tiny_tokenizer,

@@ -219,7 +219,7 @@ def test_the_penalty_rises_with_the_schedule_and_pushes_scores_down():
 
 @pytest.mark.parametrize("method", ["magnitude", "movement"])
 def test_only_the_soft_variant_is_penalised(method):
-    assert masks_of(model_of(), method=method).penalty() == 0.0
+    assert not masks_of(model_of(), method=method).penalised
 
 
 @pytest.mark.parametrize("method", ["magnitude", "movement", "soft_movement"])

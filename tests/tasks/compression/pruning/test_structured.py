@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,14 +15,16 @@ from tasks.compression.pruning.importance import (
     unit_norms,
 )
 from tasks.compression.pruning.structured import cut_width, keep_units
+from tasks.formats.token_shards import TokenShards
 from tasks.models.batching import pad
 from tasks.models.heads import kept_heads
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop import Batch
+from tasks.training.loop.objective import Draw
+from tasks.training.text_objective import LabelledRows, TextRows
 from tests.tasks.models.tiny_encoder import tiny_config
 
 ROWS = [[2, 9, 10, 21, 3], [2, 9, 3], [2, 14, 15, 3], [2, 22, 8, 7, 6, 3]]
-LABELS = torch.tensor([0, 3, 1, 2])
+OBJECTIVE = LabelledRows(TextRows(TokenShards.of(ROWS), 0), np.array([0, 3, 1, 2]))
 HEAD = 8
 
 
@@ -37,14 +40,14 @@ def logits(model):
         return model(*pad(ROWS, 0)).logits
 
 
-def loss(model, batch):
-    answer = model(batch.input_ids, batch.attention_mask).logits
-    return torch.nn.functional.cross_entropy(answer, LABELS[batch.rows])
+def loss(model, rows):
+    """Summed over some rows."""
+    (term,) = OBJECTIVE.loss(model, OBJECTIVE.batch(rows, Draw(0, 0))).values()
+    return term.total
 
 
 def batches(size):
-    numbers = [list(range(i, min(i + size, 4))) for i in range(0, 4, size)]
-    return [Batch(*pad([ROWS[i] for i in some], 0), torch.tensor(some)) for some in numbers]
+    return [np.arange(i, min(i + size, 4)) for i in range(0, 4, size)]
 
 
 def masked(model, layer, head=None, unit=None):
@@ -79,7 +82,7 @@ def test_norms_of_a_model_are_those_of_its_matrices():
 def test_taylor_importance_is_the_mean_size_of_each_texts_gradient_by_its_gate():
     """The gradient by a gate is the sum over the text of what a part gives times the gradient by it."""
     model = model_of()
-    found = taylor_importance(model, batches(4), loss)
+    found = taylor_importance(model, OBJECTIVE, batches(4))
     sums = torch.zeros(4)
     for number in range(4):
         seen = {}
@@ -89,7 +92,7 @@ def test_taylor_importance_is_the_mean_size_of_each_texts_gradient_by_its_gate()
             seen["context"] = inputs[0]
 
         hook = model.body.encoder.layer[0].attention.output.dense.register_forward_pre_hook(keep)
-        loss(model, Batch(*pad([ROWS[number]], 0), torch.tensor([number]))).backward()
+        loss(model, np.array([number])).backward()
         hook.remove()
         product = (seen["context"] * seen["context"].grad).detach()
         sums += product.unflatten(-1, (4, HEAD)).sum(dim=(0, 1, 3)).abs()
@@ -97,7 +100,7 @@ def test_taylor_importance_is_the_mean_size_of_each_texts_gradient_by_its_gate()
 
 
 def test_taylor_importance_does_not_depend_on_the_batches():
-    one, all_together = (taylor_importance(model_of(), batches(size), loss) for size in (1, 4))
+    one, all_together = (taylor_importance(model_of(), OBJECTIVE, batches(size)) for size in (1, 4))
     for first, second in zip(
         [*one.heads, *one.units], [*all_together.heads, *all_together.units], strict=True
     ):
@@ -107,7 +110,7 @@ def test_taylor_importance_does_not_depend_on_the_batches():
 def test_taylor_importance_foretells_what_the_loss_changes_by_for_small_parts():
     """First order: a part made a thousandth weaker changes the loss by a thousandth of its gate's gradient."""
     model = model_of()
-    found = taylor_importance(model, batches(1)[:1], loss)
+    found = taylor_importance(model, OBJECTIVE, batches(1)[:1])
     one = batches(1)[0]
     with torch.no_grad():
         before = loss(model, one)
@@ -123,7 +126,7 @@ def test_taylor_importance_foretells_what_the_loss_changes_by_for_small_parts():
 def test_taylor_importance_leaves_the_model_alone():
     model = model_of().train()
     before = copy.deepcopy(model.state_dict())
-    taylor_importance(model, batches(2), loss)
+    taylor_importance(model, OBJECTIVE, batches(2))
     assert model.training
     assert all(value.grad is None for value in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -138,7 +141,7 @@ def test_the_most_important_are_chosen_in_order():
 @pytest.mark.parametrize("kind", ["norm", "taylor"])
 def test_a_cut_model_is_smaller_and_answers_as_the_whole_one_with_the_rest_masked(kind):
     model = model_of()
-    found = norm_importance(model) if kind == "norm" else taylor_importance(model, batches(2), loss)
+    found = norm_importance(model) if kind == "norm" else taylor_importance(model, OBJECTIVE, batches(2))
     whole, cut = copy.deepcopy(model), copy.deepcopy(model)
     cut_width(cut, found, heads=2, units=16)
     for layer, (heads, units) in enumerate(zip(*found, strict=True)):

@@ -13,8 +13,8 @@ from tasks.compression.pruning.config import PruningConfig
 from tasks.compression.pruning.sparsity import sparsity_of, weights_of
 from tasks.compression.pruning.train import prune_in_training
 from tasks.models.model import SentenceClassifier
-from tasks.training.checkpoint import load_checkpoint
-from tasks.training.loop import Lesson, Validated
+from tasks.training.loop.checkpoint import load_checkpoint
+from tasks.training.loop.loop import Evaluated
 from tests.tasks.training.killing import dies, run_in_a_process
 from tests.tasks.training.lesson import killed_at, make_lesson, make_model, silent
 
@@ -25,6 +25,7 @@ CONFIG = PruningConfig(
     batch_size=8,
     learning_rate=3e-3,
     checkpoint_every=3,
+    checkpoint_share=1,
     mixed_precision="no",
     every=2,
     sparsity=0.8,
@@ -33,7 +34,8 @@ CONFIG = PruningConfig(
 
 def prune(folder: Path, config: PruningConfig = CONFIG, lesson=None, log=silent):
     model = make_model()
-    progress = prune_in_training(model, lesson or make_lesson(), config, folder, log)
+    objective, evaluation = lesson or make_lesson()
+    progress = prune_in_training(model, objective, config, evaluation, folder, log)
     return model, progress
 
 
@@ -80,11 +82,11 @@ def test_the_best_epoch_is_one_at_the_final_sparsity_and_nothing_stops_early(tmp
     lesson = make_lesson()
 
     def validate(model):
-        return Validated(next(scores), {})
+        return Evaluated(next(scores), {})
 
     patient = CONFIG.model_copy(update={"patience": 1, "cool_down": 0.45})  # the ramp ends in the third epoch
-    model, progress = prune(tmp_path, patient, Lesson(lesson.rows, lesson.pad_id, lesson.loss, validate))
-    assert (progress.epoch, progress.best_epoch) == (4, 3)
+    model, progress = prune(tmp_path, patient, lesson._replace(evaluation=validate))
+    assert (progress.step, progress.best_epoch) == (24, 3)
     assert sparsity_of(model.body) == pytest.approx(0.8, abs=1e-4)
 
 
@@ -116,9 +118,9 @@ def die_in_validation(folder: Path, epoch: int) -> None:
     def validate(model):
         if next(seen) == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
-        return lesson.validate(model)
+        return lesson.evaluation(model)
 
-    prune(folder / "work", lesson=Lesson(lesson.rows, lesson.pad_id, lesson.loss, validate))
+    prune(folder / "work", lesson=lesson._replace(evaluation=validate))
 
 
 def test_a_run_killed_in_its_last_validation_knows_that_the_schedule_is_over(tmp_path):

@@ -1,5 +1,4 @@
 import copy
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +22,17 @@ from tasks.compression.quantization.qat import (
 )
 from tasks.models.model import SentenceClassifier
 from tasks.training.config import LoopConfig
-from tasks.training.loop import Batch, Lesson, fit, trained_state
-from tests.tasks.training.lesson import make_lesson, make_model, silent
+from tasks.training.loop.loop import trained_state
+from tests.tasks.training.lesson import Lesson, Watched, make_lesson, make_model
 
 pytestmark = pytest.mark.slow
 
 MATRICES = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-100, 100, width=32)
 )
-LOOP = LoopConfig(epochs=2, batch_size=8, learning_rate=3e-3, checkpoint_every=3, mixed_precision="no")
+LOOP = LoopConfig(
+    epochs=2, batch_size=8, learning_rate=3e-3, checkpoint_every=3, checkpoint_share=1, mixed_precision="no"
+)
 
 
 def layer(inputs: int = 6, outputs: int = 4, momentum: float = 0.1) -> FakeQuantLinear:
@@ -42,7 +43,7 @@ def layer(inputs: int = 6, outputs: int = 4, momentum: float = 0.1) -> FakeQuant
 def prepared() -> SentenceClassifier:
     model = make_model()
     prepare(model, momentum=0.1, embeddings=True)
-    calibrate_observers(model, make_lesson().rows, pad_id=0, batch_size=8)
+    calibrate_observers(model, make_lesson().objective.texts.ids, pad_id=0, batch_size=8)
     return model
 
 
@@ -139,7 +140,7 @@ def test_a_folded_model_has_its_weights_on_the_grid() -> None:
 def test_the_ordinary_loop_trains_it(tmp_path: Path) -> None:
     model = prepared()
     before = {name: value.detach().clone() for name, value in trained_state(model).items()}
-    progress = fit(model, make_lesson(), LOOP.model_copy(update={"epochs": 6}), tmp_path, silent)
+    progress = make_lesson().fit(model, LOOP.model_copy(update={"epochs": 6}), tmp_path)
     assert progress.best_metrics["accuracy"] > 0.9
     changed = {name for name, value in trained_state(model).items() if not torch.equal(value, before[name])}
     assert any(name.endswith(".low") for name in changed)
@@ -148,24 +149,22 @@ def test_the_ordinary_loop_trains_it(tmp_path: Path) -> None:
 
 def test_a_broken_off_training_goes_on_with_the_ranges_it_had(tmp_path: Path) -> None:
     whole = prepared()
-    fit(whole, make_lesson(), LOOP, tmp_path / "whole", silent)
+    make_lesson().fit(whole, LOOP, tmp_path / "whole")
     broken, again = prepared(), prepared()
     with pytest.raises(KeyboardInterrupt):
-        fit(broken, interrupted(make_lesson(), after=8), LOOP, tmp_path / "broken", silent)
-    fit(again, make_lesson(), LOOP, tmp_path / "broken", silent)
+        interrupted(make_lesson(), after=8).fit(broken, LOOP, tmp_path / "broken")
+    make_lesson().fit(again, LOOP, tmp_path / "broken")
     for name, value in trained_state(whole).items():
         assert torch.equal(value, trained_state(again)[name]), name
 
 
-def interrupted(lesson: Lesson[SentenceClassifier], after: int) -> Lesson[SentenceClassifier]:
-    asked = itertools.count()
-
-    def loss(model: SentenceClassifier, batch: Batch) -> torch.Tensor:
-        if next(asked) == after:
+def interrupted(lesson: Lesson, after: int) -> Lesson:
+    def interrupt(total: torch.Tensor, asked: int) -> torch.Tensor:
+        if asked == after:
             raise KeyboardInterrupt
-        return lesson.loss(model, batch)
+        return total
 
-    return Lesson(lesson.rows, lesson.pad_id, loss, lesson.validate)
+    return lesson._replace(objective=Watched(lesson.objective, interrupt))
 
 
 def test_evaluation_before_any_text_is_refused() -> None:
@@ -177,7 +176,7 @@ def test_evaluation_before_any_text_is_refused() -> None:
 
 def test_seeing_ranges_changes_neither_weights_nor_mode() -> None:
     model = prepared().eval()
-    calibrate_observers(model, make_lesson().rows, pad_id=0, batch_size=8)
+    calibrate_observers(model, make_lesson().objective.texts.ids, pad_id=0, batch_size=8)
     assert not model.training
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), make_model().parameters(), strict=True))
     assert all(v.isfinite() for n, v in model.named_buffers() if n.endswith((".low", ".high")))

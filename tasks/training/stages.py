@@ -1,0 +1,20 @@
+"""Push the milestones of a training."""
+
+from infra.engine.action import ActionRun, action
+from infra.hub.connect import open_hub
+from tasks.formats.kinds import CheckpointRef
+from tasks.formats.milestones import PushedMilestones, milestones_of
+
+
+@action(version=1)
+def push_milestones(run: ActionRun, repo: str, model: CheckpointRef) -> PushedMilestones:
+    """Each milestone of `model` as a commit on the run's branch of a repository, also where its stage was a hit.
+
+    They never become `main`. Pushed again, they are found there.
+    """
+    hub, source = open_hub(run.settings), run.source(repo, model=model)
+    pushed = {
+        step: hub.push("model", repo, folder, f"Step {step}", source=source, main=False).revision
+        for step, folder in milestones_of(run.path(model))
+    }
+    return PushedMilestones(repo=hub.name(repo), revisions=pushed)
