@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tasks.formats.report_file import Named, read_report
 from tasks.formats.value import Value
@@ -24,6 +24,8 @@ class Filled(Value):
 
 class EvaluatedLm(Named):
     """One model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")  # JSON has no infinity
 
     loss: float = Field(description="mean negative log likelihood of the hidden tokens, nats")
     perplexity: float = Field(

@@ -8,7 +8,10 @@ from tasks.formats.section import Column, Fact, Section, Table
 
 SHOWN = (
     ("unigram", "looks at nothing"),
-    ("two_sided_hidden", "sees what the model sees: hidden neighbours hidden, and what the position itself shows"),
+    (
+        "two_sided_hidden",
+        "sees what the model sees: hidden neighbours hidden, and what the position itself shows",
+    ),
     ("two_sided_clean", "sees the true neighbours, which the model does not"),
     ("context_hidden", "as two sided hidden, blind to what the position itself shows"),
     ("context_clean", "the same with the true neighbours"),
@@ -23,7 +26,9 @@ COLUMNS = (
 def ngram_section(folder: Path) -> Section:
     """A fact a perplexity, a row a window."""
     found = read_json(folder / REPORT_FILE)
-    facts = (Fact(label=name.replace("_", " "), value=found[name], places=1, hint=hint) for name, hint in SHOWN)
+    facts = (
+        Fact(label=name.replace("_", " "), value=found[name], places=1, hint=hint) for name, hint in SHOWN
+    )
     rows = tuple({name: row[name] for name in ("window", "known", "share")} for row in found["windows"])
     return Section(
         title="Baseline: n-grams from both sides",

@@ -33,13 +33,18 @@ def evaluate_lm(
             Filled(
                 text=text,
                 fills=tuple(
-                    GapFill(**fill._asdict()) for fill in fills(model, tokenizer, text.replace(GAP, str(tokenizer.mask_token)), config.fills)
+                    GapFill(**fill._asdict())
+                    for fill in fills(
+                        model, tokenizer, text.replace(GAP, str(tokenizer.mask_token)), config.fills
+                    )
                 ),
             )
             for text in config.texts
         )
         counts = _parameters(model)
-        rows.append(EvaluatedLm(name=name, loss=loss, perplexity=perplexity_of(loss), filled=filled, **counts))
+        rows.append(
+            EvaluatedLm(name=name, loss=loss, perplexity=perplexity_of(loss), filled=filled, **counts)
+        )
     hidden = int((frozen.labels != IGNORED).sum())
     write_report(output_dir, LmEvaluation(documents=len(frozen.labels), hidden=hidden, models=tuple(rows)))
     return {f"{row.name}_perplexity": row.perplexity for row in rows}

@@ -109,7 +109,10 @@ class AdaptConfig(KeptConfig):
     adam_beta2: float = Field(
         0.98, gt=0, lt=1, description="how much AdamW's mean of squared gradients keeps at each step"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="of the whole model; one pass over much text needs none")
+    fused: bool = Field(True, description="AdamW in one kernel: faster, with other last digits")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="of the whole model; one pass over much text needs none"
+    )
     evaluate_every: int | None = Field(
         None, ge=1, description="training steps between evaluations; unset: an epoch, and ten in all at least"
     )

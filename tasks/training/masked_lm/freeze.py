@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Pieces(Sequence[Sequence[int]]):
             raise IndexError(f"piece {piece} of {len(self)}")
         document = int(np.searchsorted(self._first, piece, side="right")) - 1
         start = (piece - int(self._first[document])) * self.length
-        return cast("Sequence[int]", self.documents[document][start : start + self.length])
+        return self.documents[document][start : start + self.length]
 
 
 def freeze_splits(config: FrozenConfig, packed_dir: Path, output_dir: Path) -> Mapping[str, float]:
@@ -55,7 +54,9 @@ def freeze_splits(config: FrozenConfig, packed_dir: Path, output_dir: Path) -> M
             )
         packed = open_packed(packed_dir / split)
         if packed.info.vocabulary.pad is None:
-            raise ConfigError("the tokenizer has no token that pads: expected a masked language model's. Take another model.")
+            raise ConfigError(
+                "the tokenizer has no token that pads: expected a masked language model's. Take another model."
+            )
         documents: Sequence[Sequence[int]] = packed.documents
         if len(documents) < config.documents:
             documents = Pieces(packed.documents, length)
