@@ -23,11 +23,12 @@ from infra.tracking.headline import headline
 from infra.tracking.showcase import show_in_prefect
 from tasks.figures.lineage import LineageNode
 from tasks.formats.curation_report import REPORT_FILE, read_curation
-from tasks.formats.kinds import DatasetRef
+from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef, TokensRef
 from tasks.formats.pictures import IMAGES
 from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.release_record import ReleaseRecord
 from tasks.formats.section import Section
+from tasks.reporting.adapt_summary import AdaptRecord, adapted, summarise_adapted
 from tasks.reporting.data_summary import DataRecord, summarise_data
 from tasks.reporting.summary import RunSummary, summarise
 
@@ -100,6 +101,40 @@ def report_data(
     run.tracker.log(parent, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)])
     print_data_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
     return DataRecord(dataset=published, summary=str(path))
+
+
+@action()
+def report_adapt(
+    run: ActionRun, model: CheckpointRef, evaluation: ReportRef, ngrams: ReportRef, tokens: TokensRef
+) -> AdaptRecord:
+    """Write the JSON of a run that ends in an adapted model, and print what it came to."""
+    from tasks.formats.lm_report import read_lm_evaluation
+    from tasks.formats.model_facts import read_json
+    from tasks.formats.packing_report import read_packing
+    from tasks.reporting.adapt_table import print_adapted
+
+    record = run.record(model)
+    (shown,) = show_artifacts(run.store, [record] if record else [])
+    curve = [(step, value) for name, value, step in shown.history if name == "validation_perplexity"]
+    found = adapted(
+        {"checkpoint": model.uri, "evaluation": evaluation.uri},
+        read_lm_evaluation(run.path(evaluation)),
+        read_json(run.path(ngrams) / "report.json"),
+        read_packing(run.path(tokens)),
+        curve,
+    )
+    summary = summarise_adapted(run.flow, found, hardware())
+    path = _folder(run) / SUMMARY
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, summary.model_dump_json(indent=2) + "\n")
+    _list(run, SUMMARY, f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}")
+    run.tracker.log_file(run.flow.mlflow_run_id, path)
+    ends = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
+    run.tracker.log(
+        run.flow.mlflow_run_id, [(f"perplexity_{name}", value, 0) for name, value in ends.items()]
+    )
+    print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    return AdaptRecord(checkpoint=model.uri, digest=model.digest, summary=str(path))
 
 
 def _list(run: ActionRun, page: str, result: str) -> str:

@@ -1,5 +1,6 @@
 """What a run prints at its end: one table, the verdict with its reasons, where everything lies."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import rich.table
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from tasks.evaluation.comparison import comparison_table
 from tasks.formats.section import MISSING, Table
+from tasks.reporting.adapt_summary import AdaptSummary
 from tasks.reporting.data_summary import DataSummary
 from tasks.reporting.summary import RunSummary
 
@@ -45,8 +47,8 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
 
 
 def print_end(
-    summary: RunSummary | DataSummary,
-    lines: tuple[tuple[str, str], ...],
+    summary: RunSummary | DataSummary | AdaptSummary,
+    lines: Iterable[tuple[str, str]],
     places: tuple[tuple[str, str], ...],
     console: Console,
 ) -> None:

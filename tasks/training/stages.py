@@ -1,9 +1,24 @@
-"""Push the milestones of a training."""
+"""What is done about a training beside it: look whether a base model has a head, push milestones."""
 
 from infra.engine.action import ActionRun, action
 from infra.hub.connect import open_hub
 from tasks.formats.kinds import CheckpointRef
 from tasks.formats.milestones import PushedMilestones, milestones_of
+from tasks.formats.value import Value
+
+
+class FoundHead(Value):
+    """Whether a base model comes with a head for masked language modelling."""
+
+    found: bool
+
+
+@action(dry_run=True)
+def find_head(run: ActionRun, base: CheckpointRef) -> FoundHead:
+    """Look at the names of the base model's weights."""
+    from tasks.models.lm_heads import has_head
+
+    return FoundHead(found=has_head(run.path(base)))
 
 
 @action(version=1)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from flows.configs.adapt import AdaptFlowConfig
 from flows.configs.compress import CompressFlowConfig
 from flows.configs.data import DataFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
@@ -13,6 +14,7 @@ from flows.configs.flow_config import RECIPES
 from infra.cli.layers import build, read_recipe
 
 CONFIGS: dict[str, type[BaseModel]] = {
+    "adapt": AdaptFlowConfig,
     "compress": CompressFlowConfig,
     "data": DataFlowConfig,
     "end_to_end": EndToEndConfig,

@@ -1,0 +1,83 @@
+"""What is asked of the flow that adapts a masked language model to a domain: one section a stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from flows.configs.flow_config import RECIPES, FlowConfig
+from infra.cli.flow_command import FlowCommand
+from tasks.baselines.ngrams.config import NgramConfig
+from tasks.data.curation.config import CurateConfig
+from tasks.data.extraction.config import ExtractConfig
+from tasks.data.packing.config import PackConfig
+from tasks.evaluation.language_models.config import EvaluateLmConfig
+from tasks.models.pretrained.config import BaseModelConfig
+from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
+
+if TYPE_CHECKING:
+    from infra.cli.flow_run import RunnableFlow
+
+
+class GeneralTextConfig(PackConfig):
+    """Text of no domain, which the head of an encoder without one is trained on; packed as the domain's is."""
+
+    table: tuple[Path, ...] = Field(
+        (),
+        description="tables of it, such as books; unset: the domain's own text, so that `before` has read it with its head",
+        json_schema_extra={
+            "key": "ignore",
+            "often": True,
+        },  # its content is in the key, by the digest of the pinned tables
+    )
+    test_share: float = Field(
+        0.0, ge=0, le=0.4, description="share set aside for test; nothing is reported of this text"
+    )
+
+
+class AdaptFlowConfig(FlowConfig):
+    """From a domain's text to a masked language model that has read it.
+
+    Without a query and a table it is the recipe of an assistant's intents, CLINC150 (flows/recipes/adapt/clinc150.yaml).
+    """
+
+    flow: ClassVar[str] = "adapt"
+    default_recipe: ClassVar[str] = "clinc150"
+
+    extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
+    unlabelled: bool = Field(
+        False,
+        description="the tables hold texts alone: these are packed as they lie, without curation",
+        json_schema_extra={"often": True},
+    )
+    dataset: CurateConfig = Field(
+        CurateConfig(), description="rows with labels: which are kept, and how they are split"
+    )
+    base: BaseModelConfig = Field(
+        BaseModelConfig(), description="the pretrained encoder, with a head or without"
+    )
+    pack: PackConfig = Field(PackConfig(), description="the domain's text in blocks of tokens")
+    general: GeneralTextConfig = Field(
+        GeneralTextConfig(), description="the text that a new head learns from"
+    )
+    masks: FrozenConfig = Field(FrozenConfig(), description="the masks of the evaluation")
+    head: HeadConfig = Field(HeadConfig(), description="the new head of an encoder that has none")
+    adapt: AdaptConfig = Field(AdaptConfig(), description="the training on the domain's text")
+    ngrams: NgramConfig = Field(NgramConfig(), description="the baseline: n-grams from both sides")
+    evaluate: EvaluateLmConfig = Field(EvaluateLmConfig(), description="perplexity and fills")
+
+
+def _flow() -> "RunnableFlow[AdaptFlowConfig, Any, Any]":
+    from flows.adapt import RUNNABLE
+
+    return RUNNABLE
+
+
+COMMAND = FlowCommand(
+    name="adapt",
+    description="Adapt a masked language model to a domain's text; what has not changed is not redone.",
+    config=AdaptFlowConfig,
+    presets=RECIPES / "adapt",
+    load=_flow,
+    exit_codes="0 adapted, 2 wrong input",
+)

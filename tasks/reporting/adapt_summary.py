@@ -1,0 +1,126 @@
+"""What a run of `flows.adapt` was: the JSON of its `--report FILE.json`. Its schema is `docs/adapt-report.schema.json`.
+
+Write the schema anew with `.venv/bin/python -m tasks.reporting.adapt_summary > docs/adapt-report.schema.json`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ConfigDict, Field
+
+from tasks.formats.lm_report import Filled, LmEvaluation
+from tasks.formats.packing_report import PackingReport
+from tasks.formats.value import Value
+from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
+
+BEFORE, AFTER = "before", "after"
+
+
+class AdaptRecord(Value):
+    """What the flow gives: the adapted checkpoint, and where its summary lies."""
+
+    checkpoint: str = Field(description="artifact:adapt/KEY")
+    digest: str = Field(description="sha256 of the checkpoint")
+    summary: str = Field(description="summary.json of the run")
+
+
+class Perplexities(Value):
+    """Of the hidden tokens of the test split, before and after; of validation's on the way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")  # JSON has no infinity
+
+    before: float = Field(description="the base model, with a head")
+    end: float = Field(description="the adapted model: its best weights on validation")
+    best: float = Field(description="the lowest on validation")
+    curve: tuple[tuple[int, float], ...] = Field(description="step and perplexity on validation")
+
+
+class NgramBaselines(Value):
+    """n-grams on the same hidden tokens."""
+
+    unigram: float
+    two_sided_hidden: float = Field(description="sees exactly what the model sees")
+    two_sided_clean: float = Field(description="sees the true neighbours, which the model does not")
+
+
+class BlockCounts(Value):
+    """The packed training split."""
+
+    train: int = Field(description="whole blocks")
+    dropped: int = Field(description="tokens behind the last one")
+    tokens: int
+    dropped_by_the_thousand: int = Field(
+        description="blocks fewer where what is left is dropped every 1,000 rows"
+    )
+
+
+class Adapted(Value):
+    """What came of it."""
+
+    checkpoint: str
+    evaluation: str
+    perplexity: Perplexities
+    ngram: NgramBaselines
+    fills: dict[str, tuple[Filled, ...]] = Field(description="before and after")
+    blocks: BlockCounts
+
+
+class AdaptSummary(Value):
+    """One run of `flows.adapt`."""
+
+    flow: str
+    adapt: Adapted
+    stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
+    seconds: float = Field(description="wall-clock seconds of the whole run")
+    machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
+    mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
+
+
+def adapted(
+    uris: Mapping[str, str],
+    evaluation: LmEvaluation,
+    ngram: Mapping[str, float],
+    packing: PackingReport,
+    curve: Sequence[tuple[int, float]],
+) -> Adapted:
+    """Put together what the stages measured; `curve` are validation's perplexities by step."""
+    by_name = {model.name: model for model in evaluation.models}
+    train = packing.splits["train"]
+    return Adapted(
+        **uris,
+        perplexity=Perplexities(
+            before=by_name[BEFORE].perplexity,
+            end=by_name[AFTER].perplexity,
+            best=min(value for _, value in curve),
+            curve=tuple(curve),
+        ),
+        ngram=NgramBaselines(**{name: ngram[name] for name in NgramBaselines.model_fields}),
+        fills={name: by_name[name].filled for name in (BEFORE, AFTER)},
+        blocks=BlockCounts(
+            train=train.blocks,
+            dropped=train.dropped,
+            tokens=train.tokens,
+            dropped_by_the_thousand=train.blocks - train.blocks_in_thousands,
+        ),
+    )
+
+
+def summarise_adapted(run: Run, found: Adapted, machine: dict[str, str]) -> AdaptSummary:
+    """The run that ended in `found`."""
+    return AdaptSummary(
+        flow=run.name,
+        adapt=found,
+        stages=stages_of(run),
+        seconds=round(run.seconds, 3),
+        machine=machine,
+        mlflow_run_id=run.mlflow_run_id,
+    )
+
+
+def read_adapt_summary(record: AdaptRecord) -> AdaptSummary:
+    """The JSON of the run that made a record."""
+    return AdaptSummary.model_validate_json(Path(record.summary).read_bytes())
+
+
+if __name__ == "__main__":
+    print(schema_text(AdaptSummary))

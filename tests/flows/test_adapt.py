@@ -1,0 +1,69 @@
+"""`flows.adapt` through the real Prefect, on a tiny encoder without a head: figures recomputed, cached, opened by others."""
+
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM, pipeline
+
+from infra.settings import get_settings
+from tasks.reporting.adapt_summary import AdaptSummary
+from tests.flows.tiny import write_tiny
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+ASKED = {
+    "pack.length": 16, "general.length": 16, "masks.documents": 40, "head.steps": 10, "adapt.steps": 60, "adapt.batch-size": 8,
+    "adapt.milestone-every": 5, "adapt.mixed-precision": "no", "head.mixed-precision": "no",
+    "evaluate.texts": '["show my [MASK]"]', "dataset.test-share": 0.25, "name": "tiny",
+}  # fmt: skip
+
+
+def ran(report: Path, *arguments: str) -> AdaptSummary:
+    from flows.configs.adapt import COMMAND
+
+    assert COMMAND.main([*arguments, "--report", str(report)]) == 0
+    written = json.loads(report.read_text())
+    jsonschema.validate(written, json.loads((ROOT / "docs" / "adapt-report.schema.json").read_text()))
+    return AdaptSummary.model_validate(written)
+
+
+def place(uri: str) -> Path:
+    """Folder of an artifact."""
+    stage, key = uri.removeprefix("artifact:").split("/")
+    return get_settings().artifacts / stage / key
+
+
+@pytest.mark.usefixtures("prefect_server", "tracked_home")
+def test_an_encoder_without_a_head_is_adapted_measured_and_served_from_the_store(tmp_path: Path) -> None:
+    tiny = write_tiny(tmp_path)
+    given = {"extract.table": tiny.table, "base.source": tiny.base, **ASKED}
+    asked = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    first = ran(tmp_path / "first.json", *asked)
+    found = first.adapt
+    assert found.blocks.train == found.blocks.tokens // 16
+    assert found.perplexity.end < found.perplexity.before
+    assert found.perplexity.end == pytest.approx(recomputed(found.checkpoint), rel=0.02)
+    assert 1 < found.ngram.two_sided_hidden < found.ngram.unigram
+    fill = pipeline("fill-mask", model=str(place(found.checkpoint)), device="cpu")
+    fills = [one["token_str"] for one in fill("show my [MASK]", top_k=5)]
+    assert fills == [one.token for one in found.fills["after"][0].fills]
+    assert {stage.state for stage in first.stages} == {"computed"}
+    second = ran(tmp_path / "second.json", *asked)
+    assert {stage.state for stage in second.stages} == {"cached"}
+    assert second.adapt == found
+
+
+def recomputed(checkpoint: str) -> float:
+    """The perplexity on the frozen masks by plain transformers."""
+    (masks,) = get_settings().artifacts.glob("freeze_masks/*/frozen.safetensors")
+    frozen = load_file(masks)
+    model = AutoModelForMaskedLM.from_pretrained(place(checkpoint)).eval()
+    ids, labels = frozen["input_ids"], frozen["labels"]
+    with torch.no_grad():
+        loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
+    return math.exp(loss.item())
