@@ -32,4 +32,5 @@ def push_milestones(run: ActionRun, repo: str, model: CheckpointRef) -> PushedMi
         step: hub.push("model", repo, folder, f"Step {step}", source=source, main=False).revision
         for step, folder in milestones_of(run.path(model))
     }
+    run.flow.say(f"  pushed   {len(pushed)} milestones to {hub.address('model', repo)}")
     return PushedMilestones(repo=hub.name(repo), revisions=pushed)

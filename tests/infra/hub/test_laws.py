@@ -154,3 +154,21 @@ def test_an_empty_folder_is_not_published(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(HubError, match="has no files"):
         hub.push("model", REPO, tmp_path / "empty", "")
+
+
+def test_milestones_of_one_run_stay_in_their_order_and_pushed_again_change_nothing(
+    hub: Hub, tmp_path: Path
+) -> None:
+    def push() -> list[str]:
+        folders = [folder_of(tmp_path / step, card=step) for step in ("step 1", "step 2", "step 3")]
+        return [
+            hub.push("model", REPO, folder, folder.name, source="run", main=False).revision
+            for folder in folders
+        ]
+
+    first = push()
+    revisions = hub.revisions("model", REPO)
+    assert push() == first and len(set(first)) == 3
+    assert hub.revisions("model", REPO) == revisions
+    assert [found.message for found in revisions] == ["step 3", "step 2", "step 1"]
+    assert hub.main("model", REPO) is None

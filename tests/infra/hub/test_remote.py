@@ -55,6 +55,17 @@ def test_a_changed_card_sends_no_shard(remote: RemoteHub, server: HubServer, tmp
     assert files_in(remote.resolve("dataset", REPO)) == files_in(tmp_path / "a")
 
 
+def test_milestones_are_commits_on_the_branch_of_their_run(
+    remote: RemoteHub, server: HubServer, tmp_path: Path
+) -> None:
+    for step in ("step 1", "step 2"):
+        remote.push("model", REPO, folder_of(tmp_path / step, card=step), step, source="run", main=False)
+    repo = server.repos["model", "org/intents"]
+    (branch,) = [name for name in repo.branches if name != "main"]
+    assert len(repo.log(branch)) == len(repo.log("main")) + 2
+    assert repo.commit_of(branch).title == "step 2"
+
+
 def test_each_training_run_has_a_branch_and_each_revision_a_tag_by_its_content(
     remote: RemoteHub, server: HubServer, tmp_path: Path
 ) -> None:
