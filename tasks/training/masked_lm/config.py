@@ -106,6 +106,11 @@ class AdaptConfig(KeptConfig):
     decay_share: float = Field(
         0.33, gt=0, le=1, description="share of all steps in which warmup_stable_decay falls"
     )
+    patience: int = Field(
+        1000,
+        ge=1,
+        description="evaluations without a better one before an early stop; a rate that falls at the end gains most there",
+    )
     adam_beta2: float = Field(
         0.98, gt=0, lt=1, description="how much AdamW's mean of squared gradients keeps at each step"
     )
