@@ -1,8 +1,8 @@
 """What every training asks for; a stage's own config adds its science to it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.formats.asked import Asked
 
@@ -112,6 +112,13 @@ class LoopConfig(Asked):
         description="share of the time that checkpoints may take: of a large model some are left out; 1: none is",
         json_schema_extra={"key": "ignore"},
     )
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        """Said before anything is computed; the loop's budget says the same of a config that was put together later."""
+        if self.steps is not None and self.tokens is not None:
+            raise ValueError(f"steps is {self.steps} and tokens is {self.tokens}: expected one of the two")
+        return self
 
 
 class KeptConfig(LoopConfig):

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from accelerate import PartialState
+
 from infra.errors import StoreError
 from tasks.formats.milestones import FOLDER, PREFIX
 from tasks.training.loop.loop import Keep
@@ -43,9 +45,12 @@ class Milestones(NamedTuple):
 
 
 def move_milestones(work_dir: Path, output_dir: Path) -> None:
-    """Into the artifact, where there are some. Raises StoreError when the disk does not take them."""
+    """Into the artifact, where there are some. Raises StoreError when the disk does not take them.
+
+    Of several processes the main one alone moves them: the folder that training works in is one for all.
+    """
     found = work_dir / FOLDER
-    if not found.is_dir():
+    if not found.is_dir() or not PartialState().is_main_process:
         return
     try:
         output_dir.mkdir(parents=True, exist_ok=True)

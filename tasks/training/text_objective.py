@@ -78,8 +78,10 @@ class TextObjective(Objective[SentenceClassifier, Batch]):
         )
 
     def save_memory(self, model: SentenceClassifier) -> None:
-        """By transformers' own gradient checkpointing of the encoder's layers."""
-        model.body.gradient_checkpointing_enable()
+        """By transformers' own activation checkpointing of the encoder's layers."""
+        if not model.body.supports_gradient_checkpointing:
+            super().save_memory(model)
+        model.body.activation_checkpointing_enable()
 
 
 def fit_texts(

@@ -22,24 +22,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.state import AcceleratorState
-from torch import nn
-from transformers import BertConfig, Trainer, TrainerCallback, TrainingArguments
+from transformers import BertConfig
 
 from tasks.compression.distillation.config import LossConfig
-from tasks.compression.distillation.losses import cosine_distance, cross_entropy, softened_kl
 from tasks.compression.distillation.objective import DistillationObjective
 from tasks.compression.distillation.outputs import TeacherOutputs
 from tasks.formats.token_shards import TokenShards, scratch_shards
-from tasks.models.batching import pad
 from tasks.models.model import SentenceClassifier
 from tasks.training.config import LoopConfig
 from tasks.training.loop.loop import Evaluated
 from tasks.training.loop.seen import most_memory
-from tasks.training.precision import computes_in_bf16
 from tasks.training.text_objective import LabelledRows, TextObjective, TextRows, fit_texts
 from tests.benchmarks.side_by_side import Figures
 from tests.benchmarks.tables import ratios, spread, table
+from tests.benchmarks.trainer_peer import Steps, Taught, step_seconds
 
 LABELS, VOCABULARY, HIDDEN = 151, 30_522, 384
 ROWS, STEPS, WARM, ROUNDS = 15_000, 60, 20, 5
@@ -120,77 +116,10 @@ def ours(shape: Mapping[str, int], ids: TokenShards, batch_size: int, folder: Pa
     return (told.at[STEPS + WARM] - told.at[WARM]) / STEPS
 
 
-class Watch(TrainerCallback):
-    """The same of Trainer."""
-
-    def __init__(self) -> None:
-        self.at: dict[int, float] = {}
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """When a step ended."""
-        self.at[state.global_step] = time.perf_counter()
-
-
-class Taught(nn.Module):
-    """The same model and loss behind the interface that Trainer wants."""
-
-    def __init__(self, model: SentenceClassifier, distilled: bool) -> None:
-        super().__init__()
-        self.model, self.distilled = model, distilled
-
-    def forward(self, input_ids, attention_mask, labels, logits=None, vectors=None):  # type: ignore[no-untyped-def]
-        """A mapping with the loss."""
-        answer = self.model(input_ids, attention_mask)
-        found = answer.logits.float()
-        loss = cross_entropy(found, labels) / len(labels)
-        if self.distilled:
-            soft = softened_kl(found, logits, LOSS.temperature) / len(labels)
-            cosine = cosine_distance(answer.vectors.float(), vectors) / len(labels)
-            loss = LOSS.alpha * loss + (1 - LOSS.alpha) * soft + LOSS.beta * cosine
-        return {"loss": loss}
-
-
 def theirs(shape: Mapping[str, int], ids: TokenShards, batch_size: int, folder: Path, grouped: bool) -> float:
-    """Seconds of a step of `Trainer`, after the first twenty; its defaults but for what the two share."""
-    distilled = shape is STUDENT
-    outputs = outputs_of(len(ids))
-    rows = [
-        {"input_ids": ids[row], "label": outputs.labels[row], "logits": outputs.logits[row], "vectors": outputs.vectors[row]}
-        for row in range(len(ids))
-    ]  # fmt: skip
-
-    def collate(examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        padded = pad([one["input_ids"] for one in examples], 0)
-        batch = {"input_ids": padded[0], "attention_mask": padded[1]}
-        batch["labels"] = torch.tensor([int(one["label"]) for one in examples])
-        if distilled:
-            batch |= {
-                name: torch.from_numpy(np.stack([one[name] for one in examples]))
-                for name in ("logits", "vectors")
-            }
-        return batch
-
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=STEPS + WARM,
-        per_device_train_batch_size=batch_size,
-        learning_rate=1e-4,
-        bf16=computes_in_bf16(torch.device("cpu")),
-        use_cpu=not torch.cuda.is_available(),
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        logging_strategy="no",
-        remove_unused_columns=False,
-        train_sampling_strategy="group_by_length" if grouped else "random",
-    )
-    model = Taught(model_of(shape), distilled)
-    watch = Watch()
-    Trainer(model, arguments, collate, train_dataset=rows, callbacks=[watch]).train()  # type: ignore[arg-type]
-    AcceleratorState._reset_state(
-        reset_partial_state=True
-    )  # its precision would hold for the next run of ours
-    return (watch.at[STEPS + WARM] - watch.at[WARM]) / STEPS
+    """The same of `Trainer`."""
+    model = Taught(model_of(shape), LOSS if shape is STUDENT else None)
+    return step_seconds(model, ids, outputs_of(len(ids)), Steps(STEPS, WARM, batch_size), folder, grouped)
 
 
 def speed() -> str:

@@ -59,11 +59,10 @@ class Progress(Value):
 
 
 class Checkpoint(NamedTuple):
-    """A run's progress and its tensors by name; those of the best evaluation apart."""
+    """A run's progress and its tensors by name."""
 
     progress: Progress
     tensors: dict[str, torch.Tensor]
-    best: Path
 
 
 class CheckpointWriter:
@@ -77,10 +76,8 @@ class CheckpointWriter:
         self.folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._under_way: Future[None] | None = None
-        self._begun, self._seconds = (
-            -math.inf,
-            0.0,
-        )  # of the last one: when, and how long copying and writing took
+        self._begun = -math.inf  # when the last one was copied
+        self._seconds = 0.0  # that copying and writing it took
 
     def save(self, progress: Progress, tensors: Mapping[str, torch.Tensor]) -> None:
         """Write a checkpoint, and drop what no newer one counts on. Raises StoreError."""
@@ -155,9 +152,8 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     for path in reversed(_folders(folder, "step")):
         try:
             progress, tensors = _read(path)
-            best = folder / f"best-{progress.best_step:08d}"
-            _checked(best)
-            return Checkpoint(progress, tensors, best)
+            _checked(folder / f"best-{progress.best_step:08d}")
+            return Checkpoint(progress, tensors)
         except ArtifactError as error:
             warnings.warn(f"{error} The one before it is used, or training starts again.", stacklevel=2)
     return None

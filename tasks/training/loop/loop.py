@@ -163,7 +163,7 @@ class _Run(Generic[Model, Batch]):
         own = share_of(rows, self.process, self.processes)
         # With nothing to do a process still has to take part in the gradients' sum: it adds zero times a row.
         batches = self._batches(own if len(own) else rows[:1], step)
-        done = self._backward(batches, self._weights_of_all(batches, idle=not len(own)), idle=not len(own))
+        done = self._backward(batches, idle=not len(own))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -182,33 +182,34 @@ class _Run(Generic[Model, Batch]):
         draw = Draw(self.config.seed, step // self.sampler.steps_per_epoch)
         return [self.objective.batch(rows[start : start + size], draw) for start in range(0, len(rows), size)]
 
-    def _weights_of_all(self, batches: Sequence[Batch], idle: bool) -> dict[str, float]:
-        """Each term's weight over the whole step: all micro-batches of all processes."""
-        each = [self.objective.weight(batch) for batch in batches]
-        own = {name: 0.0 if idle else float(sum(weights[name] for weights in each)) for name in each[0]}
-        if self.processes == 1:
-            return own
-        values = torch.tensor(list(own.values()), dtype=torch.float64, device=self.accelerator.device)
-        return dict(zip(own, self._summed(values).tolist(), strict=True))
-
-    def _backward(self, batches: Sequence[Batch], weights: Mapping[str, float], idle: bool) -> Done:
+    def _backward(self, batches: Sequence[Batch], idle: bool) -> Done:
         """Add the gradients of the whole step's loss; returns this process's share of it."""
-        done = Done(weights, self.accelerator.device)
-        for place, batch in enumerate(batches):
+        each = [self.objective.weight(batch) for batch in batches]
+        whole = self._weights_of_all(each, idle)
+        done = Done(whole, self.accelerator.device)
+        for place, (batch, weights) in enumerate(zip(batches, each, strict=True)):
             last = place == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with autocast(self.config.mixed_precision, self.accelerator.device):
                     terms = self.objective.loss(self.model, send_to_device(batch, self.accelerator.device))
                 parts = [
-                    term.coefficient * (term.total / (weights[name] or 1.0)) for name, term in terms.items()
+                    term.coefficient * (term.total / (whole[name] or 1.0)) for name, term in terms.items()
                 ]
                 loss = reduce(torch.add, parts)
                 if not idle:
-                    done.add(loss, terms, self.objective.weight(batch))
+                    done.add(loss, terms, weights)
                 if self.processes > 1:  # their gradients are averaged, and are to be summed
                     loss = loss * (0.0 if idle else float(self.processes))
                 self.accelerator.backward(loss)
         return done
+
+    def _weights_of_all(self, each: Sequence[Mapping[str, float]], idle: bool) -> dict[str, float]:
+        """Each term's weight over the whole step: all micro-batches, whose weights these are, of all processes."""
+        own = {name: 0.0 if idle else float(sum(weights[name] for weights in each)) for name in each[0]}
+        if self.processes == 1:
+            return own
+        values = torch.tensor(list(own.values()), dtype=torch.float64, device=self.accelerator.device)
+        return dict(zip(own, self._summed(values).tolist(), strict=True))
 
     def _tell(self) -> None:
         """Means since the last time. Tensors are looked at only now, so that a GPU need not wait."""
@@ -256,6 +257,7 @@ class _Run(Generic[Model, Batch]):
             writer.save_best(self.progress, self.weights)
         epochs = {"epoch": self.progress.epoch, "best_epoch": self.progress.best_epoch}
         self._emit({**epochs, "validation_score": score, **metrics})
+        self.seen = Seen()  # its clock begins with the training that follows
         bar.set_postfix({"validation": f"{score:.4f}"})
 
     def _emit(self, metrics: Mapping[str, float]) -> None:

@@ -89,7 +89,8 @@ class Objective(ABC, Generic[Model, Batch]):
     def save_memory(self, model: Model) -> None:
         """Compute activations again in the backward pass. Raises ConfigError for a model that cannot."""
         raise ConfigError(
-            f"gradient_checkpointing was asked for, which {type(self).__name__} cannot: expected a transformer. Leave it out."
+            f"gradient_checkpointing was asked for, which {type(self).__name__} cannot do with this model: expected one of "
+            "transformers that can compute its activations again, such as BERT. Leave it out."
         )
 
 

@@ -1,7 +1,5 @@
 """One step is one step, however it is cut: micro-batches and processes give the gradient of the whole batch."""
 
-import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from tasks.training.loop.loop import Evaluated, fit
 from tasks.training.loop.objective import Draw
 from tests.tasks.compression.objectives import OBJECTIVES, ROWS, Task
 from tests.tasks.training.killing import run_together
+from tests.tasks.training.several import free_port, join
 
 # No clipping, whose factor would be one more thing to compare.
 CONFIG = LoopConfig(steps=1, batch_size=ROWS, mixed_precision="no", gradient_norm=1e9)
@@ -47,10 +46,7 @@ def silent(metrics: object, step: int) -> None:
 
 def write_as_one_of_two(process: int, port: int, folder: Path) -> None:
     """The gradients of every objective, as one of two processes with two micro-batches each."""
-    place = {"RANK": process, "LOCAL_RANK": process, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in place.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"})
-    torch.set_num_threads(1)
+    join(process, 2, port)
     for name, make in OBJECTIVES.items():
         found = gradients(make(), folder / f"{name}-work", 4)  # 8 and 7 rows, in parts of 4, 4 and 4, 3
         save_file(found, folder / f"{name}-{process}")
@@ -75,9 +71,7 @@ def test_four_micro_batches_give_the_gradient_of_the_whole_batch(tmp_path: Path,
 
 @pytest.mark.slow
 def test_two_processes_of_two_micro_batches_give_it_too(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     calls = [(write_as_one_of_two, (process, port, tmp_path)) for process in range(2)]
     assert run_together(calls) == [0, 0]
     for name, make in OBJECTIVES.items():

@@ -20,6 +20,7 @@ from tasks.training.loop.loop import Evaluated, Evaluation, Observe
 from tasks.training.loop.objective import Term
 from tasks.training.text_objective import LabelledBatch, LabelledRows, TextRows, fit_texts
 from tests.tasks.models.tiny_encoder import tiny_config
+from tests.tasks.training.several import join
 
 CONFIG = LoopConfig(
     epochs=3, batch_size=8, learning_rate=3e-3, checkpoint_every=3, checkpoint_share=1, mixed_precision="no"
@@ -103,9 +104,6 @@ def run_until(work_dir: Path, out_file: Path, step: int | None) -> None:
 
 def run_as_one_of(processes: int, process: int, port: int, folder: Path) -> None:
     """Train as one of several processes that average their gradients, on the CPU."""
-    place = {"RANK": process, "LOCAL_RANK": process, "WORLD_SIZE": processes, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in place.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"})
-    torch.set_num_threads(1)
+    join(process, processes, port)
     run(folder / "work", folder / f"out-{process}", make_lesson())
     torch.distributed.destroy_process_group()

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 
 from tests.forks import FORKS
 from tests.tasks.training.lesson import CONFIG, make_lesson, run
+from tests.tasks.training.several import free_port, join
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 
@@ -27,11 +27,9 @@ SLOWLY = CONFIG.model_copy(
 
 def train(folder: Path, process: int, processes: int, port: int) -> None:
     """One of the processes of a training on the CPU, to its end."""
-    if processes > 1:
-        place = {"RANK": process, "LOCAL_RANK": process, "WORLD_SIZE": processes, "MASTER_PORT": port}
-        os.environ.update({name: str(value) for name, value in place.items()})
-        os.environ.update({"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "true"})
     torch.set_num_threads(1)
+    if processes > 1:
+        join(process, processes, port)
     run(folder / "work", folder / f"out-{process}", make_lesson(), SLOWLY)
     if processes > 1:
         torch.distributed.destroy_process_group()
@@ -41,9 +39,7 @@ class Training:
     """All processes of one attempt."""
 
     def __init__(self, folder: Path, processes: int) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.running = [
             FORKS.Process(target=train, args=(folder, one, processes, port)) for one in range(processes)
         ]

@@ -1,4 +1,4 @@
-import socket
+import time
 
 import pytest
 import torch
@@ -6,6 +6,8 @@ from safetensors.torch import load_file
 
 from infra.errors import ConfigError, DataError
 from tasks.models.dropout import with_dropout
+from tasks.models.embedding_bag import BagOfTokensConfig
+from tasks.models.model import SentenceClassifier
 from tasks.training.loop.checkpoint import load_best, load_checkpoint
 from tasks.training.loop.loop import Evaluated
 from tests.tasks.training.killing import dies, run_in_a_process, run_together
@@ -19,6 +21,7 @@ from tests.tasks.training.lesson import (
     run_as_one_of,
     run_until,
 )
+from tests.tasks.training.several import free_port
 
 STEPS_PER_EPOCH = 6
 
@@ -54,9 +57,7 @@ def test_killed_and_run_again_gives_the_bytes_of_an_unbroken_run(tmp_path, unbro
 
 @pytest.mark.slow
 def test_two_processes_share_the_batches_and_end_with_the_same_weights(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     assert run_together([(run_as_one_of, (2, process, port, tmp_path)) for process in range(2)]) == [0, 0]
     first, second, untrained = load_file(tmp_path / "out-0"), load_file(tmp_path / "out-1"), make_model()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -185,6 +186,49 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(tmp_path):
     for name, value in models[0].named_parameters():
         for other in models[1:]:
             torch.testing.assert_close(other.get_parameter(name), value, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_that_are_computed_again_change_no_weight(tmp_path):
+    config, models = CONFIG.model_copy(update={"epochs": 1}), []
+    for again in (False, True):
+        models.append(make_model())
+        changed = config.model_copy(update={"gradient_checkpointing": again})
+        make_lesson().fit(models[-1], changed, tmp_path / str(again))
+    # Dropout too: it is drawn again as it was.
+    for name, value in models[0].named_parameters():
+        torch.testing.assert_close(models[1].get_parameter(name), value)
+
+
+def test_a_model_that_cannot_compute_its_activations_again_says_so(tmp_path):
+    model = SentenceClassifier.from_config(BagOfTokensConfig(vocab_size=40, hidden_size=8, pairs=4), 3)
+    config = CONFIG.model_copy(update={"gradient_checkpointing": True})
+    with pytest.raises(ConfigError, match="gradient_checkpointing was asked for"):
+        make_lesson().fit(model, config, tmp_path)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "warmup_stable_decay"])
+def test_muon_learns_under_any_schedule(tmp_path, schedule):
+    changed = {"epochs": 8, "learning_rate": 1e-2, "optimizer": "muon", "schedule": schedule}
+    progress = make_lesson().fit(make_model(), CONFIG.model_copy(update=changed), tmp_path)
+    assert progress.best_metrics["accuracy"] > 0.9
+
+
+def test_rows_a_second_are_those_of_training_alone(tmp_path):
+    lesson, told, pause = make_lesson(), [], 0.2
+
+    def slow(model):
+        time.sleep(pause)
+        return lesson.evaluation(model)
+
+    began = time.monotonic()
+    lesson._replace(evaluation=slow).fit(
+        make_model(), CONFIG, tmp_path, lambda values, step: told.append(values)
+    )
+    taken = time.monotonic() - began
+    rates = [values["rows_per_second"] for values in told if "rows_per_second" in values]
+    assert len(rates) == 3  # an epoch each, of 42 rows
+    # However fast the machine is: the four evaluations are in none of the three windows.
+    assert sum(42 / rate for rate in rates) + 4 * pause <= taken
 
 
 def test_batches_that_must_not_be_cut_are_refused(tmp_path):

@@ -13,7 +13,9 @@ from tasks.training.fine_tuning.config import TrainConfig
 from tasks.training.fine_tuning.teacher import train_teacher
 from tasks.training.milestones import Milestones, move_milestones
 from tests.tasks.models.tiny_encoder import write_base, write_dataset
+from tests.tasks.training.killing import run_together
 from tests.tasks.training.lesson import silent
+from tests.tasks.training.several import free_port, join
 
 CONFIG = TrainConfig(
     epochs=3, max_length=32, learning_rate=1e-3, batch_size=8, mixed_precision="no", freeze_words=False
@@ -44,6 +46,22 @@ def test_every_evaluation_that_was_asked_for_is_a_checkpoint_in_the_artifact(
     assert not torch.equal(models[0], models[1])
     # They change nothing of what is trained.
     assert (every / "model.safetensors").read_bytes() == (none / "model.safetensors").read_bytes()
+
+
+def train_as_one_of_two(process: int, port: int, base: Path, dataset: Path, folder: Path) -> None:
+    """As the engine has it: one folder to work in, and one for what is written for each."""
+    join(process, 2, port)
+    config = CONFIG.model_copy(update={"milestone_every": 1})
+    train_teacher(config, base, dataset, folder / f"rank-{process}", folder / "work", silent)
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_first_has_the_milestones(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    port = free_port()
+    calls = [(train_as_one_of_two, (process, port, *folders, tmp_path)) for process in range(2)]
+    assert run_together(calls) == [0, 0]
+    assert len(milestones_of(tmp_path / "rank-0")) == 3 and milestones_of(tmp_path / "rank-1") == []
 
 
 def test_a_milestone_that_was_cut_is_none(tmp_path: Path) -> None:

@@ -260,3 +260,8 @@ def test_validation_with_out_of_scope_joins_accuracy_and_auroc():
 def test_values_without_meaning_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LoopConfig(**wrong)
+
+
+def test_two_budgets_are_refused_before_anything_is_computed():
+    with pytest.raises(ValueError, match="steps is 5 and tokens is 7"):
+        LoopConfig(steps=5, tokens=7)
