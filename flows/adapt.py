@@ -17,6 +17,8 @@ if __name__ == "__main__":
 
     leave(COMMAND.main())
 
+from collections.abc import Mapping
+
 from infra.cli.flow_run import RunnableFlow
 from infra.engine.run import FlowRun, open_run
 from infra.engine.naming import prefect_name
@@ -29,13 +31,30 @@ from tasks.data.extraction.config import ExtractConfig
 from tasks.data.extraction.stages import extract, pin_sources, plan_extract
 from tasks.data.packing.config import PackConfig
 from tasks.data.packing.stages import pack
+from tasks.evaluation.encoders.stages import compare_encoders, fine_tune_encoder, probe_encoder
 from tasks.evaluation.language_models.stages import evaluate_lm
-from tasks.formats.kinds import CheckpointRef, DatasetRef, MasksRef, SourceRef, TokensRef
+from tasks.formats.kinds import (
+    CheckpointRef,
+    DatasetRef,
+    MasksRef,
+    ReportRef,
+    SourceRef,
+    TokensRef,
+)
 from tasks.models.pretrained.stages import pin_base_model
-from tasks.reporting.adapt_summary import AdaptRecord, AdaptSummary, read_adapt_summary
+from tasks.reporting.adapt_summary import (
+    ADAPTED,
+    AVERAGED,
+    FINE_TUNED,
+    PLAIN,
+    PROBED,
+    AdaptRecord,
+    AdaptSummary,
+    read_adapt_summary,
+)
 from tasks.reporting.stages import report_adapt
 from tasks.training.masked_lm.stages import adapt as train
-from tasks.training.masked_lm.stages import freeze_masks, give_head
+from tasks.training.masked_lm.stages import average_weights, freeze_masks, give_head
 from tasks.training.stages import find_head, push_milestones
 
 
@@ -46,28 +65,56 @@ from tasks.training.stages import find_head, push_milestones
     retries=0,
 )
 def adapt(config: AdaptFlowConfig) -> AdaptRecord:
-    """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams."""
+    """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams, compare the classifiers it makes."""
     with open_run("adapt", config) as run:
         base = pin_base_model(config.base)
-        tokens = pack(config.pack, base, domain_text(run, config))
+        text, rows = given_rows(run, config)
+        tokens = pack(config.pack, base, text)
         masks = freeze_masks(config.masks, tokens)
-        before = with_head(config, base, tokens, masks)
-        after = train(config.adapt, before, tokens, masks)
+        plain = with_head(config, base, tokens, masks)
+        adapted = train(config.adapt, plain, tokens, masks)
         if config.adapt.milestone_every:
-            push_milestones(f"local/{config.name}-adapted", after)
+            push_milestones(f"local/{config.name}-adapted", adapted)
+        models = {PLAIN: plain, ADAPTED: adapted, AVERAGED: average_weights(config.average, plain, adapted)}
+        models |= {
+            name: train.labelled(name)(asked, plain, tokens, masks)
+            for name, asked in config.study.variants(config.adapt).items()
+        }
         baseline = ngrams(config.ngrams, tokens, masks)
-        evaluation = evaluate_lm(config.evaluate, {"before": before, "after": after}, masks)
-        return report_adapt(after, evaluation, baseline, tokens)
+        evaluation = evaluate_lm(config.evaluate, models, masks)
+        comparisons = classifiers(config, models, rows) if rows else {}
+        return report_adapt(adapted, evaluation, baseline, tokens, comparisons)
 
 
-def domain_text(run: FlowRun, config: AdaptFlowConfig) -> DatasetRef | SourceRef:
-    """The tables as they lie, or rows with labels, curated."""
+def given_rows(run: FlowRun, config: AdaptFlowConfig) -> tuple[DatasetRef | SourceRef, DatasetRef | None]:
+    """The domain's text, as its tables lie or curated, and rows with labels, where there are some."""
     sources = pin_sources(config.extract)
-    if config.unlabelled:
-        return sources
+    text = sources if config.unlabelled else curated(run, config, config.extract, sources)
+    if config.labelled.table or config.labelled.query:
+        return text, curated(run, config, config.labelled, pin_sources(config.labelled))
+    return text, None if isinstance(text, SourceRef) else text
+
+
+def curated(run: FlowRun, config: AdaptFlowConfig, asked: ExtractConfig, sources: SourceRef) -> DatasetRef:
+    """Rows with labels in splits."""
     if run.options.dry_run:
-        plan_extract(config.extract, sources)
-    return curate(config.dataset, extract(config.extract, sources))
+        plan_extract(asked, sources)
+    return curate(config.dataset, extract(asked, sources))
+
+
+def classifiers(
+    config: AdaptFlowConfig, models: Mapping[str, CheckpointRef], rows: DatasetRef
+) -> dict[str, ReportRef]:
+    """Which encoder to take for how many labels: by probes, and by fine-tuning where it is asked for."""
+    probed = {name: probe_encoder.labelled(name)(config.probe, model, rows) for name, model in models.items()}
+    made = {PROBED: compare_encoders.labelled(PROBED)(config.compare, probed)}
+    if config.fine_tune.labels:
+        tuned = {
+            name: fine_tune_encoder.labelled(name)(config.fine_tune, models[name], rows)
+            for name in (PLAIN, ADAPTED, AVERAGED)
+        }
+        made[FINE_TUNED] = compare_encoders.labelled(FINE_TUNED)(config.compare, tuned)
+    return made
 
 
 def with_head(

@@ -1,7 +1,7 @@
 """What is asked of the flow that adapts a masked language model to a domain: one section a stage."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -11,9 +11,17 @@ from tasks.baselines.ngrams.config import NgramConfig
 from tasks.data.curation.config import CurateConfig
 from tasks.data.extraction.config import ExtractConfig
 from tasks.data.packing.config import PackConfig
+from tasks.evaluation.encoders.config import CompareEncodersConfig, FineTuneConfig, ProbeConfig
 from tasks.evaluation.language_models.config import EvaluateLmConfig
+from tasks.formats.asked import Asked
 from tasks.models.pretrained.config import BaseModelConfig
-from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
+from tasks.training.masked_lm.config import (
+    AdaptConfig,
+    AverageConfig,
+    FrozenConfig,
+    HeadConfig,
+    MaskingConfig,
+)
 
 if TYPE_CHECKING:
     from infra.cli.flow_run import RunnableFlow
@@ -33,6 +41,33 @@ class GeneralTextConfig(PackConfig):
     test_share: float = Field(
         0.0, ge=0, le=0.4, description="share set aside for test; nothing is reported of this text"
     )
+
+
+class StudyConfig(Asked):
+    """Other ways to adapt, each on the same blocks and with what `adapt` says but for one thing; none: no study."""
+
+    whole_word: bool = Field(False, description="hide whole words, at the same rate, in place of tokens")
+    keep_weights: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="weights of keeping blocks' mean vectors"
+    )
+    frozen_layers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="lower layers that stay as they are"
+    )
+    few_steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="training steps, fewer than all"
+    )
+
+    def variants(self, config: AdaptConfig) -> dict[str, AdaptConfig]:
+        """What each trains with, by name."""
+        made: dict[str, dict[str, object]] = {}
+        if self.whole_word:
+            made["whole words"] = {"masking": MaskingConfig(kind="whole_word", rate=config.masking.rate)}
+        made |= {f"kept {weight:g}": {"keep_weight": weight} for weight in self.keep_weights}
+        made |= {f"frozen {layers}": {"freeze_layers": layers} for layers in self.frozen_layers}
+        made |= {
+            f"{steps} steps": {"steps": steps, "tokens": None, "epochs": None} for steps in self.few_steps
+        }
+        return {name: config.model_copy(update=changed) for name, changed in made.items()}
 
 
 class AdaptFlowConfig(FlowConfig):
@@ -65,6 +100,20 @@ class AdaptFlowConfig(FlowConfig):
     adapt: AdaptConfig = Field(AdaptConfig(), description="the training on the domain's text")
     ngrams: NgramConfig = Field(NgramConfig(), description="the baseline: n-grams from both sides")
     evaluate: EvaluateLmConfig = Field(EvaluateLmConfig(), description="perplexity and fills")
+    average: AverageConfig = Field(
+        AverageConfig(), description="a checkpoint between the base model and the adapted one"
+    )
+    study: StudyConfig = Field(StudyConfig(), description="other ways to adapt, beside it")
+    labelled: ExtractConfig = Field(
+        ExtractConfig(),
+        description="rows with labels, from which classifiers of each encoder are made and compared; unset: the domain's "
+        "own, where they have labels",
+    )
+    probe: ProbeConfig = Field(ProbeConfig(), description="linear classifiers on frozen vectors")
+    fine_tune: FineTuneConfig = Field(FineTuneConfig(), description="classifiers by fine-tuning")
+    compare: CompareEncodersConfig = Field(
+        CompareEncodersConfig(), description="which encoder to take for how many labels"
+    )
 
 
 def _flow() -> "RunnableFlow[AdaptFlowConfig, Any, Any]":

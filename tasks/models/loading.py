@@ -100,3 +100,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             f"{folder} has no tokenizer that can be read ({type(error).__name__}: {error}). "
             "Expected tokenizer.json and tokenizer_config.json. Make or fetch it again."
         ) from error
+
+
+def longest_row(body: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that a row may have. (RoBERTa's kin have two positions more than tokens; their tokenizers know.)"""
+    return min(body.config.max_position_embeddings, tokenizer.model_max_length)

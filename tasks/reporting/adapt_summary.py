@@ -8,12 +8,14 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
+from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, Recommendation
 from tasks.formats.lm_report import Filled, LmEvaluation
 from tasks.formats.packing_report import PackingReport
 from tasks.formats.value import Value
 from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
 
-BEFORE, AFTER = "before", "after"
+PLAIN, ADAPTED, AVERAGED = "plain", "adapted", "averaged"
+PROBED, FINE_TUNED = "probed", "fine-tuned"
 
 
 class AdaptRecord(Value):
@@ -63,6 +65,12 @@ class Adapted(Value):
     ngram: NgramBaselines
     fills: dict[str, tuple[Filled, ...]] = Field(description="before and after")
     blocks: BlockCounts
+    classifiers: dict[str, tuple[ComparedEncoder, ...]] = Field(
+        description="of each encoder, probed or fine-tuned, at each number of labels; empty without rows with labels"
+    )
+    recommended: dict[str, tuple[Recommendation, ...]] = Field(
+        description="which encoder to take for how many labels"
+    )
 
 
 class AdaptSummary(Value):
@@ -82,6 +90,7 @@ def adapted(
     ngram: Mapping[str, float],
     packing: PackingReport,
     curve: Sequence[tuple[int, float]],
+    comparisons: Mapping[str, EncoderComparison],
 ) -> Adapted:
     """Put together what the stages measured; `curve` are validation's perplexities by step."""
     by_name = {model.name: model for model in evaluation.models}
@@ -89,19 +98,21 @@ def adapted(
     return Adapted(
         **uris,
         perplexity=Perplexities(
-            before=by_name[BEFORE].perplexity,
-            end=by_name[AFTER].perplexity,
+            before=by_name[PLAIN].perplexity,
+            end=by_name[ADAPTED].perplexity,
             best=min(value for _, value in curve),
             curve=tuple(curve),
         ),
         ngram=NgramBaselines(**{name: ngram[name] for name in NgramBaselines.model_fields}),
-        fills={name: by_name[name].filled for name in (BEFORE, AFTER)},
+        fills={"before": by_name[PLAIN].filled, "after": by_name[ADAPTED].filled},
         blocks=BlockCounts(
             train=train.blocks,
             dropped=train.dropped,
             tokens=train.tokens,
             dropped_by_the_thousand=train.blocks - train.blocks_in_thousands,
         ),
+        classifiers={name: found.encoders for name, found in comparisons.items()},
+        recommended={name: found.recommended for name, found in comparisons.items()},
     )
 
 

@@ -105,9 +105,15 @@ def report_data(
 
 @action()
 def report_adapt(
-    run: ActionRun, model: CheckpointRef, evaluation: ReportRef, ngrams: ReportRef, tokens: TokensRef
+    run: ActionRun,
+    model: CheckpointRef,
+    evaluation: ReportRef,
+    ngrams: ReportRef,
+    tokens: TokensRef,
+    comparisons: Mapping[str, ReportRef],
 ) -> AdaptRecord:
     """Write the JSON of a run that ends in an adapted model, and print what it came to."""
+    from tasks.formats.encoder_comparison import read_comparison
     from tasks.formats.lm_report import read_lm_evaluation
     from tasks.formats.model_facts import read_json
     from tasks.formats.packing_report import read_packing
@@ -122,6 +128,7 @@ def report_adapt(
         read_json(run.path(ngrams) / "report.json"),
         read_packing(run.path(tokens)),
         curve,
+        {name: read_comparison(run.path(ref)) for name, ref in comparisons.items()},
     )
     summary = summarise_adapted(run.flow, found, hardware())
     path = _folder(run) / SUMMARY

@@ -18,7 +18,7 @@ from tasks.formats.dataset import load_info, load_split
 from tasks.models.batching import encode_to_disk
 from tasks.models.device import accelerated_device
 from tasks.models.inference import embed_and_classify
-from tasks.models.loading import load_tokenizer
+from tasks.models.loading import load_tokenizer, longest_row
 from tasks.models.model import SentenceClassifier
 from tasks.training.fine_tuning.config import TrainConfig
 from tasks.training.fine_tuning.probe import probe
@@ -79,8 +79,7 @@ def train_teacher(
 def _checked_length(
     config: TrainConfig, model: SentenceClassifier, tokenizer: PreTrainedTokenizerBase
 ) -> int:
-    # RoBERTa's kin have two positions more than tokens; their tokenizers know.
-    most = min(model.body.config.max_position_embeddings, tokenizer.model_max_length)
+    most = longest_row(model.body, tokenizer)
     if config.max_length is None or config.max_length > most:
         raise ConfigError(
             f"train.max_length is {config.max_length}: expected a number of tokens up to the encoder's {most}. "

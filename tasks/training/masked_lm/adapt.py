@@ -22,6 +22,7 @@ from tasks.training.loop.sampler import Shuffled
 from tasks.training.masked_lm.blocks import token_counts
 from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
 from tasks.training.masked_lm.frozen import on_frozen_masks
+from tasks.training.masked_lm.keep import KeepingObjective
 from tasks.training.masked_lm.masking import Vocabulary
 from tasks.training.masked_lm.objective import MaskedLmObjective
 from tasks.training.milestones import Milestones, move_milestones
@@ -74,7 +75,13 @@ def adapt(
     model, tokenizer = MaskedLanguageModel.load(base_dir), load_tokenizer(base_dir)
     freeze_lower(model, config.freeze_layers)
     given = read_text(packed_dir, frozen_dir)
-    return _train(model, tokenizer, config, given, output_dir, work_dir, log)
+    text = given.packed.blocks(given.length), config.masking, given.vocabulary, config.optimizer
+    objective = (
+        KeepingObjective(*text, MaskedLanguageModel.load(base_dir), config.keep_weight)
+        if config.keep_weight
+        else MaskedLmObjective(*text)
+    )
+    return _train(model, tokenizer, objective, config, given, output_dir, work_dir, log)
 
 
 def give_head(
@@ -94,7 +101,9 @@ def give_head(
     counts = token_counts(given.packed.blocks(given.length), given.vocabulary)
     model = MaskedLanguageModel.load(base_dir, counts)
     model.body.requires_grad_(False)
-    return _train(model, load_tokenizer(base_dir), config, given, output_dir, work_dir, log)
+    blocks = given.packed.blocks(given.length)
+    objective = MaskedLmObjective(blocks, config.masking, given.vocabulary, config.optimizer)
+    return _train(model, load_tokenizer(base_dir), objective, config, given, output_dir, work_dir, log)
 
 
 def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
@@ -111,18 +120,18 @@ def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
 def _train(
     model: MaskedLanguageModel,
     tokenizer: PreTrainedTokenizerBase,
+    objective: MaskedLmObjective,
     config: AdaptConfig,
     given: Text,
     output_dir: Path,
     work_dir: Path,
     log: Observe,
 ) -> Mapping[str, float]:
-    blocks = given.packed.blocks(given.length)
+    blocks = objective.blocks
     sampler = Shuffled(len(blocks), config.batch_size, config.seed)
     budget, tokens = Budget(config.epochs, config.steps, config.tokens), len(blocks) * given.length
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
     interval = config.evaluate_every or max(1, min(sampler.steps_per_epoch, total // EVALUATIONS))
-    objective = MaskedLmObjective(blocks, config.masking, given.vocabulary, config.optimizer)
     evaluate = on_frozen_masks(given.validation, FrozenConfig(), config.mixed_precision)
     with_dropout(model, config.dropout)
     kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer))

@@ -18,3 +18,10 @@ def headed_section(folder: Path) -> Section:
     return Section(
         title="Before: with a head for general text", facts=shape_facts(read_json(folder / "config.json"))
     )
+
+
+def averaged_section(folder: Path) -> Section:
+    """The same of a model between the two."""
+    return Section(
+        title="Averaged: between before and adapted", facts=shape_facts(read_json(folder / "config.json"))
+    )

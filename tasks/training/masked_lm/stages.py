@@ -5,8 +5,8 @@ Domain imports are inside the stages: a cached run never pays for importing torc
 
 from infra.engine.stage import Metrics, StageRun, stage
 from tasks.formats.kinds import CheckpointRef, MasksRef, TokensRef
-from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
-from tasks.training.masked_lm.section import READS, adapted_section, headed_section
+from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, FrozenConfig, HeadConfig
+from tasks.training.masked_lm.section import READS, adapted_section, averaged_section, headed_section
 
 
 @stage(version=1, output=MasksRef)
@@ -37,3 +37,14 @@ def adapt(
 
     paths = run.path(base), run.path(tokens), run.path(masks)
     return train(config, *paths, run.output_dir, run.work_dir, run.log_metrics)
+
+
+@stage(version=1, output=CheckpointRef, process=True, section=averaged_section, reads=READS)
+def average_weights(
+    run: StageRun, config: AverageConfig, before: CheckpointRef, after: CheckpointRef
+) -> Metrics:
+    """A checkpoint between a model and the adapted one."""
+    from tasks.training.masked_lm.average import average
+
+    average(config, run.path(before), run.path(after), run.output_dir)
+    return {}

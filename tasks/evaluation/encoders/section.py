@@ -1,0 +1,70 @@
+"""What the comparison of encoders has to show: accuracies at each number of labels, and which encoder to take."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, read_comparison
+from tasks.formats.section import Cell, Column, Section, Table
+
+TAKEN = (
+    Column(name="labels", heading="with so many labels"),
+    Column(name="take", heading="take"),
+    Column(name="because", heading="because"),
+)
+
+
+def comparison_section(folder: Path) -> Section:
+    """A row an encoder, a column a number of labels; what to take; what each was made from."""
+    found = read_comparison(folder)
+    return Section(title="Classifiers from each encoder", tables=tuple(_tables(found)), notes=_notes(found))
+
+
+def _tables(found: EncoderComparison) -> list[Table]:
+    sizes = sorted({one.labels for one in found.encoders})
+    names = list(dict.fromkeys(one.name for one in found.encoders))
+    by_place = {(one.name, one.labels): one for one in found.encoders}
+    name = Column(name="name", heading="encoder")
+    sized = [Column(name=str(size), heading=f"{size:,} labels") for size in sizes]
+
+    def rows_of(names: list[str], told: Callable[[ComparedEncoder], str]) -> tuple[dict[str, Cell], ...]:
+        return tuple(
+            {"name": row} | {str(size): told(by_place[row, size]) for size in sizes} for row in names
+        )
+
+    tables = [
+        Table(
+            columns=(name, *sized),
+            rows=rows_of(names, _accuracy),
+            title="Accuracy, mean of the seeds (lowest to highest)",
+        ),
+        Table(
+            columns=TAKEN, rows=tuple(one.model_dump() for one in found.recommended), title="Which to take"
+        ),
+        Table(
+            columns=(name, *sized),
+            rows=rows_of(names, lambda one: one.choice),
+            title="Chosen most often inside the labelled rows",
+            folded=True,
+        ),
+    ]
+    if len(names) > 1:
+        title = f"Points over {names[0]}, and their intervals"
+        tables.insert(1, Table(columns=(name, *sized), rows=rows_of(names[1:], _difference), title=title))
+    return tables
+
+
+def _accuracy(one: ComparedEncoder) -> str:
+    return f"{one.accuracy:.3f} ({one.lowest:.3f} to {one.highest:.3f})"
+
+
+def _difference(one: ComparedEncoder) -> str:
+    low, high = one.interval
+    mark = " better" if one.is_better else " worse" if one.is_worse else ""
+    return f"{100 * one.difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{mark}"
+
+
+def _notes(found: EncoderComparison) -> tuple[str, ...]:
+    return (
+        f"{found.seeds} draws of labelled rows, the same for each encoder, and {found.test_rows:,} rows of the test split. "
+        f"Intervals are over both and hold together at {100 * found.confidence:.0f}% for one number of labels.",
+    )
