@@ -31,15 +31,14 @@ def _tables(found: EncoderComparison) -> list[Table]:
             {"name": row} | {str(size): told(by_place[row, size]) for size in sizes} for row in names
         )
 
+    taken: list[dict[str, Cell]] = [one.model_dump() for one in found.recommended]
     tables = [
         Table(
             columns=(name, *sized),
             rows=rows_of(names, _accuracy),
             title="Accuracy, mean of the seeds (lowest to highest)",
         ),
-        Table(
-            columns=TAKEN, rows=tuple(one.model_dump() for one in found.recommended), title="Which to take"
-        ),
+        Table(columns=TAKEN, rows=tuple(taken), title="Which to take"),
         Table(
             columns=(name, *sized),
             rows=rows_of(names, lambda one: one.choice),
