@@ -27,9 +27,10 @@ def _tables(found: EncoderComparison) -> list[Table]:
     sized = [Column(name=str(size), heading=f"{size:,} labels") for size in sizes]
 
     def rows_of(names: list[str], told: Callable[[ComparedEncoder], str]) -> tuple[dict[str, Cell], ...]:
-        return tuple(
+        rows: list[dict[str, Cell]] = [
             {"name": row} | {str(size): told(by_place[row, size]) for size in sizes} for row in names
-        )
+        ]
+        return tuple(rows)
 
     taken: list[dict[str, Cell]] = [one.model_dump() for one in found.recommended]
     tables = [
