@@ -9,7 +9,7 @@ from tasks.evaluation.encoders.config import CompareEncodersConfig
 from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, Recommendation
 from tasks.formats.encoder_scores import EncoderScores, read_scores
 from tasks.formats.report_file import write_report
-from tasks.metrics.paired_seeds import seeded_difference
+from tasks.metrics.paired_seeds import Paired, seeded_difference
 
 
 def compare_encoders(
@@ -50,7 +50,7 @@ def _compared(scores: Mapping[str, EncoderScores], confidence: float) -> Iterato
     for labels in sorted({one.labels for one in first.report.classifiers}):
         for name, found in scores.items():
             right = found.of(labels)
-            difference = seeded_difference(first.of(labels), right, each)
+            difference = seeded_difference([Paired(first.of(labels), right)], each)
             chosen = Counter(one.choice for one in found.report.classifiers if one.labels == labels)
             accuracies = right.mean(axis=1)
             yield ComparedEncoder(

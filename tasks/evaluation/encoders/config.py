@@ -81,3 +81,11 @@ class CompareEncodersConfig(Asked):
     confidence: float = Field(
         0.95, gt=0.5, lt=1, description="of all intervals at one number of labels together, two-sided"
     )
+
+
+class PanelConfig(Asked):
+    """How encoders are compared by several labelled sets."""
+
+    teacher: str = Field("teacher", description="name of the encoder whose score the others keep a share of")
+    undistilled: str = Field("undistilled", description="name of the encoder that each is to be better than")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="of each interval, two-sided")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, read_comparison
+from tasks.formats.panel_report import PanelRow, read_panel
 from tasks.formats.section import Cell, Column, Section, Table
 
 TAKEN = (
@@ -26,11 +27,11 @@ def _tables(found: EncoderComparison) -> list[Table]:
     name = Column(name="name", heading="encoder")
     sized = [Column(name=str(size), heading=f"{size:,} labels") for size in sizes]
 
-    def rows_of(names: list[str], told: Callable[[ComparedEncoder], str]) -> tuple[dict[str, Cell], ...]:
-        rows: list[dict[str, Cell]] = [
-            {"name": row} | {str(size): told(by_place[row, size]) for size in sizes} for row in names
-        ]
-        return tuple(rows)
+    def rows_of(names: list[str], told: Callable[[ComparedEncoder], Cell]) -> tuple[dict[str, Cell], ...]:
+        def row_of(name: str) -> dict[str, Cell]:
+            return {"name": name, **{str(size): told(by_place[name, size]) for size in sizes}}
+
+        return tuple(row_of(name) for name in names)
 
     taken: list[dict[str, Cell]] = [one.model_dump() for one in found.recommended]
     tables = [
@@ -68,3 +69,44 @@ def _notes(found: EncoderComparison) -> tuple[str, ...]:
         f"{found.seeds} draws of labelled rows, the same for each encoder, and {found.test_rows:,} rows of the test split. "
         f"Intervals are over both and hold together at {100 * found.confidence:.0f}% for one number of labels.",
     )
+
+
+def panel_section(folder: Path) -> Section:
+    """A row an encoder: its score, what it keeps of the teacher's, what distilling gave, its accuracy on each set."""
+    found = read_panel(folder)
+    sets = [Column(name=f"on {name}", heading=name, places=3, minor=True) for name in found.labels]
+    columns = (
+        Column(name="name", heading="encoder"),
+        Column(name="score", heading="mean accuracy", places=3),
+        Column(name="retained", heading="of the teacher's", places=3),
+        Column(name="keeps", heading="for sure", places=3),
+        Column(name="over", heading="points over undistilled"),
+        Column(name="seeds", heading="seeds", minor=True),
+        *sets,
+    )
+    rows: list[dict[str, Cell]] = [
+        {**row.model_dump(include={"name", "score", "retained", "keeps", "seeds"}), "over": _over(row)}
+        | {f"on {name}": value for name, value in row.sets.items()}
+        for row in found.rows
+    ]
+    told = ", ".join(
+        f"{name}: {found.labels[name]:,} labelled rows, {found.test_rows[name]:,} of test"
+        for name in found.labels
+    )
+    return Section(
+        title="Fine-tuned alike, on a panel",
+        tables=(Table(columns=columns, rows=tuple(rows)),),
+        notes=(
+            f"{told}. Intervals, of {100 * found.confidence:.0f}%, are over draws of labels and test rows; from one seed "
+            "there is none.",
+        ),
+    )
+
+
+def _over(row: PanelRow) -> str | None:
+    if row.over_undistilled is None:
+        return None
+    between = (
+        "" if row.interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * end for end in row.interval))
+    )
+    return f"{100 * row.over_undistilled:+.1f}{between}"

@@ -6,8 +6,13 @@ Domain imports are inside the stages: a hit never pays for torch or scikit-learn
 from collections.abc import Mapping
 
 from infra.engine.stage import Metrics, StageRun, stage
-from tasks.evaluation.encoders.config import CompareEncodersConfig, FineTuneConfig, ProbeConfig
-from tasks.evaluation.encoders.section import comparison_section
+from tasks.evaluation.encoders.config import (
+    CompareEncodersConfig,
+    FineTuneConfig,
+    PanelConfig,
+    ProbeConfig,
+)
+from tasks.evaluation.encoders.section import comparison_section, panel_section
 from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
 from tasks.formats.report_file import REPORT_FILE
 
@@ -39,3 +44,11 @@ def compare_encoders(
 
     folders = {name: run.path(ref) for name, ref in scores.items()}
     return compare(config, folders, run.output_dir)
+
+
+@stage(version=1, output=ReportRef, section=panel_section, reads=(REPORT_FILE,))
+def score_panel(run: StageRun, config: PanelConfig, scores: Mapping[str, ReportRef]) -> Metrics:
+    """Fine-tuned encoders on several labelled sets: what share of the teacher's score each keeps."""
+    from tasks.evaluation.encoders.panel import score_panel as score
+
+    return score(config, {name: run.path(ref) for name, ref in scores.items()}, run.output_dir)
