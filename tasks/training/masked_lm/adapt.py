@@ -74,7 +74,8 @@ def adapt(
     model, tokenizer = MaskedLanguageModel.load(base_dir), load_tokenizer(base_dir)
     freeze_lower(model, config.freeze_layers)
     given = read_text(packed_dir, frozen_dir)
-    return _train(model, tokenizer, config, given, output_dir, work_dir, log)
+    objective = masked_lm_objective(config, given)
+    return train_masked_lm(model, tokenizer, objective, config, given, output_dir, work_dir, log)
 
 
 def give_head(
@@ -94,7 +95,8 @@ def give_head(
     counts = token_counts(given.packed.blocks(given.length), given.vocabulary)
     model = MaskedLanguageModel.load(base_dir, counts)
     model.body.requires_grad_(False)
-    return _train(model, load_tokenizer(base_dir), config, given, output_dir, work_dir, log)
+    objective, tokenizer = masked_lm_objective(config, given), load_tokenizer(base_dir)
+    return train_masked_lm(model, tokenizer, objective, config, given, output_dir, work_dir, log)
 
 
 def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
@@ -108,21 +110,29 @@ def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
         part.requires_grad_(False)
 
 
-def _train(
+def masked_lm_objective(config: AdaptConfig, given: Text) -> MaskedLmObjective:
+    """Masked language modelling over the text's blocks, as a training's config has it."""
+    return MaskedLmObjective(
+        given.packed.blocks(given.length), config.masking, given.vocabulary, config.optimizer
+    )
+
+
+def train_masked_lm(
     model: MaskedLanguageModel,
     tokenizer: PreTrainedTokenizerBase,
+    objective: MaskedLmObjective,
     config: AdaptConfig,
     given: Text,
     output_dir: Path,
     work_dir: Path,
     log: Observe,
 ) -> Mapping[str, float]:
-    blocks = given.packed.blocks(given.length)
-    sampler = Shuffled(len(blocks), config.batch_size, config.seed)
-    budget, tokens = Budget(config.epochs, config.steps, config.tokens), len(blocks) * given.length
+    """Train `model` by `objective` over its blocks and write the best weights; returns and raises what `adapt` does."""
+    blocks = len(objective.blocks)
+    sampler = Shuffled(blocks, config.batch_size, config.seed)
+    budget, tokens = Budget(config.epochs, config.steps, config.tokens), blocks * given.length
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
     interval = config.evaluate_every or max(1, min(sampler.steps_per_epoch, total // EVALUATIONS))
-    objective = MaskedLmObjective(blocks, config.masking, given.vocabulary, config.optimizer)
     evaluate = on_frozen_masks(given.validation, FrozenConfig(), config.mixed_precision)
     with_dropout(model, config.dropout)
     kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer))
