@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.compression.distillation.language_model.config import DistillLmConfig
 from tasks.compression.distillation.language_model.objective import DistillLmObjective
 from tasks.compression.distillation.language_model.student import begin_student, sizes_of
+from tasks.models.device import accelerated_device
 from tasks.models.loading import load_tokenizer
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.loop.loop import Observe
@@ -42,5 +43,8 @@ def distill_lm(
     )
     freeze_lower(student, config.freeze_layers)
     objective.settle(student)
+    if accelerated_device().type == "cpu":
+        # Fused attention's backward pass there: 3 layers of 384, 16 blocks of 128 take 0.37 s with it and 0.26 s without.
+        student.body.set_attn_implementation("eager")
     found = train_masked_lm(student, tokenizer, objective, config, given, output_dir, work_dir, log)
     return {**found, **sizes_of(student)}

@@ -1,5 +1,6 @@
 """Where a student begins: its teacher's layers, in DistilBERT's classes where these compute the same."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ OWN_CLASS: dict[str, PretrainedConfig] = {
 def teacher_of(config: PretrainedConfig) -> MaskedLanguageModel:
     """With norms and biases that are not what every model begins with."""
     torch.manual_seed(0)
-    teacher = MaskedLanguageModel.from_config(config).eval()
+    teacher = MaskedLanguageModel.from_config(copy.deepcopy(config)).eval()
     with torch.no_grad():
         for value in teacher.parameters():
             value.add_(0.05 * torch.randn_like(value))
