@@ -61,7 +61,7 @@ def student_from_teacher(
     sizes = {names.depth: config.layers, "vocab_size": len(word_rows), "pad_token_id": pad_id}
     smaller.update(sizes | {"max_position_embeddings": length + first})
     student = SentenceClassifier.from_config(smaller, teacher.head.out_features)
-    weights = _kept_weights(whole_weights(teacher.body), names, layers)
+    weights = kept_weights(whole_weights(teacher.body), names, layers)
     weights[WORDS] = word_rows
     positions = weights[POSITIONS]
     # Rows before the first position (RoBERTa's kin have some) are never read but must be there.
@@ -94,8 +94,8 @@ def _inherit_heads(student: SentenceClassifier, there: list[tuple[int, ...]], he
         keep_heads(student.body, there)
 
 
-def _kept_weights(weights: Weights, names: Architecture, layers: tuple[int, ...]) -> Weights:
-    """The teacher's weights without the layers that the student does not have."""
+def kept_weights(weights: Weights, names: Architecture, layers: tuple[int, ...]) -> Weights:
+    """A body's weights without the layers that are not among `layers`; those that are there are counted anew."""
     kept = {name: value.clone() for name, value in weights.items() if not name.startswith(f"{names.layers}.")}
     for new, old in enumerate(layers):
         prefix = f"{names.layers}.{old}."

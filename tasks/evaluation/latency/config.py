@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from tasks.formats.asked import Asked
+from tasks.formats.roles import REFERENCE
 
 
 class BenchmarkConfig(Asked):
@@ -59,3 +60,33 @@ class TimingConfig(Asked):
     warmups: int = Field(10, ge=1, le=1_000, description="calls before the timed ones of each round")
     timed: int = Field(100, ge=10, le=10_000, description="timed calls a round")
     rounds: int = Field(5, ge=1, le=50, description="rounds; the median of their medians counts")
+
+
+class BodiesConfig(Asked):
+    """Size of encoders, and latency of their bodies alone: no tokenizer, no head."""
+
+    reference: str = Field(
+        REFERENCE, min_length=1, description="name of the model that the others are compared with"
+    )
+    tokens: int = Field(128, ge=1, le=8192, description="tokens of each row")
+    batch_sizes: tuple[int, ...] = Field(
+        (1, 32), min_length=1, description="rows of a batch, each timed by itself"
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="threads of each model; unset: as many as there are cores"
+    )
+    warmups: int = Field(
+        1, ge=1, le=1_000, description="batches before the timed ones of each round, not counted"
+    )
+    timed: int = Field(
+        12,
+        ge=2,
+        le=10_000,
+        description="rows that are timed in a round: 12 batches of 1; of larger ones 2 at least",
+    )
+    rounds: int = Field(
+        15,
+        ge=6,
+        le=100,
+        description="rounds; in each the models take their turns. Fewer than 6 cannot tell which is faster",
+    )

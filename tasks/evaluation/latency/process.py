@@ -17,9 +17,9 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # they would set threads behin
 class Contender(Worker):
     """The process of one model: what is asked of it is in tasks/evaluation/latency/worker.py."""
 
-    def __init__(self, name: str, longest_wait_s: float = LONGEST_WAIT_S) -> None:
+    def __init__(self, name: str, longest_wait_s: float = LONGEST_WAIT_S, remedy: str = REMEDY) -> None:
         what = f"the benchmark's worker for {name}"
-        super().__init__(what, OFFLINE, THREADS, longest_wait_s, remedy=REMEDY)
+        super().__init__(what, OFFLINE, THREADS, longest_wait_s, remedy=remedy)
         self.name = name
 
     def receive(self, asked: Future[Answer]) -> Answer:
@@ -33,10 +33,10 @@ class Contender(Worker):
 
 
 @contextmanager
-def workers(names: Sequence[str]) -> Iterator[dict[str, Contender]]:
+def workers(names: Sequence[str], remedy: str = REMEDY) -> Iterator[dict[str, Contender]]:
     """A worker for each name, all ended when the block ends, however it ends."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(Contender(name)) for name in names}
+        yield {name: stack.enter_context(Contender(name, remedy=remedy)) for name in names}
 
 
 def idle_share(started: Sequence[Contender], seconds: float) -> float:

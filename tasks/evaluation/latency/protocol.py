@@ -31,3 +31,14 @@ class Opened(Value):
 
     runtime: str = Field(description="library and version")
     size_bytes: int = Field(description="every file that inference needs")
+
+
+class OpenedBody(Value):
+    """An encoder's body is loaded: fields of `BodyTiming`, which says what they mean."""
+
+    runtime: str
+    architecture: str
+    layers: int | None
+    parameters: int
+    layer_parameters: int
+    weight_bytes: int

@@ -4,15 +4,23 @@ In each round both were timed one after the other on the same machine, each in i
 meets both. So rounds are drawn in pairs. A ratio is "faster" only when its whole interval lies above 1.
 """
 
-import numpy as np
+from typing import Protocol
 
-from tasks.formats.benchmark_report import Timing
+import numpy as np
 
 FEWEST_ROUNDS = 6  # with fewer, even rounds that all agree are no evidence at 95%: 2 / 2^5 = 0.06
 
 
+class Rounds(Protocol):
+    """What was measured round by round."""
+
+    @property
+    def round_p50_ms(self) -> tuple[float, ...]:
+        """Median latency of each round, in their order."""
+
+
 def ratio_interval(
-    reference: Timing, candidate: Timing, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+    reference: Rounds, candidate: Rounds, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float] | None:
     """Two-sided percentile interval of reference p50 / candidate p50; None for fewer than `FEWEST_ROUNDS` rounds.
 

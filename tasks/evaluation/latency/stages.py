@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from infra.engine.stage import Metrics, StageRun, stage
 from infra.store.references import ArtifactRef
-from tasks.evaluation.latency.config import BenchmarkConfig, TimingConfig
-from tasks.evaluation.latency.section import READS, benchmark_section
-from tasks.formats.kinds import DatasetRef, ReleaseRef, ReportRef
+from tasks.evaluation.latency.config import BenchmarkConfig, BodiesConfig, TimingConfig
+from tasks.evaluation.latency.section import READS, benchmark_section, bodies_section
+from tasks.formats.kinds import CheckpointRef, DatasetRef, ReleaseRef, ReportRef
 
 
 @stage(version=5, output=ReportRef, machine=True, section=benchmark_section, reads=READS)
@@ -29,3 +29,11 @@ def time_model(run: StageRun, config: TimingConfig, model: ReleaseRef, dataset: 
     timing = single.time_model(config, run.path(model), run.path(dataset))
     (run.output_dir / "timing.json").write_text(json.dumps(timing, indent=2) + "\n")
     return timing
+
+
+@stage(version=1, output=ReportRef, machine=True, section=bodies_section, reads=READS)
+def time_bodies(run: StageRun, config: BodiesConfig, models: Mapping[str, CheckpointRef]) -> Metrics:
+    """Size of encoders, and latency of their bodies without tokenizer and head, side by side."""
+    from tasks.evaluation.latency import bodies
+
+    return bodies.time_bodies(config, {name: run.path(ref) for name, ref in models.items()}, run.output_dir)

@@ -12,6 +12,7 @@ from tasks.formats.frozen_masks import FrozenMasks, read_frozen
 from tasks.formats.packed_tokens import PackedTokens, open_packed
 from tasks.formats.packing_report import read_packing
 from tasks.models.architecture import architecture_of
+from tasks.models.device import accelerated_device
 from tasks.models.dropout import with_dropout
 from tasks.models.loading import load_tokenizer
 from tasks.models.masked_lm import MaskedLanguageModel
@@ -75,13 +76,11 @@ def adapt(
     model, tokenizer = MaskedLanguageModel.load(base_dir), load_tokenizer(base_dir)
     freeze_lower(model, config.freeze_layers)
     given = read_text(packed_dir, frozen_dir)
-    text = given.packed.blocks(given.length), config.masking, given.vocabulary, config.optimizer
-    objective = (
-        KeepingObjective(*text, MaskedLanguageModel.load(base_dir), config.keep_weight)
-        if config.keep_weight
-        else MaskedLmObjective(*text)
-    )
-    return _train(model, tokenizer, objective, config, given, output_dir, work_dir, log)
+    objective = masked_lm_objective(config, given)
+    if config.keep_weight:
+        before = MaskedLanguageModel.load(base_dir)
+        objective = KeepingObjective(objective, before, config.keep_weight)
+    return train_masked_lm(model, tokenizer, objective, config, given, output_dir, work_dir, log)
 
 
 def give_head(
@@ -101,9 +100,8 @@ def give_head(
     counts = token_counts(given.packed.blocks(given.length), given.vocabulary)
     model = MaskedLanguageModel.load(base_dir, counts)
     model.body.requires_grad_(False)
-    blocks = given.packed.blocks(given.length)
-    objective = MaskedLmObjective(blocks, config.masking, given.vocabulary, config.optimizer)
-    return _train(model, load_tokenizer(base_dir), objective, config, given, output_dir, work_dir, log)
+    objective, tokenizer = masked_lm_objective(config, given), load_tokenizer(base_dir)
+    return train_masked_lm(model, tokenizer, objective, config, given, output_dir, work_dir, log)
 
 
 def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
@@ -117,7 +115,14 @@ def freeze_lower(model: MaskedLanguageModel, layers: int) -> None:
         part.requires_grad_(False)
 
 
-def _train(
+def masked_lm_objective(config: AdaptConfig, given: Text) -> MaskedLmObjective:
+    """Masked language modelling over the text's blocks, as a training's config has it."""
+    return MaskedLmObjective(
+        given.packed.blocks(given.length), config.masking, given.vocabulary, config.optimizer
+    )
+
+
+def train_masked_lm(
     model: MaskedLanguageModel,
     tokenizer: PreTrainedTokenizerBase,
     objective: MaskedLmObjective,
@@ -127,13 +132,17 @@ def _train(
     work_dir: Path,
     log: Observe,
 ) -> Mapping[str, float]:
-    blocks = objective.blocks
-    sampler = Shuffled(len(blocks), config.batch_size, config.seed)
-    budget, tokens = Budget(config.epochs, config.steps, config.tokens), len(blocks) * given.length
+    """Train `model` by `objective` over its blocks and write the best weights; returns and raises what `adapt` does."""
+    blocks = len(objective.blocks)
+    sampler = Shuffled(blocks, config.batch_size, config.seed)
+    budget, tokens = Budget(config.epochs, config.steps, config.tokens), blocks * given.length
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
     interval = config.evaluate_every or max(1, min(sampler.steps_per_epoch, total // EVALUATIONS))
     evaluate = on_frozen_masks(given.validation, FrozenConfig(), config.mixed_precision)
     with_dropout(model, config.dropout)
+    if accelerated_device().type == "cpu":
+        # Fused attention's backward pass there: 3 layers of 384, 16 blocks of 128 take 0.37 s with it and 0.26 s without.
+        model.body.set_attn_implementation("eager")
     kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer))
     asked = config.model_copy(update={"evaluate_every": interval})
     keep = kept.keeper(work_dir, interval)

@@ -136,7 +136,8 @@ class AdaptConfig(KeptConfig):
 class HeadConfig(AdaptConfig):
     """The head of an encoder that has none, trained on general text while the encoder stays as it is."""
 
-    steps: int | None = Field(2_000, ge=1, description="training steps, in place of epochs")
+    steps: int | None = Field(500, ge=1, description="training steps, in place of epochs")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="peak rate")
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw", description="of the head alone, which has no layers for muon"
     )

@@ -11,27 +11,17 @@ import torch
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from tasks.models.masked_lm import MaskedLanguageModel
-from tasks.training.loop.objective import OptimizerKind, Term
-from tasks.training.masked_lm.blocks import Blocks
-from tasks.training.masked_lm.config import MaskingConfig
-from tasks.training.masked_lm.masking import IGNORED, Vocabulary
+from tasks.training.loop.objective import Term
+from tasks.training.masked_lm.masking import IGNORED
 from tasks.training.masked_lm.objective import MaskedLmBatch, MaskedLmObjective
 
 
 class KeepingObjective(MaskedLmObjective):
     """Masked language modelling, and `weight` * (1 - cosine) of each block's mean vector to that of the model `before`."""
 
-    def __init__(
-        self,
-        blocks: Blocks,
-        masking: MaskingConfig,
-        vocabulary: Vocabulary,
-        optimizer: OptimizerKind,
-        before: MaskedLanguageModel,
-        keep: float,
-    ) -> None:
-        """`before` is not trained; `keep` is the weight."""
-        super().__init__(blocks, masking, vocabulary, optimizer)
+    def __init__(self, masks: MaskedLmObjective, before: MaskedLanguageModel, keep: float) -> None:
+        """`masks` is what is learned beside it; `before` is not trained; `keep` is the weight."""
+        super().__init__(masks.blocks, masks.masking, masks.vocabulary, masks.optimizer)
         self.before, self.keep = before.eval().requires_grad_(False), keep
 
     def weight(self, batch: MaskedLmBatch) -> Mapping[str, float]:

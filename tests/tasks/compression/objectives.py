@@ -11,6 +11,8 @@ from tasks.compression.distillation.config import IntermediateLossConfig, LossCo
 from tasks.compression.distillation.embedding_bag import BagObjective
 from tasks.compression.distillation.embedding_bag_config import EmbeddingBagConfig
 from tasks.compression.distillation.intermediate_losses import IntermediateTerms
+from tasks.compression.distillation.language_model.config import TripleLossConfig
+from tasks.compression.distillation.language_model.objective import DistillLmObjective
 from tasks.compression.distillation.objective import DistillationObjective
 from tasks.compression.distillation.outputs import TeacherOutputs
 from tasks.compression.pruning.config import PruningConfig
@@ -24,9 +26,10 @@ from tasks.models.embedding_bag import BagOfTokensConfig
 from tasks.models.model import SentenceClassifier
 from tasks.training.loop.objective import Objective
 from tasks.training.loop.sampler import Shuffled
+from tasks.training.masked_lm.config import MaskingConfig
 from tasks.training.text_objective import LabelledRows, TextRows
 from tests.tasks.models.tiny_encoder import VOCABULARY, tiny_config
-from tests.tasks.training.masked_lm.toy import objective_of, random_blocks, tiny_model
+from tests.tasks.training.masked_lm.toy import VOCABULARY_IDS, objective_of, random_blocks, tiny_model
 
 ROWS, LABELS = 15, 3
 
@@ -108,6 +111,15 @@ def masked_lm() -> Task:
     return Task(tiny_model(initializer_range=0.2), objective_of(blocks, kind="whole_word", mask_share=0.8))
 
 
+def distilled_lm() -> Task:
+    """What a student learns in pre-training, with all three terms; the cosine's weight is not that of the others."""
+    blocks, loss = random_blocks(ROWS), TripleLossConfig()
+    teacher, student = (
+        tiny_model(layers, num_hidden_layers=layers, initializer_range=0.2) for layers in (2, 1)
+    )
+    return Task(student, DistillLmObjective(blocks, MaskingConfig(), VOCABULARY_IDS, loss, teacher))
+
+
 OBJECTIVES: dict[str, Callable[[], Task]] = {
-    made.__name__: made for made in (labels, distillation, bag, pruned, own_answers, masked_lm)
+    made.__name__: made for made in (labels, distillation, bag, pruned, own_answers, masked_lm, distilled_lm)
 }

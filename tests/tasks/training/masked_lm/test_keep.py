@@ -10,21 +10,21 @@ from infra.errors import ConfigError
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.loop.objective import Draw
 from tasks.training.masked_lm.average import average
-from tasks.training.masked_lm.config import AverageConfig, MaskingConfig
+from tasks.training.masked_lm.config import AverageConfig
 from tasks.training.masked_lm.keep import KeepingObjective
 from tests.tasks.models.tiny_encoder import tiny_tokenizer
-from tests.tasks.training.masked_lm.toy import VOCABULARY_IDS, random_blocks, tiny_model
+from tests.tasks.training.masked_lm.toy import objective_of, random_blocks, tiny_model
 
 ROWS = np.arange(6)
 
 
-def keeping(before: MaskedLanguageModel, masking: MaskingConfig, keep: float = 5.0) -> KeepingObjective:
-    return KeepingObjective(random_blocks(), masking, VOCABULARY_IDS, "adamw", before, keep)
+def keeping(before: MaskedLanguageModel, rate: float = 0.15) -> KeepingObjective:
+    return KeepingObjective(objective_of(random_blocks(), rate=rate), before, 5.0)
 
 
 def test_what_is_kept_is_the_mean_vector_that_the_model_before_has_of_the_whole_block() -> None:
     before, now = tiny_model(0).eval(), tiny_model(1).eval()
-    objective = keeping(before, MaskingConfig(rate=0.5))
+    objective = keeping(before, 0.5)
     batch = objective.batch(ROWS, Draw(0, 0))
     term = objective.loss(now, batch)["keep"]
     with torch.no_grad():
@@ -39,7 +39,7 @@ def test_what_is_kept_is_the_mean_vector_that_the_model_before_has_of_the_whole_
 
 def test_the_masks_cost_what_they_cost_without_it_and_the_model_before_does_not_learn() -> None:
     before, now = tiny_model(0), tiny_model(1)
-    objective = keeping(before, MaskingConfig())
+    objective = keeping(before)
     batch = objective.batch(ROWS, Draw(0, 0))
     terms = objective.loss(now, batch)
     plain = super(KeepingObjective, objective).loss(now, batch)
