@@ -5,14 +5,14 @@ docs/masked-lm-with-transformers.md shows both loops.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.utils import ModelOutput
+from transformers.modeling_outputs import MaskedLMOutput
 
 from tasks.training.loop.objective import Draw
 from tasks.training.masked_lm.blocks import Blocks
@@ -98,7 +98,7 @@ class TellPass(TrainerCallback):
 
 
 def mean_over_step(
-    outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    outputs: MaskedLMOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
 ) -> torch.Tensor:
     """Cross-entropy of the masked tokens over those of the whole step, [] float32: `compute_loss_func` of `Trainer`.
 
@@ -111,5 +111,6 @@ def mean_over_step(
         num_items_in_batch: masked tokens of all micro-batches, and of all processes; None: this batch is the step.
     """
     asked = labels != IGNORED
-    total = cross_entropy(outputs.logits[asked].float(), labels[asked], reduction="sum")
+    logits = cast(torch.Tensor, outputs.logits)[asked].float()
+    total = cross_entropy(logits, labels[asked], reduction="sum")
     return total / (asked.sum() if num_items_in_batch is None else num_items_in_batch)
