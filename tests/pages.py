@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT
+
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
