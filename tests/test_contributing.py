@@ -1,6 +1,5 @@
 """The example of a new objective in CONTRIBUTING.md, as it stands there."""
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +17,10 @@ from tasks.training.loop.loop import Evaluated, fit
 from tasks.training.loop.objective import Draw, Term
 from tasks.training.loop.sampler import LengthGrouped
 from tasks.training.text_objective import TextObjective, TextRows
+from tests.pages import python_blocks
 from tests.tasks.training.lesson import CONFIG, make_model, silent
 
-PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
-PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PAGE = Path("CONTRIBUTING.md")
 
 
 def pairs_of_texts() -> TextRows:
@@ -41,7 +40,6 @@ def vectors_of(model: SentenceClassifier, texts: TextRows) -> np.ndarray:
 
 
 def test_the_objective_of_the_page_trains_as_its_test_says(tmp_path: Path) -> None:
-    section = PAGE.read_text().partition("## Adding an objective")[2].partition("\n## ")[0]
     given: dict[str, Any] = {
         "NamedTuple": NamedTuple, "Mapping": Mapping, "np": np, "torch": torch, "cross_entropy": cross_entropy, "Path": Path,
         "pytest": pytest, "Draw": Draw, "Term": Term, "TextObjective": TextObjective, "LengthGrouped": LengthGrouped,
@@ -49,7 +47,7 @@ def test_the_objective_of_the_page_trains_as_its_test_says(tmp_path: Path) -> No
         "CONFIG": CONFIG, "make_model": make_model, "silent": silent, "pairs_of_texts": pairs_of_texts,
         "vectors_of": vectors_of,
     }  # fmt: skip
-    for block in PYTHON.findall(section):
+    for block in python_blocks(PAGE, "Adding an objective"):
         exec(block, given)
     tests: list[Callable[[Path], None]] = [value for name, value in given.items() if name.startswith("test_")]
     assert len(tests) == 1

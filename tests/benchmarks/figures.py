@@ -4,7 +4,7 @@
     python -m tests.benchmarks.figures --check   change nothing; exit code 1 names the pages that differ
 
 The figures are written by what measures them: headline.json by tests.benchmarks.seeds, benchmarks.json by tests.benchmarks,
-compression.json by tests.benchmarks.book.
+compression.json by tests.benchmarks.book, masked_lm.json by tests.benchmarks.masked_lm.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from tasks.formats.value import Value
 from tests.benchmarks.book_page import Compression
 from tests.benchmarks.book_page import page as compression_page
 from tests.benchmarks.headline import Headline, headline_text
+from tests.benchmarks.masked_lm_page import MaskedLmSpeed, speed_text
 from tests.benchmarks.page import Benchmarks
 from tests.benchmarks.page import page as benchmarks_page
 
@@ -48,6 +49,9 @@ def pages(root: Path) -> dict[Path, str]:
         found[root / "docs" / "BENCHMARKS.md"] = benchmarks_page(benchmarks)
     if compression := _read(root, "compression.json", Compression):
         found[root / "docs" / "COMPRESSION.md"] = compression_page(compression)
+    if masked_lm := _read(root, "masked_lm.json", MaskedLmSpeed):
+        peer = root / "docs" / "masked-lm-with-transformers.md"
+        found[peer] = between_marks(peer, speed_text(masked_lm))
     return found
 
 

@@ -120,6 +120,15 @@ def described(found: Mapping[str, Sequence[float]]) -> str:
     return table(["way", "blocks/s", "ours is so many times as fast"], rows)
 
 
+def read_reviews(data: Path, count: int) -> list[str]:
+    """The first reviews of IMDb's train. Raises DataError when `data`, the folder of the shared real data, has none."""
+    file = data / "imdb" / "train.jsonl.gz"
+    if not file.is_file():
+        raise DataError(f"{file} is not there: expected IMDb's reviews. Give the shared data's folder.")
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line in islice(lines, count)]
+
+
 @contextmanager
 def silent() -> Iterator[None]:
     """No bars of `datasets`, and no word of transformers on texts that are longer than the model: they are cut later."""
@@ -144,9 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--reviews", type=int, default=REVIEWS, help="the first so many reviews of train")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args(arguments)
-    with gzip.open(asked.data / "imdb" / "train.jsonl.gz", "rt", encoding="utf-8") as lines:
-        texts = [json.loads(line)["text"] for line in islice(lines, asked.reviews)]
-    print(described(measure(packaged_model(), texts, asked.rounds)))
+    print(described(measure(packaged_model(), read_reviews(asked.data, asked.reviews), asked.rounds)))
     return 0
 
 

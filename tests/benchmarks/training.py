@@ -11,7 +11,6 @@ the weights are.
 
 import argparse
 import multiprocessing
-import shutil
 import sys
 import tempfile
 import time
@@ -33,12 +32,12 @@ from tasks.training.config import LoopConfig
 from tasks.training.loop.loop import Evaluated
 from tasks.training.loop.seen import most_memory
 from tasks.training.text_objective import LabelledRows, TextObjective, TextRows, fit_texts
-from tests.benchmarks.side_by_side import Figures
+from tests.benchmarks.step_times import Steps, Told, in_turns
 from tests.benchmarks.tables import ratios, spread, table
-from tests.benchmarks.trainer_peer import Steps, Taught, step_seconds
+from tests.benchmarks.trainer_peer import Taught, step_seconds
 
 LABELS, VOCABULARY, HIDDEN = 151, 30_522, 384
-ROWS, STEPS, WARM, ROUNDS = 15_000, 60, 20, 5
+ROWS, COUNTED, WARM, ROUNDS = 15_000, 60, 20, 5
 EVERY = 100  # steps between checkpoints: the default of LoopConfig
 APART, WRITTEN = 40, 20  # steps between those that are measured; in how many of them one is on the disk
 TEACHER = {
@@ -87,16 +86,6 @@ def outputs_of(rows: int) -> TeacherOutputs:
     return TeacherOutputs(["text"] * rows, random.integers(LABELS, size=rows), vectors, logits)
 
 
-class Told:
-    """An observer that keeps when each step was told of."""
-
-    def __init__(self) -> None:
-        self.at: dict[int, float] = {}
-
-    def __call__(self, metrics: Mapping[str, float], step: int) -> None:
-        self.at[step] = time.perf_counter()
-
-
 def objective_of(shape: Mapping[str, int], texts: TextRows) -> TextObjective[Any]:
     """What a model of that shape learns."""
     rows = len(texts.ids)
@@ -105,21 +94,25 @@ def objective_of(shape: Mapping[str, int], texts: TextRows) -> TextObjective[Any
     return LabelledRows(texts, np.random.default_rng(1).integers(LABELS, size=rows))
 
 
-def ours(shape: Mapping[str, int], ids: TokenShards, batch_size: int, folder: Path, fused: bool) -> float:
-    """Seconds of a step, after the first twenty."""
+def ours(shape: Mapping[str, int], ids: TokenShards, steps: Steps, folder: Path, fused: bool) -> float:
+    """Seconds of a step of the loop."""
     told, model = Told(), model_of(shape)
     config = LoopConfig(
-        steps=STEPS + WARM, batch_size=batch_size, evaluate_every=10**6, checkpoint_every=10**6, fused=fused
+        steps=steps.total,
+        batch_size=steps.batch_size,
+        evaluate_every=10**6,
+        checkpoint_every=10**6,
+        fused=fused,
     )
     objective = objective_of(shape, TextRows(ids, 0))
     fit_texts(model, objective, config, lambda trained: Evaluated(0.0, {}), folder, told)
-    return (told.at[STEPS + WARM] - told.at[WARM]) / STEPS
+    return steps.mean_of(told.at)
 
 
-def theirs(shape: Mapping[str, int], ids: TokenShards, batch_size: int, folder: Path, grouped: bool) -> float:
+def theirs(shape: Mapping[str, int], ids: TokenShards, steps: Steps, folder: Path, grouped: bool) -> float:
     """The same of `Trainer`."""
     model = Taught(model_of(shape), LOSS if shape is STUDENT else None)
-    return step_seconds(model, ids, outputs_of(len(ids)), Steps(STEPS, WARM, batch_size), folder, grouped)
+    return step_seconds(model, ids, outputs_of(len(ids)), steps, folder, grouped)
 
 
 def speed() -> str:
@@ -128,13 +121,14 @@ def speed() -> str:
     with tempfile.TemporaryDirectory(prefix="stillhouse-bench-") as scratch:
         ids = scratch_shards(batches_of_ids(ROWS), Path(scratch))
         for name, shape, batch_size in (("teacher", TEACHER, 32), ("student", STUDENT, 64)):
+            steps = Steps(COUNTED, WARM, batch_size)
             ways: dict[str, Callable[[Path], float]] = {
-                "ours": lambda folder, of=shape, size=batch_size: ours(of, ids, size, folder, False),
-                "fused": lambda folder, of=shape, size=batch_size: ours(of, ids, size, folder, True),
-                "Trainer": lambda folder, of=shape, size=batch_size: theirs(of, ids, size, folder, False),
-                "by length": lambda folder, of=shape, size=batch_size: theirs(of, ids, size, folder, True),
+                "ours": lambda folder, of=shape, at=steps: ours(of, ids, at, folder, False),
+                "fused": lambda folder, of=shape, at=steps: ours(of, ids, at, folder, True),
+                "Trainer": lambda folder, of=shape, at=steps: theirs(of, ids, at, folder, False),
+                "by length": lambda folder, of=shape, at=steps: theirs(of, ids, at, folder, True),
             }
-            seconds = in_turns(ways, Path(scratch) / name)
+            seconds = in_turns(ways, Path(scratch) / name, ROUNDS)
             rates = {way: tuple(batch_size / one for one in found) for way, found in seconds.items()}
             # Trainer's AdamW is fused where ours is asked to be.
             gains = (spread(ratios(seconds[way], seconds["fused"]), 2) for way in ("Trainer", "by length"))
@@ -179,19 +173,6 @@ def checkpoints() -> str:
     return table(
         ["million parameters", "seconds a step", "seconds a checkpoint", f"% of {EVERY} steps"], cells
     )
-
-
-def in_turns(
-    ways: Mapping[str, Callable[[Path], float]], folder: Path, rounds: int = ROUNDS
-) -> dict[str, Figures]:
-    """Seconds of a step of each way, one after the other in each round."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds):
-        for name, way in ways.items():
-            found[name].append(way(folder / f"{name}-{number}"))
-            print(f"{folder.name} {name}: {found[name][-1]:.4f} s a step", file=sys.stderr, flush=True)
-            shutil.rmtree(folder / f"{name}-{number}", ignore_errors=True)
-    return {name: tuple(values) for name, values in found.items()}
 
 
 def memory() -> str:

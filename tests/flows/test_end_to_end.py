@@ -35,6 +35,7 @@ from tasks.training.fine_tuning.stages import train_teacher
 from tests.conftest import ROOT
 from tests.flows.conftest import Unbroken
 from tests.flows.tiny import LABELS, ROWS
+from tests.pages import python_blocks
 from tests.tasks.sections import shown
 
 pytestmark = pytest.mark.slow
@@ -194,9 +195,8 @@ def test_the_documented_lines_use_a_release_without_this_project(unbroken: Unbro
     """
     _, predictions = record_of(unbroken, "predict", model="package")
     _, dataset = record_of(unbroken, "curate")
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "use-a-release.md").read_text(), re.DOTALL)
-    assert code is not None
-    lines = re.sub(r'\["What is[^\]]*\]', "[text]", code.group(1))
+    code = python_blocks(Path("docs") / "use-a-release.md")[0]
+    lines = re.sub(r'\["What is[^\]]*\]', "[text]", code)
     texts = load_split(dataset, "test").texts
     script = f"for text in {texts!r}:\n{textwrap.indent(lines, '    ')}"
     script += "import sys\nprint({'torch', 'transformers', 'infra', 'tasks'} & set(sys.modules))\n"

@@ -1,6 +1,6 @@
 """Every objective, tiny: fifteen rows of unequal length or weight, and a model without dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +23,15 @@ from tasks.compression.quantization.self_distillation import OwnAnswers
 from tasks.formats.token_shards import TokenShards
 from tasks.models.dropout import with_dropout
 from tasks.models.embedding_bag import BagOfTokensConfig
+from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.models.model import SentenceClassifier
-from tasks.training.loop.objective import Objective
+from tasks.training.loop.objective import Objective, Term
 from tasks.training.loop.sampler import Shuffled
 from tasks.training.masked_lm.config import MaskingConfig
+from tasks.training.masked_lm.objective import MaskedLmBatch, MaskedLmObjective
 from tasks.training.text_objective import LabelledRows, TextRows
 from tests.tasks.models.tiny_encoder import VOCABULARY, tiny_config
-from tests.tasks.training.masked_lm.toy import VOCABULARY_IDS, objective_of, random_blocks, tiny_model
+from tests.tasks.training.masked_lm.toy import VOCABULARY_IDS, random_blocks, tiny_model
 
 ROWS, LABELS = 15, 3
 
@@ -105,10 +107,22 @@ def own_answers() -> Task:
     return Task(model_of(), OwnAnswers(random_rows(), random_outputs().logits))
 
 
+class Shown(MaskedLmObjective):
+    """Keeps what the model was shown, and asked for."""
+
+    def __init__(self) -> None:
+        masking = MaskingConfig(kind="whole_word", mask_share=0.8, random_share=0.1)
+        super().__init__(random_blocks(ROWS), masking, VOCABULARY_IDS)
+        self.batches: list[MaskedLmBatch] = []
+
+    def loss(self, model: MaskedLanguageModel, batch: MaskedLmBatch) -> Mapping[str, Term]:
+        self.batches.append(batch)
+        return super().loss(model, batch)
+
+
 def masked_lm() -> Task:
     """What a masked language model learns; masks are the rows' own."""
-    blocks = random_blocks(ROWS)
-    return Task(tiny_model(initializer_range=0.2), objective_of(blocks, kind="whole_word", mask_share=0.8))
+    return Task(tiny_model(initializer_range=0.2), Shown())
 
 
 def distilled_lm() -> Task:

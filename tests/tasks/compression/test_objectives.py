@@ -13,7 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from tasks.training.config import LoopConfig
 from tasks.training.loop.loop import Evaluated, fit
 from tasks.training.loop.objective import Draw
-from tests.tasks.compression.objectives import OBJECTIVES, ROWS, Task
+from tests.tasks.compression.objectives import OBJECTIVES, ROWS, Shown, Task
 from tests.tasks.training.killing import run_together
 from tests.tasks.training.several import free_port, join
 
@@ -40,6 +40,12 @@ def gradients(task: Task, folder: Path, micro_batch_size: int | None) -> dict[st
     return found
 
 
+def shown(objective: Shown) -> dict[str, torch.Tensor]:
+    """`rows` [rows, 2, length] are what the model was shown and its labels; `sizes` says of how many each part was."""
+    parts = [torch.stack(batch, dim=1) for batch in objective.batches]
+    return {"rows": torch.cat(parts), "sizes": torch.tensor([len(part) for part in parts])}
+
+
 def silent(metrics: object, step: int) -> None:
     """An observer that looks away."""
 
@@ -48,8 +54,11 @@ def write_as_one_of_two(process: int, port: int, folder: Path) -> None:
     """The gradients of every objective, as one of two processes with two micro-batches each."""
     join(process, 2, port)
     for name, make in OBJECTIVES.items():
-        found = gradients(make(), folder / f"{name}-work", 4)  # 8 and 7 rows, in parts of 4, 4 and 4, 3
+        task = make()
+        found = gradients(task, folder / f"{name}-work", 4)  # 8 and 7 rows, in parts of 4, 4 and 4, 3
         save_file(found, folder / f"{name}-{process}")
+        if isinstance(task.objective, Shown):
+            save_file(shown(task.objective), folder / f"{name}-shown-{process}")
     torch.distributed.destroy_process_group()
 
 
@@ -75,9 +84,15 @@ def test_two_processes_of_two_micro_batches_give_it_too(tmp_path: Path) -> None:
     calls = [(write_as_one_of_two, (process, port, tmp_path)) for process in range(2)]
     assert run_together(calls) == [0, 0]
     for name, make in OBJECTIVES.items():
-        whole = gradients(make(), tmp_path / f"{name}-whole", None)
+        task = make()
+        whole = gradients(task, tmp_path / f"{name}-whole", None)
         for process in range(2):
             assert_equal(load_file(tmp_path / f"{name}-{process}"), whole)
+        if isinstance(task.objective, Shown):
+            parts = [load_file(tmp_path / f"{name}-shown-{process}") for process in range(2)]
+            assert [part["sizes"].tolist() for part in parts] == [[4, 4], [4, 3]]
+            together = torch.cat([part["rows"] for part in parts])
+            assert sorted(together.tolist()) == sorted(shown(task.objective)["rows"].tolist())
 
 
 def test_what_is_told_of_a_term_is_its_mean_however_the_step_is_cut(tmp_path: Path) -> None:

@@ -9,34 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import ConfigError, DataError
-from tasks.data.packing.config import PackConfig
-from tasks.data.packing.pack import pack_dataset
 from tasks.formats.frozen_masks import read_frozen
 from tasks.formats.token_shards import TokenShards
 from tasks.models.masked_lm import MaskedLanguageModel
-from tasks.training.masked_lm.adapt import adapt, freeze_lower, give_head
-from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
+from tasks.training.masked_lm.adapt import adapt, freeze_lower
+from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig
 from tasks.training.masked_lm.freeze import Pieces, freeze_splits
 from tasks.training.masked_lm.frozen import perplexity
-from tests.tasks.models.tiny_encoder import write_base, write_dataset
+from tests.tasks.training.lesson import silent
+from tests.tasks.training.masked_lm.tiny_text import write_text
 
-HEAD = HeadConfig(steps=20, batch_size=8, learning_rate=1e-2, mixed_precision="no")
 ADAPT = AdaptConfig(epochs=None, steps=150, batch_size=16, learning_rate=3e-3, mixed_precision="no")
-
-
-def silent(metrics: object, step: int) -> None:
-    """An observer that looks away."""
 
 
 @pytest.fixture(scope="module")
 def given_text(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("text")
-    base, dataset = write_base(folder / "base"), write_dataset(folder / "set", rows=240)
-    pack_dataset(PackConfig(length=16), base, dataset, folder / "tokens")
-    freeze_splits(FrozenConfig(documents=30), folder / "tokens", folder / "masks")
-    given = {"base_dir": base, "packed_dir": folder / "tokens", "frozen_dir": folder / "masks"}
-    give_head(HEAD, **given, output_dir=folder / "head", work_dir=folder / "work", log=silent)
-    return given | {"base_dir": folder / "head", "encoder": base}
+    return write_text(tmp_path_factory.mktemp("text"))
 
 
 def adapted(given_text: dict[str, Path], folder: Path, config: AdaptConfig = ADAPT) -> dict[str, float]:

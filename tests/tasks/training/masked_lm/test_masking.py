@@ -50,6 +50,17 @@ def test_tokens_are_masked_at_their_rate(rate, expected):
     assert is_near((labels != IGNORED).sum(), ordinary.sum(), expected)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_place_of_a_block_and_every_pass_is_masked_at_the_rate(kind):
+    passes = [masked_blocks(kind=kind, rate=0.3, draw=Draw(0, epoch))[1] != IGNORED for epoch in range(5)]
+    masked, ordinary = np.stack(passes), ~VOCABULARY_IDS.is_special[BLOCKS.ids]
+    for place in range(BLOCKS.ids.shape[1]):
+        assert is_near(masked[:, :, place].sum(), 5 * ordinary[:, place].sum(), 0.3)
+    tokens = 1 if kind == "token" else 4  # of a word, at most: they are masked or not together
+    for one in masked:
+        assert abs(one.sum() / ordinary.sum() - 0.3) < 4.5 * math.sqrt(0.3 * 0.7 * tokens / ordinary.sum())
+
+
 @pytest.mark.parametrize(("rate", "expected"), [(None, 0.2), (0.5, 0.5)])
 def test_words_are_masked_at_their_rate_and_as_one(rate, expected):
     shown, labels = masked_blocks(kind="whole_word", rate=rate)
@@ -82,6 +93,23 @@ def test_nothing_outside_the_mask_has_a_label_or_is_changed_and_special_tokens_n
     special = VOCABULARY_IDS.is_special[BLOCKS.ids]
     assert special.any() and not masked[special].any()
     assert {*shown[masked & (shown != BLOCKS.ids)].tolist()} <= {VOCABULARY_IDS.mask, *range(FIRST, 32)}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(VOCABULARY) - 1), st.booleans()), min_size=1, max_size=40),
+    st.sampled_from(KINDS),
+    st.floats(0.05, 0.99),
+    st.integers(0, 10),
+)
+def test_no_special_token_is_masked_changed_or_drawn_in_any_row(tokens, kind, rate, row):
+    """Padding, unknown and mask tokens of the text among them."""
+    ids, starts = (np.array(part) for part in zip(*tokens, strict=True))
+    config = MaskingConfig(kind=kind, rate=rate, mask_share=0.4, random_share=0.4)
+    (found,) = mask_rows([ids], [starts], np.array([row]), DRAW, config, VOCABULARY_IDS)
+    special, masked = ids < FIRST, found.labels != IGNORED
+    assert not masked[special].any() and (found.labels[masked] == ids[masked]).all()
+    assert (found.input_ids[~masked] == ids[~masked]).all()
+    assert ((found.input_ids[masked] >= FIRST) | (found.input_ids[masked] == VOCABULARY_IDS.mask)).all()
 
 
 @settings(max_examples=40)
@@ -139,7 +167,9 @@ def test_transformers_collator_masks_the_same_way():
         assert (labels_[masked] == BLOCKS.ids[masked]).all() and not masked[special].any()
         assert (shown_[~masked] == BLOCKS.ids[~masked]).all()
         assert is_near(masked.sum(), (~special).sum(), 0.15)
+        # Theirs draws random tokens from the whole vocabulary, special ones too: one in 32 is the mask token.
         assert is_near((shown_[masked] == tokenizer.mask_token_id).sum(), masked.sum(), 0.8 + 0.1 / 32)
+        assert is_near((shown_[masked] == labels_[masked]).sum(), masked.sum(), 0.1 + 0.1 / 32)
 
 
 def test_transformers_collator_masks_whole_words_at_the_same_rate():
