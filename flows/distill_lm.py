@@ -1,0 +1,114 @@
+"""From a masked language model to one of half its layers that has read text beside it; a second run costs nothing.
+
+python -m flows.distill_lm                                           an assistant's queries (CLINC150), adapted, then distilled
+python -m flows.distill_lm --base.source artifact:adapt/KEY --adapted true --extract.table reviews.jsonl --unlabelled true
+python -m flows.distill_lm --preset imdb                             film reviews, from ../shared/data
+"""
+
+import sys
+
+if __name__ == "__main__":
+    # What else lies in the working folder, such as a tasks.py, is not ours to import: nothing but `sys` came before.
+    if not sys.flags.safe_path:
+        sys.path[0] = __file__.removesuffix("/flows/distill_lm.py")
+
+    from infra.machine.quick_exit import leave  # isort: skip
+    from flows.configs.distill_lm import COMMAND
+
+    leave(COMMAND.main())
+
+from collections.abc import Mapping
+
+from infra.cli.flow_run import RunnableFlow
+from infra.engine.naming import prefect_name
+from infra.engine.run import FlowRun, open_run
+from prefect import flow
+
+from flows.configs.distill_lm import DistillLmFlowConfig
+from flows.language_model_steps import curated, prepare_text
+from tasks.compression.distillation.language_model.stages import begin_student, distill_lm as distil
+from tasks.data.extraction.config import ExtractConfig
+from tasks.evaluation.encoders.stages import compare_encoders, fine_tune_encoder, probe_encoder, score_panel
+from tasks.evaluation.language_models.stages import evaluate_lm
+from tasks.evaluation.latency.stages import time_bodies
+from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
+from tasks.reporting.distill_summary import (
+    PLAIN,
+    RANDOM,
+    STUDENT,
+    TEACHER,
+    UNDISTILLED,
+    DistillLmRecord,
+    DistillLmSummary,
+    read_distill_summary,
+)
+from tasks.reporting.stages import report_distilled
+from tasks.training.masked_lm.stages import adapt as train
+
+SEEDED = (TEACHER, STUDENT, UNDISTILLED)  # fine-tuned with every seed; the others with one
+
+
+@flow(
+    name="distill_lm",
+    description="From a masked language model to one of half its layers that has read text beside it.",
+    flow_run_name=prefect_name,
+    retries=0,
+)
+def distill_lm(config: DistillLmFlowConfig) -> DistillLmRecord:
+    """Adapt a teacher, distil it, and measure the student beside what it would be without."""
+    with open_run("distill_lm", config) as run:
+        given = prepare_text(run, config)
+        text = given.tokens, given.masks
+        teacher = given.plain if config.adapted else train(config.adapt, given.plain, *text)
+        student = distil(config.distill, teacher, *text)
+        models = {
+            TEACHER: teacher,
+            STUDENT: student,
+            UNDISTILLED: begin_student(config.distill.student, teacher),
+        }
+        if not config.adapted:
+            models[PLAIN] = begin_student.labelled(PLAIN)(config.distill.student, given.plain)
+        if config.random:
+            models[RANDOM] = distil.labelled(RANDOM)(config.from_random, teacher, *text)
+        without = {name: distil.labelled(name)(asked, teacher, *text) for name, asked in config.ablations.items()}
+        evaluation = evaluate_lm(config.evaluate, models | without, given.masks)
+        bodies = time_bodies(config.bodies, {TEACHER: teacher, STUDENT: student})
+        panel = scored(config, models, panel_sets(run, config, given.rows))
+        probed = None
+        if given.rows and without:
+            probes = {
+                name: probe_encoder.labelled(name)(config.probe, model, given.rows)
+                for name, model in ({STUDENT: student} | without).items()
+            }
+            probed = compare_encoders(config.compare, probes)
+        return report_distilled(student, evaluation, bodies, panel, probed)
+
+
+def panel_sets(run: FlowRun, config: DistillLmFlowConfig, rows: DatasetRef | None) -> dict[str, DatasetRef]:
+    """The labelled sets by name: the domain's own, and those that are asked for."""
+    sets = {str(config.name): rows} if rows else {}
+    for table in config.panel:
+        sets[table.name.partition(".")[0]] = curated(run, config.panel_rows, ExtractConfig(table=(table,)))
+    return sets
+
+
+def scored(
+    config: DistillLmFlowConfig, models: Mapping[str, CheckpointRef], sets: Mapping[str, DatasetRef]
+) -> ReportRef | None:
+    """Every model fine-tuned alike on every set."""
+    if not sets:
+        return None
+    once = config.fine_tune.model_copy(update={"seeds": 1})
+    scores = {
+        f"{of_set}/{name}": fine_tune_encoder.labelled(f"{of_set}/{name}")(
+            config.fine_tune if name in SEEDED else once, model, rows
+        )
+        for of_set, rows in sets.items()
+        for name, model in models.items()
+    }
+    return score_panel(config.scores, scores)
+
+
+RUNNABLE: RunnableFlow[DistillLmFlowConfig, DistillLmRecord, DistillLmSummary] = RunnableFlow(
+    flow=distill_lm, summary=read_distill_summary, exit_code=lambda summary: 0
+)

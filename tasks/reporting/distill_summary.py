@@ -1,0 +1,134 @@
+"""What a run of `flows.distill_lm` was: the JSON of its `--report FILE.json`. Its schema is
+`docs/distill-lm-report.schema.json`.
+
+Write the schema anew with `.venv/bin/python -m tasks.reporting.distill_summary > docs/distill-lm-report.schema.json`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ConfigDict, Field
+
+from tasks.formats.bodies_report import BodiesReport
+from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison
+from tasks.formats.lm_report import LmEvaluation
+from tasks.formats.panel_report import PanelReport, PanelRow
+from tasks.formats.value import Value
+from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
+
+TEACHER, STUDENT, UNDISTILLED = "teacher", "student", "undistilled"
+PLAIN, RANDOM = "plain undistilled", "from random weights"
+
+
+class DistillLmRecord(Value):
+    """What the flow gives: the student's checkpoint, and where its summary lies."""
+
+    checkpoint: str = Field(description="artifact:distill_lm/KEY")
+    digest: str = Field(description="sha256 of the checkpoint")
+    summary: str = Field(description="summary.json of the run")
+
+
+class DistilledRow(Value):
+    """One model. What was not measured of it is null."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")  # JSON has no infinity
+
+    name: str
+    perplexity: float = Field(description="on the frozen masks of the test split")
+    panel: float | None = Field(description="mean accuracy over the panel after the same fine-tuning, 0 to 1")
+    panel_seeds: int | None = Field(description="draws of labelled rows, each with a fine-tuning")
+    retained: float | None = Field(description="share of the teacher's panel")
+    retained_for_sure: float | None = Field(description="the largest such share that the interval says it keeps")
+    over_undistilled: float | None = Field(description="panel minus the undistilled student's")
+    over_undistilled_interval: tuple[float, float] | None
+    parameters: int
+    layer_parameters: int = Field(description="without embeddings and head")
+    weight_bytes: int | None = Field(description="of the files with weights")
+    latency_ms: float | None = Field(description="of the body, one row of 128 tokens unless asked otherwise")
+    latency_by_batch_ms: dict[int, float] | None
+    speedup_by_batch: dict[int, float] | None = Field(description="the teacher's latency over this one's")
+
+
+class Distilled(Value):
+    """What came of it."""
+
+    checkpoint: str
+    evaluation: str
+    rows: tuple[DistilledRow, ...] = Field(description="the teacher first; rows `without ...` leave a term of the loss out")
+    ablation_probes: tuple[ComparedEncoder, ...] = Field(
+        description="linear probes of the student and of those without a term, beside the student; empty where not asked for"
+    )
+
+
+class DistillLmSummary(Value):
+    """One run of `flows.distill_lm`."""
+
+    flow: str
+    distill_lm: Distilled
+    stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
+    seconds: float = Field(description="wall-clock seconds of the whole run")
+    machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
+    mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
+    report: str | None = Field(None, description="the HTML report")
+
+
+def distilled_rows(
+    evaluation: LmEvaluation, bodies: BodiesReport, panel: PanelReport | None
+) -> Iterator[DistilledRow]:
+    """A row a model, in the order of the evaluation."""
+    scored = {row.name: row for row in panel.rows} if panel else {}
+    timed = {model.name: model for model in bodies.models}
+    for model in evaluation.models:
+        timing = timed.get(model.name)
+        by_batch = {one.batch_size: one for one in timing.latencies} if timing else {}
+        yield DistilledRow(
+            name=model.name,
+            perplexity=model.perplexity,
+            parameters=model.parameters,
+            layer_parameters=model.layer_parameters,
+            weight_bytes=timing.weight_bytes if timing else None,
+            latency_ms=timing.latencies[0].latency_ms if timing else None,
+            latency_by_batch_ms={size: one.latency_ms for size, one in by_batch.items()} or None,
+            speedup_by_batch={size: one.speedup for size, one in by_batch.items()} or None,
+            **_panel_fields(scored.get(model.name)),
+        )
+
+
+def _panel_fields(row: PanelRow | None) -> dict[str, float | int | tuple[float, float] | None]:
+    return {
+        "panel": row.score if row else None,
+        "panel_seeds": row.seeds if row else None,
+        "retained": row.retained if row else None,
+        "retained_for_sure": row.keeps if row and row.seeds > 1 else None,
+        "over_undistilled": row.over_undistilled if row else None,
+        "over_undistilled_interval": row.interval if row else None,
+    }
+
+
+def summarise_distilled(
+    run: Run,
+    uris: dict[str, str],
+    rows: tuple[DistilledRow, ...],
+    probed: EncoderComparison | None,
+    machine: dict[str, str],
+    page: Path | None = None,
+) -> DistillLmSummary:
+    """The run that ended in these rows; `uris` are its `checkpoint` and `evaluation`."""
+    return DistillLmSummary(
+        flow=run.name,
+        distill_lm=Distilled(**uris, rows=rows, ablation_probes=probed.encoders if probed else ()),
+        stages=stages_of(run),
+        seconds=round(run.seconds, 3),
+        machine=machine,
+        mlflow_run_id=run.mlflow_run_id,
+        report=None if page is None else str(page),
+    )
+
+
+def read_distill_summary(record: DistillLmRecord) -> DistillLmSummary:
+    """The JSON of the run that made a record."""
+    return DistillLmSummary.model_validate_json(Path(record.summary).read_bytes())
+
+
+if __name__ == "__main__":
+    print(schema_text(DistillLmSummary))
