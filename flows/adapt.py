@@ -57,7 +57,13 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
             push_milestones(f"local/{config.name}-adapted", after)
         baseline = ngrams(config.ngrams, tokens, masks)
         evaluation = evaluate_lm(config.evaluate, {"before": before, "after": after}, masks)
-        return report_adapt(after, evaluation, baseline, tokens)
+        made = {
+            "checkpoint": after,
+            "evaluation": evaluation,
+            "ngrams": baseline,
+            "tokens": tokens,
+        }
+        return report_adapt(config, made)
 
 
 def domain_text(run: FlowRun, config: AdaptFlowConfig) -> DatasetRef | SourceRef:
