@@ -11,7 +11,8 @@ from tasks.formats.section import Figure, words
 FRAME = Frame(width=260, height=150, left=48, right=250, top=10, bottom=126)
 NAME_HEIGHT = 13.0
 MOST_POINTS = 240  # a line this wide shows no more
-
+EXPONENTIAL = "perplexity"  # it falls by factors:
+WIDE = 4.0  # by more than this one, its axis is logarithmic
 
 TRAINING, VALIDATION = "train_", "validation_"
 Points = Sequence[tuple[int, float]]
@@ -71,9 +72,8 @@ def curve_figures(history: Mapping[str, Points], kept: int | None = None) -> tup
 def _draw(name: str, lines: Mapping[str, list[tuple[int, float]]], kept: int | None) -> Curve:
     steps = [step for points in lines.values() for step, _ in points]
     values = [value for points in lines.values() for _, value in points]
-    room = 0.06 * (max(values) - min(values)) or abs(values[0]) * 0.1 or 1.0
     x = FRAME.across(min(steps), max(max(steps), min(steps) + 1))
-    y = FRAME.up(min(values) - room, max(values) + room)
+    y = _axis(name, min(values), max(values))
     return Curve(
         name,
         lines=_apart([_line(points, x, y, of) for of, points in lines.items()]),
@@ -82,6 +82,15 @@ def _draw(name: str, lines: Mapping[str, list[tuple[int, float]]], kept: int | N
         y_ticks=y.ticks(3),
         marked=None if kept is None else x.place(kept),
     )
+
+
+def _axis(name: str, low: float, high: float) -> Axis:
+    """Logarithmic for a perplexity that spans much; its values are positive."""
+    if name.endswith(EXPONENTIAL) and high > WIDE * low > 0:
+        room = (high / low) ** 0.06
+        return FRAME.up(low / room, high * room, logarithmic=True)
+    room = 0.06 * (high - low) or abs(low) * 0.1 or 1.0
+    return FRAME.up(low - room, high + room)
 
 
 def _line(points: list[tuple[int, float]], x: Axis, y: Axis, of: str) -> Line:
