@@ -34,8 +34,9 @@ from tasks.formats.kinds import CheckpointRef, DatasetRef, MasksRef, SourceRef, 
 from tasks.models.pretrained.stages import pin_base_model
 from tasks.reporting.adapt_summary import AdaptRecord, AdaptSummary, read_adapt_summary
 from tasks.reporting.stages import report_adapt
+from tasks.training.masked_lm.config import ExamplesConfig
 from tasks.training.masked_lm.stages import adapt as train
-from tasks.training.masked_lm.stages import freeze_masks, give_head
+from tasks.training.masked_lm.stages import freeze_masks, give_head, show_masks
 from tasks.training.stages import find_head, push_milestones
 
 
@@ -51,6 +52,7 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
         base = pin_base_model(config.base)
         tokens = pack(config.pack, base, domain_text(run, config))
         masks = freeze_masks(config.masks, tokens)
+        seen = show_masks(ExamplesConfig.of(config.adapt), base, tokens)
         before = with_head(config, base, tokens, masks)
         after = train(config.adapt, before, tokens, masks)
         if config.adapt.milestone_every:
@@ -62,6 +64,7 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
             "evaluation": evaluation,
             "ngrams": baseline,
             "tokens": tokens,
+            "seen": seen,
         }
         return report_adapt(config, made)
 

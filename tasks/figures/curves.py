@@ -57,8 +57,13 @@ def draw_curves(history: Mapping[str, Points], kept: int | None = None) -> tuple
             for name in shared}  # fmt: skip
     figures = both | {name: {"": points} for name, points in drawn.items()}
     return tuple(
-        _draw(name, lines, kept if name in shared else None) for name, lines in sorted(figures.items())
+        _draw(name, figures[name], kept if name in shared else None) for name in sorted(figures, key=_place)
     )
+
+
+def _place(name: str) -> tuple[bool, str]:
+    """A perplexity is what a reader looks for first."""
+    return not name.endswith(EXPONENTIAL), name
 
 
 def curve_figures(history: Mapping[str, Points], kept: int | None = None) -> tuple[Figure, ...]:
@@ -78,7 +83,7 @@ def _draw(name: str, lines: Mapping[str, list[tuple[int, float]]], kept: int | N
         name,
         lines=_apart([_line(points, x, y, of) for of, points in lines.items()]),
         last=f"{[*lines.values()][-1][-1][1]:.4g}",
-        x_ticks=tuple(tick for tick in x.ticks(4) if "." not in tick.label),
+        x_ticks=_whole(x),
         y_ticks=y.ticks(3),
         marked=None if kept is None else x.place(kept),
     )
@@ -91,6 +96,12 @@ def _axis(name: str, low: float, high: float) -> Axis:
         return FRAME.up(low / room, high * room, logarithmic=True)
     room = 0.06 * (high - low) or abs(low) * 0.1 or 1.0
     return FRAME.up(low - room, high + room)
+
+
+def _whole(x: Axis) -> tuple[Tick, ...]:
+    """About four ticks at whole steps, of which there may be few."""
+    several = [tuple(tick for tick in x.ticks(count) if "." not in tick.label) for count in (4, 5, 2)]
+    return max(several, key=lambda ticks: min(len(ticks), 2))
 
 
 def _line(points: list[tuple[int, float]], x: Axis, y: Axis, of: str) -> Line:

@@ -61,9 +61,7 @@ def adapt_section(found: Adapted) -> Section:
     """Perplexities, fills, and the checkpoint by its name in the store."""
     return Section(
         title="Before and after",
-        facts=(
-            Fact(label="checkpoint", value=found.checkpoint, hint="as another flow takes it: --base.source"),
-        ),
+        facts=(Fact(label="checkpoint", value=found.checkpoint, hint="for --base.source"),),
         tables=(perplexities(found), *_fills(found)),
         notes=(READ,),
     )
