@@ -43,7 +43,7 @@ def adapt_headline(found: Adapted) -> Headline:
         verdict,
         mark,
         lead=f"Perplexity {before} before, {end} after reading {blocks.read:,} blocks of {blocks.length:,} tokens; {seeing} by "
-        f"n-grams that see the same. On {found.hidden:,} hidden tokens of {found.documents:,} texts of the test split.",
+        f"n‑grams that see the same. On {found.hidden:,} hidden tokens of {found.documents:,} texts of the test split.",
         tiles=(
             Tile(end, "perplexity", f"{before} before", bad=not better),
             Tile(seeing, "by n-grams", "seeing what the model sees", bad=not than_ngrams),
@@ -61,7 +61,7 @@ def adapt_section(found: Adapted) -> Section:
     """Perplexities, fills, and the checkpoint by its name in the store."""
     return Section(
         title="Before and after",
-        facts=(Fact(label="checkpoint", value=found.checkpoint, hint="for --base.source"),),
+        facts=(Fact(label="checkpoint", value=found.checkpoint),),
         tables=(perplexities(found), *_fills(found)),
         notes=(READ,),
     )
@@ -89,4 +89,4 @@ def _fills(found: Adapted) -> tuple[Table, ...]:
 
 
 def _likeliest(fills: Sequence[GapFill]) -> str:
-    return ", ".join(f"{fill.token} {fill.probability:.2f}" for fill in fills)
+    return " · ".join(f"{fill.token} {fill.probability:.2f}" for fill in fills)

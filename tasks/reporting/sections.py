@@ -43,6 +43,13 @@ def page_section(stage: str, section: object, problem: str | None, curves: Curve
     )
 
 
+def labelled(section: Section | None, label: str) -> Section | None:
+    """A section with what the flow called its stage on: `Packed texts: general`."""
+    if section is None or not label:
+        return section
+    return section.model_copy(update={"title": f"{section.title}: {label}"})
+
+
 def told_apart(found: Iterable[tuple[str, Section | None]]) -> tuple[Section, ...]:
     """Sections, where there are, with the keys of their artifacts: of equal titles each is given the start of its key."""
     sections = [(key, section) for key, section in found if section is not None]

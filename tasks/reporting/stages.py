@@ -153,7 +153,8 @@ def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str
 
     ends = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in made.values()]
     states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
-    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states)
+    labels = {outcome.digest: outcome.label for outcome in run.flow.outcomes}
+    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states, labels)
     return replace(
         page,
         sections=told_apart(_sections(run, lineage)),
@@ -211,7 +212,7 @@ def _track(run: ActionRun, link: str, points: Sequence[Point], tags: Mapping[str
 
 def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[str, Section | None]]:
     """What the stages of this run show of these artifacts, by their keys, in the order in which they were done."""
-    from tasks.reporting.sections import page_section
+    from tasks.reporting.sections import labelled, page_section
 
     place = {outcome.key: number for number, outcome in enumerate(run.flow.outcomes)}
     records = [run.record(ArtifactRef(uri=node.id, digest=node.digest)) for node in nodes]
@@ -220,7 +221,9 @@ def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[st
         stage = shown.record.stage
         if shown.problem is not None:
             run.flow.say(one_line((f"  {stage} is not shown: {shown.problem}", "yellow")))
-        yield shown.record.key, page_section(stage, shown.section, shown.problem, _curves(shown.history))
+        outcome = run.flow.outcomes[place[shown.record.key]]
+        section = page_section(stage, shown.section, shown.problem, _curves(shown.history))
+        yield shown.record.key, labelled(section, outcome.label)
 
 
 def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:

@@ -14,7 +14,7 @@ from infra.errors import ArtifactError
 from tasks.formats.gate_verdict import Verdict
 from tasks.formats.section import Section
 from tasks.reporting.html import data_uri, render_report
-from tasks.reporting.sections import page_section, told_apart
+from tasks.reporting.sections import labelled, page_section, told_apart
 from tests.conftest import ROOT
 from tests.tasks.reporting.page import CHAIN, MARKUP, page_of, run_summary
 from tests.tasks.reporting.test_summary import PROMISED_STAGE
@@ -158,6 +158,13 @@ def test_two_artifacts_of_one_stage_are_told_apart() -> None:
     both = told_apart([("ab" * 32, Section(title="Student")), ("cd" * 32, Section(title="Student")),
                        ("ef" * 32, Section(title="Gate"))])  # fmt: skip
     assert [section.title for section in both] == ["Student abababab", "Student cdcdcdcd", "Gate"]
+
+
+def test_a_section_says_what_the_flow_called_its_stage_on() -> None:
+    plain = Section(title="Packed texts")
+    assert labelled(None, "general") is None and labelled(plain, "") == plain
+    named = labelled(plain, "general")
+    assert named is not None and named.title == "Packed texts: general"
 
 
 def browse(page: Path, screenshot: Path, *options: str) -> list[str]:
