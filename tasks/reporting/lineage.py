@@ -65,7 +65,7 @@ def trace(
 def _told_apart(nodes: list[LineageNode], labels: Mapping[str, str]) -> list[LineageNode]:
     """A stage that ran on several inputs is named with the first of them: `predict: distill`.
 
-    Where that is the same, it is named as the flow called it: `pack: general` beside `pack`.
+    Where that is the same, and the flow called one of them something, it is named so: `pack: general` beside `pack`.
     """
     names = {node.id: node.name for node in nodes}
     often = Counter(names.values())
@@ -76,11 +76,12 @@ def _told_apart(nodes: list[LineageNode], labels: Mapping[str, str]) -> list[Lin
         for node in nodes
     }
     still = Counter(by_input.values())
+    called = {by_input[node.id] for node in nodes if labels.get(node.digest)}
 
     def name(node: LineageNode) -> str:
-        label = labels.get(node.digest, "")
-        if still[by_input[node.id]] == 1 or not node.inputs:
-            return by_input[node.id]
+        usual, label = by_input[node.id], labels.get(node.digest)
+        if still[usual] == 1 or usual not in called:
+            return usual
         return f"{node.name}: {label}" if label else node.name
 
     return [node.model_copy(update={"name": name(node)}) for node in nodes]
