@@ -53,8 +53,9 @@ from tasks.reporting.adapt_summary import (
     read_adapt_summary,
 )
 from tasks.reporting.stages import report_adapt
+from tasks.training.masked_lm.config import ExamplesConfig
 from tasks.training.masked_lm.stages import adapt as train
-from tasks.training.masked_lm.stages import average_weights, freeze_masks, give_head
+from tasks.training.masked_lm.stages import average_weights, freeze_masks, give_head, show_masks
 from tasks.training.stages import find_head, push_milestones
 
 
@@ -71,6 +72,7 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
         text, rows = given_rows(run, config)
         tokens = pack(config.pack, base, text)
         masks = freeze_masks(config.masks, tokens)
+        seen = show_masks(ExamplesConfig.of(config.adapt), base, tokens)
         plain = with_head(config, base, tokens, masks)
         adapted = train(config.adapt, plain, tokens, masks)
         if config.adapt.milestone_every:
@@ -81,9 +83,16 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
             for name, asked in config.study.variants(config.adapt).items()
         }
         baseline = ngrams(config.ngrams, tokens, masks)
-        evaluation = evaluate_lm(config.evaluate, models, masks)
-        comparisons = classifiers(config, models, rows) if rows else {}
-        return report_adapt(adapted, evaluation, baseline, tokens, comparisons)
+        made = {
+            "checkpoint": adapted,
+            "evaluation": evaluate_lm(config.evaluate, models, masks),
+            "ngrams": baseline,
+            "tokens": tokens,
+            "seen": seen,
+        }
+        if rows:
+            made |= classifiers(config, models, rows)
+        return report_adapt(config, made)
 
 
 def given_rows(run: FlowRun, config: AdaptFlowConfig) -> tuple[DatasetRef | SourceRef, DatasetRef | None]:

@@ -70,7 +70,9 @@ def distill_lm(config: DistillLmFlowConfig) -> DistillLmRecord:
             models[PLAIN] = begin_student.labelled(PLAIN)(config.distill.student, given.plain)
         if config.random:
             models[RANDOM] = distil.labelled(RANDOM)(config.from_random, teacher, *text)
-        without = {name: distil.labelled(name)(asked, teacher, *text) for name, asked in config.ablations.items()}
+        without = {
+            name: distil.labelled(name)(asked, teacher, *text) for name, asked in config.ablations.items()
+        }
         evaluation = evaluate_lm(config.evaluate, models | without, given.masks)
         bodies = time_bodies(config.bodies, {TEACHER: teacher, STUDENT: student})
         panel = scored(config, models, panel_sets(run, config, given.rows))

@@ -44,7 +44,10 @@ class DistillLmFlowConfig(LanguageModelConfig):
     panel: tuple[Path, ...] = Field(
         (),
         description="more tables of rows with labels (see extract.table), on which every model is fine-tuned alike",
-        json_schema_extra={"key": "ignore", "often": True},  # their content is in keys, by the pinned tables' digests
+        json_schema_extra={
+            "key": "ignore",
+            "often": True,
+        },  # their content is in keys, by the pinned tables' digests
     )
     panel_rows: CurateConfig = Field(CurateConfig(), description="which of the panel's rows are kept")
     fine_tune: FineTuneConfig = Field(

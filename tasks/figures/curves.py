@@ -11,7 +11,8 @@ from tasks.formats.section import Figure, words
 FRAME = Frame(width=260, height=150, left=48, right=250, top=10, bottom=126)
 NAME_HEIGHT = 13.0
 MOST_POINTS = 240  # a line this wide shows no more
-
+EXPONENTIAL = "perplexity"  # it falls by factors:
+WIDE = 4.0  # by more than this one, its axis is logarithmic
 
 TRAINING, VALIDATION = "train_", "validation_"
 Points = Sequence[tuple[int, float]]
@@ -56,8 +57,13 @@ def draw_curves(history: Mapping[str, Points], kept: int | None = None) -> tuple
             for name in shared}  # fmt: skip
     figures = both | {name: {"": points} for name, points in drawn.items()}
     return tuple(
-        _draw(name, lines, kept if name in shared else None) for name, lines in sorted(figures.items())
+        _draw(name, figures[name], kept if name in shared else None) for name in sorted(figures, key=_place)
     )
+
+
+def _place(name: str) -> tuple[bool, str]:
+    """A perplexity is what a reader looks for first."""
+    return not name.endswith(EXPONENTIAL), name
 
 
 def curve_figures(history: Mapping[str, Points], kept: int | None = None) -> tuple[Figure, ...]:
@@ -71,17 +77,31 @@ def curve_figures(history: Mapping[str, Points], kept: int | None = None) -> tup
 def _draw(name: str, lines: Mapping[str, list[tuple[int, float]]], kept: int | None) -> Curve:
     steps = [step for points in lines.values() for step, _ in points]
     values = [value for points in lines.values() for _, value in points]
-    room = 0.06 * (max(values) - min(values)) or abs(values[0]) * 0.1 or 1.0
     x = FRAME.across(min(steps), max(max(steps), min(steps) + 1))
-    y = FRAME.up(min(values) - room, max(values) + room)
+    y = _axis(name, min(values), max(values))
     return Curve(
         name,
         lines=_apart([_line(points, x, y, of) for of, points in lines.items()]),
         last=f"{[*lines.values()][-1][-1][1]:.4g}",
-        x_ticks=tuple(tick for tick in x.ticks(4) if "." not in tick.label),
+        x_ticks=_whole(x),
         y_ticks=y.ticks(3),
         marked=None if kept is None else x.place(kept),
     )
+
+
+def _axis(name: str, low: float, high: float) -> Axis:
+    """Logarithmic for a perplexity that spans much; its values are positive."""
+    if name.endswith(EXPONENTIAL) and high > WIDE * low > 0:
+        room = (high / low) ** 0.06
+        return FRAME.up(low / room, high * room, logarithmic=True)
+    room = 0.06 * (high - low) or abs(low) * 0.1 or 1.0
+    return FRAME.up(low - room, high + room)
+
+
+def _whole(x: Axis) -> tuple[Tick, ...]:
+    """About four ticks at whole steps, of which there may be few."""
+    several = [tuple(tick for tick in x.ticks(count) if "." not in tick.label) for count in (4, 5, 2)]
+    return max(several, key=lambda ticks: min(len(ticks), 2))
 
 
 def _line(points: list[tuple[int, float]], x: Axis, y: Axis, of: str) -> Line:

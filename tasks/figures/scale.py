@@ -68,6 +68,6 @@ class Frame:
         """The axis from left to right."""
         return Axis(low, high, self.left, self.right, logarithmic)
 
-    def up(self, low: float, high: float) -> Axis:
+    def up(self, low: float, high: float, logarithmic: bool = False) -> Axis:
         """The axis from the bottom to the top."""
-        return Axis(low, high, self.bottom, self.top)
+        return Axis(low, high, self.bottom, self.top, logarithmic)

@@ -6,7 +6,7 @@ weights or rows, and computes nothing that takes time. Text from data stays text
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from xml.etree import ElementTree
 
 from pydantic import Field, model_validator
@@ -110,6 +110,22 @@ class Listing(Value):
     folded: bool = False
 
 
+class Piece(Value):
+    """A token or a few words of a passage."""
+
+    text: str
+    over: str = Field("", description="what stands over it in small letters")
+    mark: Literal["", "soft", "seam", "hidden", "swapped", "kept"] = ""
+    joined: bool = Field(False, description="goes on without a blank")
+
+
+class Passage(Value):
+    """Text in marked pieces, which flows as wide as there is room."""
+
+    pieces: tuple[Piece, ...]
+    title: str = Field("", description="one that has a title may stand beside another")
+
+
 class Section(Value):
     """What one stage shows: drawn in the order of the fields, folded parts last."""
 
@@ -119,6 +135,7 @@ class Section(Value):
     facts: tuple[Fact, ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = Field((), description="how to read the tables")
+    passages: tuple[Passage, ...] = ()
     figures: tuple[Figure, ...] = ()
     listings: tuple[Listing, ...] = ()
 

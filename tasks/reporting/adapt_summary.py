@@ -5,6 +5,7 @@ Write the schema anew with `.venv/bin/python -m tasks.reporting.adapt_summary > 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -16,6 +17,13 @@ from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
 
 PLAIN, ADAPTED, AVERAGED = "plain", "adapted", "averaged"
 PROBED, FINE_TUNED = "probed", "fine-tuned"
+
+
+class Trained(NamedTuple):
+    """A training's course: step and perplexity on validation in their order, and blocks of a step."""
+
+    curve: Sequence[tuple[int, float]]
+    batch_size: int
 
 
 class AdaptRecord(Value):
@@ -36,6 +44,11 @@ class Perplexities(Value):
     best: float = Field(description="the lowest on validation")
     curve: tuple[tuple[int, float], ...] = Field(description="step and perplexity on validation")
 
+    @property
+    def kept(self) -> int:
+        """Step of the weights that were kept; 0: those it began with."""
+        return min(self.curve, key=lambda point: point[1])[0]
+
 
 class NgramBaselines(Value):
     """n-grams on the same hidden tokens."""
@@ -48,7 +61,9 @@ class NgramBaselines(Value):
 class BlockCounts(Value):
     """The packed training split."""
 
+    length: int = Field(description="tokens of a block")
     train: int = Field(description="whole blocks")
+    read: int = Field(description="blocks read in training; one that was read twice counts twice")
     dropped: int = Field(description="tokens behind the last one")
     tokens: int
     dropped_by_the_thousand: int = Field(
@@ -63,6 +78,8 @@ class Adapted(Value):
     evaluation: str
     perplexity: Perplexities
     ngram: NgramBaselines
+    documents: int = Field(description="texts of the test split that were measured on")
+    hidden: int = Field(description="their hidden tokens")
     fills: dict[str, tuple[Filled, ...]] = Field(description="before and after")
     blocks: BlockCounts
     classifiers: dict[str, tuple[ComparedEncoder, ...]] = Field(
@@ -82,6 +99,7 @@ class AdaptSummary(Value):
     seconds: float = Field(description="wall-clock seconds of the whole run")
     machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
     mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
+    report: str = Field(description="the HTML report")
 
 
 def adapted(
@@ -89,10 +107,10 @@ def adapted(
     evaluation: LmEvaluation,
     ngram: Mapping[str, float],
     packing: PackingReport,
-    curve: Sequence[tuple[int, float]],
+    trained: Trained,
     comparisons: Mapping[str, EncoderComparison],
 ) -> Adapted:
-    """Put together what the stages measured; `curve` are validation's perplexities by step."""
+    """Put together what the stages measured, and how the checkpoint was trained."""
     by_name = {model.name: model for model in evaluation.models}
     train = packing.splits["train"]
     return Adapted(
@@ -100,13 +118,17 @@ def adapted(
         perplexity=Perplexities(
             before=by_name[PLAIN].perplexity,
             end=by_name[ADAPTED].perplexity,
-            best=min(value for _, value in curve),
-            curve=tuple(curve),
+            best=min(value for _, value in trained.curve),
+            curve=tuple(trained.curve),
         ),
         ngram=NgramBaselines(**{name: ngram[name] for name in NgramBaselines.model_fields}),
+        documents=evaluation.documents,
+        hidden=evaluation.hidden,
         fills={"before": by_name[PLAIN].filled, "after": by_name[ADAPTED].filled},
         blocks=BlockCounts(
+            length=packing.length,
             train=train.blocks,
+            read=blocks_read(trained.curve[-1][0], trained.batch_size, train.blocks),
             dropped=train.dropped,
             tokens=train.tokens,
             dropped_by_the_thousand=train.blocks - train.blocks_in_thousands,
@@ -116,8 +138,14 @@ def adapted(
     )
 
 
-def summarise_adapted(run: Run, found: Adapted, machine: dict[str, str]) -> AdaptSummary:
-    """The run that ended in `found`."""
+def blocks_read(steps: int, batch_size: int, blocks: int) -> int:
+    """Blocks of so many steps, where the last step of a pass over `blocks` has what is left."""
+    passes, rest = divmod(steps, -(-blocks // batch_size))
+    return passes * blocks + rest * batch_size
+
+
+def summarise_adapted(run: Run, found: Adapted, page: Path, machine: dict[str, str]) -> AdaptSummary:
+    """The run that ended in `found`, and is shown on `page`."""
     return AdaptSummary(
         flow=run.name,
         adapt=found,
@@ -125,6 +153,7 @@ def summarise_adapted(run: Run, found: Adapted, machine: dict[str, str]) -> Adap
         seconds=round(run.seconds, 3),
         machine=machine,
         mlflow_run_id=run.mlflow_run_id,
+        report=str(page),
     )
 
 

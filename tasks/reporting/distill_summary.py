@@ -38,7 +38,9 @@ class DistilledRow(Value):
     panel: float | None = Field(description="mean accuracy over the panel after the same fine-tuning, 0 to 1")
     panel_seeds: int | None = Field(description="draws of labelled rows, each with a fine-tuning")
     retained: float | None = Field(description="share of the teacher's panel")
-    retained_for_sure: float | None = Field(description="the largest such share that the interval says it keeps")
+    retained_for_sure: float | None = Field(
+        description="the largest such share that the interval says it keeps"
+    )
     over_undistilled: float | None = Field(description="panel minus the undistilled student's")
     over_undistilled_interval: tuple[float, float] | None
     parameters: int
@@ -54,7 +56,9 @@ class Distilled(Value):
 
     checkpoint: str
     evaluation: str
-    rows: tuple[DistilledRow, ...] = Field(description="the teacher first; rows `without ...` leave a term of the loss out")
+    rows: tuple[DistilledRow, ...] = Field(
+        description="the teacher first; rows `without ...` leave a term of the loss out"
+    )
     ablation_probes: tuple[ComparedEncoder, ...] = Field(
         description="linear probes of the student and of those without a term, beside the student; empty where not asked for"
     )

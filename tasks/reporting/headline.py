@@ -1,18 +1,23 @@
-"""What a run comes to, ahead of its stages: the verdict with its reasons, and the models side by side.
+"""What a run that ends in a classifier comes to, ahead of its stages: verdict, figures, reasons, the models side by side.
 
 Sections like those of the stages, of values that no single stage has.
 """
 
-from tasks.evaluation.comparison import ComparisonRow, comparison_table
+from collections.abc import Iterator
+
+from tasks.evaluation.comparison import ComparisonRow, comparison_table, interval_text, ratio_text
 from tasks.evaluation.tradeoff import draw_tradeoff
 from tasks.figures.svg import as_svg
 from tasks.formats.release_record import ReleaseRecord
-from tasks.formats.roles import BASELINE, YARDSTICK
-from tasks.formats.section import Column, Fact, Figure, Section, Table
-from tasks.formats.shares import Shares, shares_note
-from tasks.reporting.summary import RunSummary, StageSummary
+from tasks.formats.roles import BASELINE, CANDIDATE, REFERENCE, YARDSTICK
+from tasks.formats.section import Fact, Figure, Section
+from tasks.formats.shares import Shares, percent, shares_note
+from tasks.reporting.html import Headline, Tile
+from tasks.reporting.sections import SHORT
+from tasks.reporting.summary import RunSummary
 
-SHORT = 12  # digits of a digest, enough to find it by
+VERDICTS = {"pass": "Pass: released", "fail": "Fail: not released", "needs_more_rows": "Needs more test rows"}
+TAKEN_DOWN = "Pass: not released again"
 NO_RELEASE = "none: the candidate is registered as challenger only"
 COMPARED = (
     f"{BASELINE} is what one would pick instead: TF-IDF of words and characters with logistic regression and the same "
@@ -20,13 +25,22 @@ COMPARED = (
     "file that inference needs; p50 is of one query with its tokenizer, p95 over test texts, throughput in batches. Times "
     f"faster and smaller: than {YARDSTICK}; the 95% interval is over the rounds of this run, on this machine."
 )
-TIMES = (
-    Column(name="name", heading="stage"),
-    Column(name="state", heading="state"),
-    Column(name="seconds", heading="seconds", places=1, meter=True),
-    Column(name="key", heading="key", code=True),
-    Column(name="digest", heading="digest", code=True),
-)
+
+
+def run_headline(summary: RunSummary) -> Headline:
+    """The verdict, and what the candidate comes to."""
+    candidate = summary.row(CANDIDATE)
+    return Headline(
+        verdict_line(summary),
+        summary.verdict,
+        lead=_lead(summary, candidate) if candidate else "",
+        tiles=tuple(_tiles(summary, candidate)) if candidate else (),
+    )
+
+
+def verdict_line(summary: RunSummary) -> str:
+    """What a run came to, in a few words."""
+    return TAKEN_DOWN if summary.taken_down else VERDICTS[summary.verdict]
 
 
 def verdict_section(summary: RunSummary) -> Section:
@@ -49,18 +63,57 @@ def comparison_section(rows: tuple[ComparisonRow, ...], shares: Shares | None) -
     return Section(title="Comparison", tables=(comparison_table(rows, shares),), notes=notes, figures=drawn)
 
 
-def times_section(stages: tuple[StageSummary, ...], seconds: float) -> Section:
-    """How long each stage took in this run; one that was cached, how long it was looked for."""
-    cached = tuple(stage for stage in stages if stage.state == "cached")
-    rows = tuple(
-        stage.model_dump() | {"name": stage.shown, "key": stage.key[:SHORT], "digest": stage.digest[:SHORT]}
-        for stage in stages
+def _lead(summary: RunSummary, candidate: ComparisonRow) -> str:
+    gate = summary.gate
+    rows, below = "the", ""
+    if gate:
+        rows = f"{gate.rows:,}"
+        fall = f"{-100 * gate.accuracy_difference:.1f}" if gate.accuracy_difference < 0 else "no"
+        below = f", {fall} points below its {gate.reference}"
+    return (
+        f"{_share(candidate.accuracy)} of {rows} test rows right, in {candidate.p50_ms:.2f} ms a "
+        f"query and {candidate.size_mb:.2f} MB: {ratio_text(candidate.latency_ratio)} times faster and "
+        f"{candidate.size_ratio:.0f} times smaller than BERT-base{below}."
     )
-    return Section(
-        title="Times",
-        lines=(f"{seconds:.0f} s in all; {len(cached)} of {len(stages)} stages were cached.",),
-        tables=(Table(columns=TIMES, rows=rows),),
+
+
+def _tiles(summary: RunSummary, candidate: ComparisonRow) -> Iterator[Tile]:
+    shares, interval = summary.shares, interval_text(candidate.latency_ratio_interval)
+    known = f"macro F1 {candidate.macro_f1:.3f}"
+    if shares and shares.source:
+        known = (
+            f"for {percent(shares.expected)} out of scope; {_share(candidate.accuracy_validation_share)} for validation's "
+            f"{_share(shares.validation)}"
+        )
+    yield Tile(_share(candidate.accuracy), "accuracy", known)
+    if baseline := summary.row(BASELINE):
+        yield _over_baseline(summary, _points(candidate, baseline), _share(baseline.accuracy))
+    if reference := summary.row(REFERENCE):
+        hint = f"{reference.name} {_share(reference.accuracy)}"
+        yield Tile(f"{_points(candidate, reference):+.1f}", f"points over {reference.name}", hint)
+    faster = f"{ratio_text(candidate.latency_ratio)}x faster than BERT-base"
+    yield Tile(f"{candidate.p50_ms:.2f} ms", "latency p50", f"{faster} ({interval})" if interval else faster)
+    yield Tile(
+        f"{candidate.size_mb:.2f} MB", "on disk", f"{candidate.size_ratio:.0f}x smaller than BERT-base"
     )
+    yield Tile(f"{candidate.rows_per_s:,.0f}", "rows a second", "asked in batches")
+
+
+def _over_baseline(summary: RunSummary, gain: float, of_baseline: str) -> Tile:
+    said = ""
+    if gain <= 0:
+        said = "; does not beat it"
+    elif summary.gate and summary.gate.beats_baseline is False:
+        said = "; not shown to beat it"
+    return Tile(f"{gain:+.1f}", "points over TF‑IDF", f"TF‑IDF {of_baseline}{said}", bad=gain <= 0)
+
+
+def _points(row: ComparisonRow, other: ComparisonRow) -> float:
+    return 100 * ((row.accuracy or 0.0) - (other.accuracy or 0.0))
+
+
+def _share(value: float | None) -> str:
+    return f"{100 * (value or 0.0):.1f}%"
 
 
 def _release(path: str | None, record: ReleaseRecord) -> tuple[Fact, ...]:

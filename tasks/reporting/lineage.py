@@ -35,11 +35,12 @@ def trace(
     ends: Iterable[Reference],
     record: Callable[[Reference], Made | None],
     states: Mapping[str, Literal["computed", "cached"]],
+    labels: Mapping[str, str],
 ) -> list[LineageNode]:
     """Every artifact that the last ones were made from, themselves first.
 
     `record` knows how an artifact came to be, and nothing (None) of a source; `states` are what became of the stages
-    of this run, by the digest of what each made.
+    of this run, and `labels` what the flow called them on, by the digest of what each made.
     """
     nodes: dict[str, LineageNode] = {}
     waiting = list(ends)
@@ -58,16 +59,29 @@ def trace(
             inputs=tuple(dict.fromkeys(given.uri for given in inputs)),
         )
         waiting += inputs
-    return _told_apart(list(nodes.values()))
+    return _told_apart(list(nodes.values()), labels)
 
 
-def _told_apart(nodes: list[LineageNode]) -> list[LineageNode]:
-    """A stage that ran on several inputs is named with the first of them: `predict: distill`."""
+def _told_apart(nodes: list[LineageNode], labels: Mapping[str, str]) -> list[LineageNode]:
+    """A stage that ran on several inputs is named with the first of them: `predict: distill`.
+
+    Where that is the same, and the flow called one of them something, it is named so: `pack: general` beside `pack`.
+    """
     names = {node.id: node.name for node in nodes}
     often = Counter(names.values())
-    return [
-        node.model_copy(update={"name": f"{node.name}: {names[node.inputs[0]]}"})
+    by_input = {
+        node.id: f"{node.name}: {names[node.inputs[0]]}"
         if often[node.name] > 1 and node.inputs
-        else node
+        else node.name
         for node in nodes
-    ]
+    }
+    still = Counter(by_input.values())
+    called = {by_input[node.id] for node in nodes if labels.get(node.digest)}
+
+    def name(node: LineageNode) -> str:
+        usual, label = by_input[node.id], labels.get(node.digest)
+        if still[usual] == 1 or usual not in called:
+            return usual
+        return f"{node.name}: {label}" if label else node.name
+
+    return [node.model_copy(update={"name": name(node)}) for node in nodes]

@@ -4,33 +4,50 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import BaseModel
 
 from infra.engine.action import ActionRun, action
 from infra.engine.sections import show_artifacts
+from infra.errors import ArtifactError
 from infra.files import file_lock, point_link, write_atomically
 from infra.machine.environment import running_services
 from infra.machine.report_address import report_address
 from infra.machine.terminal import Terminal, one_line
+from infra.store.history import Point, read_history
 from infra.store.record import InputRecord, hardware
 from infra.store.references import ArtifactRef
 from infra.tracking.headline import headline
 from infra.tracking.showcase import show_in_prefect
 from tasks.figures.lineage import LineageNode
-from tasks.formats.curation_report import REPORT_FILE, read_curation
-from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef, TokensRef
+from tasks.formats.curation_report import REPORT_FILE as CURATION_FILE
+from tasks.formats.curation_report import read_curation
+from tasks.formats.kinds import DatasetRef
 from tasks.formats.pictures import IMAGES
 from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.release_record import ReleaseRecord
+from tasks.formats.report_file import REPORT_FILE
 from tasks.formats.section import Section
-from tasks.reporting.adapt_summary import AdaptRecord, adapted, summarise_adapted
+from tasks.reporting.adapt_summary import (
+    FINE_TUNED,
+    PROBED,
+    AdaptRecord,
+    Trained,
+    adapted,
+    summarise_adapted,
+)
 from tasks.reporting.data_summary import DataRecord, summarise_data
-from tasks.reporting.summary import RunSummary, summarise
+from tasks.reporting.summary import summarise
+from tasks.training.masked_lm.config import AdaptConfig
+
+if TYPE_CHECKING:
+    from tasks.reporting.html import Page
 
 SUMMARY, PAGE = "summary.json", "report.html"
 VERDICT, NOTE = (
@@ -51,33 +68,26 @@ def report_run(
     the run's lineage, and its stages of that are the page's sections.
     """
     from tasks.formats.markdown import as_text
-    from tasks.reporting.html import Page, render_report, verdict_line
-    from tasks.reporting.lineage import trace
-    from tasks.reporting.sections import told_apart
+    from tasks.reporting.headline import comparison_section, run_headline, verdict_line, verdict_section
+    from tasks.reporting.html import Page
     from tasks.reporting.table import print_summary
 
-    folder, places = _folder(run), _places(run)
     reports = {name: run.path(made[name]) for name in ("evaluation", "benchmark", "verdict")}
-    summary = summarise(run.flow, record, reports, folder / PAGE, hardware())
-    ends = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in made.values()]
-    states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
-    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states)
+    summary = summarise(run.flow, record, reports, _folder(run) / PAGE, hardware())
     page = Page(
         title=record.name,
         summary=summary,
-        sections=told_apart(_sections(run, lineage)),
-        lineage=lineage,
-        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-        links=places,
+        headline=run_headline(summary),
+        before=(verdict_section(summary), comparison_section(summary.rows, summary.shares)),
     )
-    render_report(page, folder / PAGE)
-    write_atomically(folder / SUMMARY, summary.model_dump_json() + "\n")
-    link = _list(run, PAGE, f"{record.name}: {verdict_line(summary).rpartition(': ')[2].lower()}")
-    _track(run, summary, folder / PAGE, link)
-    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, folder / PAGE,
+    result = f"{record.name}: {verdict_line(summary).rpartition(': ')[2].lower()}"
+    link = _publish(run, _with_run(run, page, config, made), summary, result)
+    tags = {VERDICT: summary.verdict, MODEL_VERSION: record.registered_version, REVISION: record.revision}
+    _track(run, link, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]), tags)
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, _folder(run) / PAGE,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
-    print_summary(summary, Terminal(soft_wrap=False), tuple(places.items()))
-    return record.model_copy(update={"summary": str(folder / SUMMARY)})
+    print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    return record.model_copy(update={"summary": str(_folder(run) / SUMMARY)})
 
 
 @action()
@@ -87,7 +97,7 @@ def report_data(
     """Write the JSON of a run that ends in a data set, print what each filter took, and say where the data set lies."""
     from tasks.reporting.data_table import print_data_summary
 
-    curation = read_curation(run.part(dataset, REPORT_FILE))
+    curation = read_curation(run.part(dataset, CURATION_FILE))
     made = {
         rows.digest: (curation.rows_in, _bytes(run, rows)),
         dataset.digest: (curation.rows_out, _bytes(run, dataset)),
@@ -104,44 +114,72 @@ def report_data(
 
 
 @action()
-def report_adapt(
-    run: ActionRun,
-    model: CheckpointRef,
-    evaluation: ReportRef,
-    ngrams: ReportRef,
-    tokens: TokensRef,
-    comparisons: Mapping[str, ReportRef],
-) -> AdaptRecord:
-    """Write the JSON of a run that ends in an adapted model, and print what it came to."""
+def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> AdaptRecord:
+    """Write the page and the JSON of a run that ends in an adapted model, and print what it came to.
+
+    `made` has its checkpoint, evaluation, ngrams and tokens, and what compares encoders; see `report_run`.
+    """
     from tasks.formats.encoder_comparison import read_comparison
     from tasks.formats.lm_report import read_lm_evaluation
+    from tasks.formats.markdown import as_text
     from tasks.formats.model_facts import read_json
     from tasks.formats.packing_report import read_packing
+    from tasks.reporting.adapt_page import adapt_headline, adapt_section, perplexities
     from tasks.reporting.adapt_table import print_adapted
+    from tasks.reporting.html import Page
 
-    record = run.record(model)
-    (shown,) = show_artifacts(run.store, [record] if record else [])
-    curve = [(step, value) for name, value, step in shown.history if name == "validation_perplexity"]
     found = adapted(
-        {"checkpoint": model.uri, "evaluation": evaluation.uri},
-        read_lm_evaluation(run.path(evaluation)),
-        read_json(run.path(ngrams) / "report.json"),
-        read_packing(run.path(tokens)),
-        curve,
-        {name: read_comparison(run.path(ref)) for name, ref in comparisons.items()},
+        {name: made[name].uri for name in ("checkpoint", "evaluation")},
+        read_lm_evaluation(run.path(made["evaluation"])),
+        read_json(run.path(made["ngrams"]) / REPORT_FILE),
+        read_packing(run.path(made["tokens"])),
+        _trained(run, made["checkpoint"]),
+        {name: read_comparison(run.path(made[name])) for name in (PROBED, FINE_TUNED) if name in made},
     )
-    summary = summarise_adapted(run.flow, found, hardware())
-    path = _folder(run) / SUMMARY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, summary.model_dump_json(indent=2) + "\n")
-    _list(run, SUMMARY, f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}")
-    run.tracker.log_file(run.flow.mlflow_run_id, path)
-    ends = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
-    run.tracker.log(
-        run.flow.mlflow_run_id, [(f"perplexity_{name}", value, 0) for name, value in ends.items()]
+    summary = summarise_adapted(run.flow, found, _folder(run) / PAGE, hardware())
+    told = adapt_headline(found)
+    page = Page(run.flow.title, summary, told, before=(adapt_section(found),))
+    ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
+    link = _publish(run, _with_run(run, page, config, made), summary, ends)
+    rows = perplexities(found).rows
+    measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
+    points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]
+    _track(run, link, points, {VERDICT: told.verdict})
+    show_in_prefect(
+        run.flow.name, rows, link, _folder(run) / PAGE, [as_text(told.verdict), as_text(told.lead)]
     )
     print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    return AdaptRecord(checkpoint=model.uri, digest=model.digest, summary=str(path))
+    checkpoint = made["checkpoint"]
+    return AdaptRecord(
+        checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(_folder(run) / SUMMARY)
+    )
+
+
+def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
+    """The page with what every run has: its stages' sections, the lineage of what it `made`, what was asked, where to look."""
+    from tasks.reporting.lineage import trace
+    from tasks.reporting.sections import told_apart
+
+    ends = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in made.values()]
+    states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
+    labels = {outcome.digest: outcome.label for outcome in run.flow.outcomes}
+    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states, labels)
+    return replace(
+        page,
+        sections=told_apart(_sections(run, lineage)),
+        lineage=lineage,
+        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        links=_places(run),
+    )
+
+
+def _publish(run: ActionRun, page: "Page", summary: BaseModel, result: str) -> str:
+    """Write the page and the summary, and list the run with what it came to; returns the address of its page."""
+    from tasks.reporting.html import render_report
+
+    render_report(page, _folder(run) / PAGE)
+    write_atomically(_folder(run) / SUMMARY, summary.model_dump_json() + "\n")
+    return _list(run, PAGE, result)
 
 
 def _list(run: ActionRun, page: str, result: str) -> str:
@@ -161,32 +199,29 @@ def _list(run: ActionRun, page: str, result: str) -> str:
     return report_address(run.settings, f"{folder.name}/{page}")
 
 
-def _track(run: ActionRun, summary: RunSummary, page: Path, link: str) -> None:
+def _track(run: ActionRun, link: str, points: Sequence[Point], tags: Mapping[str, str | None]) -> None:
     """The headline, and where the page is. It lies once in a home: only a server elsewhere gets one of its own.
 
     The page of a run that computed nothing names the pictures of the artifacts, which an earlier page has in it.
     """
     from tasks.reporting.pictures import with_references
 
-    tracker, parent = run.tracker, run.flow.mlflow_run_id
+    tracker, parent, page = run.tracker, run.flow.mlflow_run_id, _folder(run) / PAGE
     if all(outcome.state == "cached" for outcome in run.flow.outcomes):
         folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
         pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
         write_atomically(page, with_references(page.read_text(encoding="utf-8"), page.parent, pictures))
     elif run.settings.mlflow_uri is not None:
         tracker.log_file(parent, page)
-    tracker.log(parent, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]))
+    tracker.log(parent, points)
     place = page.relative_to(run.settings.home).as_posix()
     note = f"[Report]({link}), while `stillhouse up` runs; `{place}` in the home of this run."
-    tags = {VERDICT: summary.verdict, NOTE: note}
-    if record := summary.record:
-        tags |= {MODEL_VERSION: record.registered_version or "", REVISION: record.revision or ""}
-    tracker.tag(parent, {name: value for name, value in tags.items() if value})
+    tracker.tag(parent, {name: value for name, value in {NOTE: note, **tags}.items() if value})
 
 
 def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[str, Section | None]]:
     """What the stages of this run show of these artifacts, by their keys, in the order in which they were done."""
-    from tasks.reporting.sections import page_section
+    from tasks.reporting.sections import labelled, page_section
 
     place = {outcome.key: number for number, outcome in enumerate(run.flow.outcomes)}
     records = [run.record(ArtifactRef(uri=node.id, digest=node.digest)) for node in nodes]
@@ -195,10 +230,28 @@ def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[st
         stage = shown.record.stage
         if shown.problem is not None:
             run.flow.say(one_line((f"  {stage} is not shown: {shown.problem}", "yellow")))
-        curves = defaultdict(list)
-        for name, value, step in shown.history:
-            curves[name].append((step, value))
-        yield shown.record.key, page_section(stage, shown.section, shown.problem, curves)
+        outcome = run.flow.outcomes[place[shown.record.key]]
+        section = page_section(stage, shown.section, shown.problem, _curves(shown.history))
+        yield shown.record.key, labelled(section, outcome.label)
+
+
+def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:
+    """How a checkpoint of this run was trained. Raises ArtifactError for one that nothing says it of."""
+    record = run.record(checkpoint)
+    if record is None:
+        raise ArtifactError(
+            f"{checkpoint.uri} has no record: expected a checkpoint that a stage of the flow made. Run the flow again."
+        )
+    curves = _curves(read_history(run.store.folder(record.stage, record.key)))
+    return Trained(curves["validation_perplexity"], AdaptConfig.model_validate(record.config).batch_size)
+
+
+def _curves(history: Iterable[Point]) -> Mapping[str, list[tuple[int, float]]]:
+    """Step and value of each metric."""
+    curves = defaultdict(list)
+    for name, value, step in history:
+        curves[name].append((step, value))
+    return curves
 
 
 def _folder(run: ActionRun) -> Path:

@@ -48,6 +48,19 @@ class StageSummary(Value):
         return f"{self.name}: {self.label}" if self.label else self.name
 
 
+class Summary(Protocol):
+    """What the page and the terminal tell of a run of any flow."""
+
+    @property
+    def flow(self) -> str: ...
+    @property
+    def stages(self) -> Sequence[StageSummary]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def machine(self) -> Mapping[str, str]: ...
+
+
 class RunSummary(Value):
     """One run of a flow, from its stages to its release."""
 

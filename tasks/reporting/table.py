@@ -10,9 +10,7 @@ from rich.text import Text
 
 from tasks.evaluation.comparison import comparison_table
 from tasks.formats.section import MISSING, Table
-from tasks.reporting.adapt_summary import AdaptSummary
-from tasks.reporting.data_summary import DataSummary
-from tasks.reporting.summary import RunSummary
+from tasks.reporting.summary import RunSummary, Summary
 
 WIDE = 144  # columns of a terminal that the whole table needs
 STYLES = {"pass": "bold green", "fail": "bold red", "needs_more_rows": "bold yellow"}
@@ -47,7 +45,7 @@ def print_summary(summary: RunSummary, console: Console, places: tuple[tuple[str
 
 
 def print_end(
-    summary: RunSummary | DataSummary | AdaptSummary,
+    summary: Summary,
     lines: Iterable[tuple[str, str]],
     places: tuple[tuple[str, str], ...],
     console: Console,

@@ -1,13 +1,22 @@
-"""How a training went, read from what it logged: which epoch was kept, and whether it went on by learning by heart."""
+"""How a training went, read from what it logged: which epoch was kept, and whether it went on by learning by heart.
+
+A language model's loss of a token is told as its perplexity, the exponential of it.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from tasks.formats.section import show, words
+from tasks.metrics.perplexity import perplexity_of
 
 TRAINING, VALIDATION = "train_", "validation_"
 RISE = 0.01  # of the validation loss over its lowest: less is noise between two evaluations
+TOKEN_LOSS = "masked_lm"  # a term in nats a token
+SCORES = (
+    "validation_perplexity",
+    "validation_score",
+)  # what is told of the weights kept: the first that there is
 STEPS_ALONE = ("epoch", "best_epoch")  # they say where a step is, and are no curves
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -22,6 +31,7 @@ class Course(NamedTuple):
 
 def course_of(curves: Curves) -> Course:
     """Of what a stage logged by step; without `best_epoch` there is nothing to say, as of one that trained nothing."""
+    curves = _with_perplexities(curves)
     terms = [name for name in curves if name.startswith(TRAINING) and name != "train_loss"]
     alone = {"train_loss"} if len(terms) == 1 else set()  # then the loss is that term
     drawn = {name: points for name, points in curves.items() if name not in {*STEPS_ALONE, *alone}}
@@ -30,8 +40,9 @@ def course_of(curves: Curves) -> Course:
         return Course(drawn, None, ())
     last = max(best)
     kept = min(epochs, key=lambda step: abs(epochs[step] - best[last]))
-    score = dict(curves.get("validation_score", ())).get(kept)
-    of = f", validation score {show(score)}" if score is not None else ""
+    told = next((name for name in SCORES if name in curves), "")
+    score = dict(curves.get(told, ())).get(kept)
+    of = f", {words(told)} {show(score)}" if score is not None else ""
     lines = [
         f"Kept: the weights of epoch {show(best[last])} of {show(epochs[max(epochs)])} (step {kept:,}{of})."
     ]
@@ -39,6 +50,16 @@ def course_of(curves: Curves) -> Course:
         evaluated = dict(curves.get(VALIDATION + term.removeprefix(TRAINING), ()))
         lines += _overfitting(words(term.removeprefix(TRAINING)), dict(curves[term]), evaluated, epochs)
     return Course(drawn, kept, tuple(lines))
+
+
+def _with_perplexities(curves: Curves) -> Curves:
+    """With `train_perplexity` in place of the loss of a token, where its `validation_perplexity` was logged."""
+    validation, training = SCORES[0], TRAINING + TOKEN_LOSS
+    if validation not in curves or training not in curves:
+        return curves
+    loss = {training, VALIDATION + TOKEN_LOSS, "validation_score"}  # the score is that loss, negative
+    told = {name: points for name, points in curves.items() if name not in loss}
+    return told | {"train_perplexity": [(step, perplexity_of(nats)) for step, nats in curves[training]]}
 
 
 def _overfitting(

@@ -56,6 +56,19 @@ def test_an_encoder_without_a_head_is_adapted_measured_and_served_from_the_store
     second = ran(tmp_path / "second.json", *asked)
     assert {stage.state for stage in second.stages} == {"cached"}
     assert second.adapt == found
+    page = Path(second.report).read_text()
+    for text in (
+        "What the model sees",
+        f"{found.perplexity.end:,.1f}",
+        "Better than before",
+        "Packed texts",
+        "show_masks",
+    ):
+        assert text in page, text
+    reports = get_settings().reports
+    assert (reports / "latest" / "report.html").samefile(second.report) and "report.html" in (
+        reports / "index.html"
+    ).read_text()
     from flows.configs.end_to_end import COMMAND
 
     base = found.checkpoint[: len("artifact:adapt/") + 8]

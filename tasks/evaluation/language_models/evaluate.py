@@ -7,12 +7,13 @@ from tasks.evaluation.language_models.config import GAP, EvaluateLmConfig
 from tasks.formats.frozen_masks import read_frozen
 from tasks.formats.lm_report import EvaluatedLm, Filled, GapFill, LmEvaluation
 from tasks.formats.report_file import write_report
+from tasks.metrics.perplexity import perplexity_of
 from tasks.models.device import accelerated_device
 from tasks.models.loading import load_tokenizer
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.masked_lm.config import FrozenConfig
 from tasks.training.masked_lm.fills import fills
-from tasks.training.masked_lm.frozen import negative_log_likelihood, perplexity_of
+from tasks.training.masked_lm.frozen import negative_log_likelihood
 from tasks.training.masked_lm.masking import IGNORED
 from tasks.training.precision import autocast
 

@@ -10,7 +10,7 @@ COLUMNS = (
     Column(name="perplexity", heading="perplexity", places=2),
     Column(name="loss", heading="nats a token", places=3),
     Column(name="parameters", heading="parameters", minor=True),
-    Column(name="layer_parameters", heading="of the layers", minor=True),
+    Column(name="layer_parameters", heading="in the layers", minor=True),
 )
 
 

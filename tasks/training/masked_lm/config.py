@@ -1,6 +1,6 @@
 """What is asked of masks: those of a training, and the frozen ones that every model is measured by."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -149,3 +149,16 @@ class AverageConfig(Asked):
     share: float = Field(
         0.5, gt=0, lt=1, description="of the adapted model's weights; the rest is the model's before"
     )
+
+
+class ExamplesConfig(Asked):
+    """Which masks are shown on the report: those of a training in its first pass."""
+
+    masking: MaskingConfig = Field(MaskingConfig(), description="the training's")
+    seed: int = Field(0, ge=0, lt=2**31, description="the training's")
+    blocks: int = Field(3, ge=1, le=64, description="blocks of text that are shown")
+
+    @classmethod
+    def of(cls, training: AdaptConfig) -> Self:
+        """What a training sees."""
+        return cls(masking=training.masking, seed=training.seed)

@@ -4,7 +4,6 @@
 own masks were, and of whatever model.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from infra.errors import DataError
 from tasks.formats.frozen_masks import FrozenMasks
+from tasks.metrics.perplexity import perplexity_of
 from tasks.models.device import accelerated_device, on_device
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.config import MixedPrecision
@@ -92,14 +92,6 @@ def negative_log_likelihood(model: MaskedLanguageModel, frozen: FrozenMasks, con
             bar.update(len(labels))
     model.train(was_training)
     return total / tokens
-
-
-def perplexity_of(nats: float) -> float:
-    """exp of a mean negative log likelihood; infinity where a float cannot hold it."""
-    try:
-        return math.exp(nats)
-    except OverflowError:
-        return math.inf
 
 
 def perplexity(

@@ -1,12 +1,25 @@
-"""Masked language models: freeze the evaluation's masks, give an encoder a head, adapt.
+"""Masked language models: freeze the evaluation's masks, show the training's, give an encoder a head, adapt.
 
 Domain imports are inside the stages: a cached run never pays for importing torch.
 """
 
 from infra.engine.stage import Metrics, StageRun, stage
-from tasks.formats.kinds import CheckpointRef, MasksRef, TokensRef
-from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, FrozenConfig, HeadConfig
-from tasks.training.masked_lm.section import READS, adapted_section, averaged_section, headed_section
+from tasks.formats.kinds import CheckpointRef, MasksRef, ReportRef, TokensRef
+from tasks.formats.report_file import REPORT_FILE
+from tasks.training.masked_lm.config import (
+    AdaptConfig,
+    AverageConfig,
+    ExamplesConfig,
+    FrozenConfig,
+    HeadConfig,
+)
+from tasks.training.masked_lm.section import (
+    READS,
+    adapted_section,
+    averaged_section,
+    examples_section,
+    headed_section,
+)
 
 
 @stage(version=1, output=MasksRef)
@@ -15,6 +28,14 @@ def freeze_masks(run: StageRun, config: FrozenConfig, tokens: TokensRef) -> Metr
     from tasks.training.masked_lm.freeze import freeze_splits
 
     return freeze_splits(config, run.path(tokens), run.output_dir)
+
+
+@stage(version=1, output=ReportRef, section=examples_section, reads=(REPORT_FILE,))
+def show_masks(run: StageRun, config: ExamplesConfig, model: CheckpointRef, tokens: TokensRef) -> Metrics:
+    """A few blocks of text as a training sees them, by the tokenizer that packed them."""
+    from tasks.training.masked_lm.examples import show_masks as show
+
+    return show(config, run.path(model), run.path(tokens), run.output_dir)
 
 
 @stage(version=1, output=CheckpointRef, process=True, distributed=True, section=headed_section, reads=READS)

@@ -81,6 +81,21 @@ def test_training_and_validation_of_the_same_are_one_figure_with_the_kept_step_m
     assert (alone.name, alone.marked, alone.lines[0].of) == ("train_loss", None, "")
 
 
+def test_a_perplexity_that_falls_by_much_has_a_logarithmic_axis_and_a_loss_has_not() -> None:
+    falling = [(0, 800.0), (10, 200.0), (20, 50.0)]
+    flat = [(0, 52.0), (10, 51.0), (20, 50.0)]
+    drawn = {name: draw_curves({name: points})[0] for name, points in
+             (("perplexity", falling), ("validation_perplexity", flat), ("loss", falling))}  # fmt: skip
+    places = {name: [up for _, up in curve.lines[0].dots] for name, curve in drawn.items()}
+    first, second, third = places["perplexity"]
+    assert second - first == pytest.approx(third - second, abs=0.2)
+    assert [tick.label for tick in drawn["perplexity"].y_ticks] == ["50", "100", "200", "500"]
+    assert places["validation_perplexity"][1] - places["validation_perplexity"][0] == pytest.approx(
+        places["validation_perplexity"][2] - places["validation_perplexity"][1], abs=0.2
+    )
+    assert places["loss"][1] - places["loss"][0] > 3 * (places["loss"][2] - places["loss"][1])
+
+
 def test_every_box_is_below_what_it_is_made_from_and_none_touch() -> None:
     graph = draw_lineage(lineage())
     places = {box.node.id: box for box in graph.boxes}

@@ -21,6 +21,7 @@ from tasks.formats.gate_verdict import ClassFall, GateVerdict, Verdict
 from tasks.formats.release_record import ReleaseRecord
 from tasks.formats.report_file import write_report
 from tasks.formats.section import Section
+from tasks.reporting.headline import comparison_section, run_headline, verdict_section
 from tasks.reporting.html import Page
 from tasks.reporting.sections import page_section
 from tasks.reporting.summary import RunSummary, StageSummary
@@ -166,11 +167,14 @@ def run_summary(outcome: Verdict = "pass") -> RunSummary:
     )
 
 
-def page_of(folder: Path, outcome: Verdict = "pass") -> Page:
+def page_of(folder: Path, outcome: Verdict = "pass", summary: RunSummary | None = None) -> Page:
     """Everything that a page can show, by the stages' own sections of files that are written into `folder`."""
+    summary = summary or run_summary(outcome)
     return Page(
         title="An assistant's intents, CLINC150",
-        summary=run_summary(outcome),
+        summary=summary,
+        headline=run_headline(summary),
+        before=(verdict_section(summary), comparison_section(summary.rows, summary.shares)),
         sections=sections(folder, outcome),
         lineage=lineage(),
         config="distill:\n  temperature: 2.0\n  layers: 2\ngate:\n  margin: 0.03\n",

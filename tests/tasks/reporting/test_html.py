@@ -14,9 +14,9 @@ from infra.errors import ArtifactError
 from tasks.formats.gate_verdict import Verdict
 from tasks.formats.section import Section
 from tasks.reporting.html import data_uri, render_report
-from tasks.reporting.sections import page_section, told_apart
+from tasks.reporting.sections import labelled, page_section, told_apart
 from tests.conftest import ROOT
-from tests.tasks.reporting.page import CHAIN, MARKUP, page_of
+from tests.tasks.reporting.page import CHAIN, MARKUP, page_of, run_summary
 from tests.tasks.reporting.test_summary import PROMISED_STAGE
 
 CHROMIUM = next(
@@ -71,11 +71,11 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, page_file: Path) -> None:
 
 
 def test_stages_are_named_by_what_they_were_called_on_and_the_json_stays_as_it_is(tmp_path: Path) -> None:
-    made = page_of(tmp_path)
-    first, *others = made.summary.stages
+    made = run_summary()
+    first, *others = made.stages
     stages = (first.model_copy(update={"name": "predict", "label": "teacher"}), *others)
-    summary = made.summary.model_copy(update={"stages": stages})
-    page = Page(render_report(replace(made, summary=summary), tmp_path / "report.html").read_text())
+    summary = made.model_copy(update={"stages": stages})
+    page = Page(render_report(page_of(tmp_path, summary=summary), tmp_path / "report.html").read_text())
     assert "predict: teacher" in page.text
     assert json.loads(summary.model_dump_json())["stages"][0].keys() == PROMISED_STAGE
 
@@ -113,18 +113,17 @@ def test_a_model_that_is_not_released_says_so_first(tmp_path: Path, outcome: Ver
 
 
 def test_a_baseline_that_wins_is_marked(tmp_path: Path) -> None:
-    page = page_of(tmp_path)
+    summary = run_summary()
     better = tuple(
-        row.model_copy(update={"accuracy": 0.95}) if row.name == "tfidf" else row for row in page.summary.rows
+        row.model_copy(update={"accuracy": 0.95}) if row.name == "tfidf" else row for row in summary.rows
     )
-    page = replace(page, summary=page.summary.model_copy(update={"rows": better}))
+    page = page_of(tmp_path, summary=summary.model_copy(update={"rows": better}))
     assert "does not beat it" in render_report(page, tmp_path / "report.html").read_text()
 
 
 def test_a_run_without_optional_parts_still_has_its_page(tmp_path: Path) -> None:
-    page = page_of(tmp_path)
-    summary = page.summary.model_copy(update={"gate": None, "record": None, "machine": {}})
-    bare = replace(page, summary=summary, sections=(), lineage=(), config="", links={})
+    summary = run_summary().model_copy(update={"gate": None, "record": None, "machine": {}})
+    bare = replace(page_of(tmp_path, summary=summary), sections=(), lineage=(), config="", links={})
     assert "Comparison" in render_report(bare, tmp_path / "deep" / "report.html").read_text()
 
 
@@ -159,6 +158,13 @@ def test_two_artifacts_of_one_stage_are_told_apart() -> None:
     both = told_apart([("ab" * 32, Section(title="Student")), ("cd" * 32, Section(title="Student")),
                        ("ef" * 32, Section(title="Gate"))])  # fmt: skip
     assert [section.title for section in both] == ["Student abababab", "Student cdcdcdcd", "Gate"]
+
+
+def test_a_section_says_what_the_flow_called_its_stage_on() -> None:
+    plain = Section(title="Packed texts")
+    assert labelled(None, "general") is None and labelled(plain, "") == plain
+    named = labelled(plain, "general")
+    assert named is not None and named.title == "Packed texts: general"
 
 
 def browse(page: Path, screenshot: Path, *options: str) -> list[str]:

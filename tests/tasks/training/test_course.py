@@ -1,5 +1,9 @@
 """What is said of a training: what was kept, and where it began to learn by heart."""
 
+import math
+
+import pytest
+
 from tasks.training.course import Curves, course_of
 
 
@@ -57,3 +61,19 @@ def test_the_loss_of_one_term_is_drawn_once_and_where_a_step_is_not_at_all() -> 
 def test_of_metrics_without_an_epoch_nothing_is_said() -> None:
     older = {"train_loss": [(10, 1.0), (20, 0.5)], "validation_accuracy": [(10, 0.5), (20, 0.6)]}
     assert course_of(older) == (older, None, ())
+
+
+def test_a_language_model_is_told_by_its_perplexity() -> None:
+    nats = logged([6.0, 4.0, 4.5], [5.0, 3.0], best=1)
+    curves = {name.replace("kl", "masked_lm"): points for name, points in nats.items()}
+    curves["validation_perplexity"] = [
+        (step, math.exp(loss)) for step, loss in curves["validation_masked_lm"]
+    ]
+    course = course_of(curves)
+    assert sorted(course.drawn) == ["train_perplexity", "validation_perplexity"]
+    assert dict(course.drawn["train_perplexity"])[10] == pytest.approx(math.exp(4.99))
+    kept, overfitting = course.lines
+    assert kept == "Kept: the weights of epoch 1 of 2 (step 10, validation perplexity 54.6)."
+    assert "the perplexity on validation rose from 54.6 to 90.02 by epoch 2" in overfitting
+    several = course_of(curves | {"train_cosine": [(10, 1.0)]})
+    assert {"train_loss", "train_cosine", "train_perplexity"} <= several.drawn.keys()

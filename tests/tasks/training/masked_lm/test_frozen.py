@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from infra.errors import DataError
 from tasks.training.masked_lm.config import FrozenConfig
-from tasks.training.masked_lm.frozen import freeze, negative_log_likelihood, perplexity, perplexity_of
+from tasks.training.masked_lm.frozen import freeze, negative_log_likelihood, perplexity
 from tasks.training.masked_lm.masking import IGNORED
 from tests.tasks.models.tiny_encoder import VOCABULARY
 from tests.tasks.training.masked_lm.test_masking import is_near
@@ -102,4 +102,3 @@ def test_a_perplexity_that_no_float_can_hold_is_infinity():
         model.model.get_output_embeddings().bias[FIRST:] = -1e4
     assert negative_log_likelihood(model, frozen, FrozenConfig()) > 9e3
     assert perplexity(model, frozen, FrozenConfig()) == math.inf
-    assert perplexity_of(math.inf) == math.inf and perplexity_of(0.0) == 1.0

@@ -1,0 +1,42 @@
+"""A run of `flows.adapt` that somebody could have had."""
+
+from tasks.formats.lm_report import EvaluatedLm, Filled, GapFill, LmEvaluation
+from tasks.formats.packing_report import PackedSplit, PackingReport
+from tasks.reporting.adapt_summary import Adapted, AdaptSummary, Trained, adapted
+from tasks.reporting.summary import StageSummary
+
+MARKUP = "<script>alert('from a token')</script>"
+NGRAM = {"unigram": 878.0, "two_sided_hidden": 131.2, "two_sided_clean": 100.4}
+
+
+def evaluated(name: str, perplexity: float, *tokens: str) -> EvaluatedLm:
+    fills = tuple(GapFill(token=token, probability=0.38 - place / 10) for place, token in enumerate(tokens))
+    filled = (Filled(text="This is a great [MASK].", fills=fills),)
+    return EvaluatedLm(
+        name=name, loss=4.0, perplexity=perplexity, filled=filled, parameters=22, layer_parameters=10
+    )
+
+
+def found(before: float = 374.4, after: float = 47.06, ngram: float = 131.2) -> Adapted:
+    models = (evaluated("before", before, "deal", ","), evaluated("after", after, "movie", MARKUP))
+    train = PackedSplit(
+        documents=75_000, empty=0, held_out=0, missing=0, tokens=20_000_100, longest=900, word_starts=None,
+        blocks=156_250, dropped=100, blocks_in_thousands=156_211,
+    )  # fmt: skip
+    return adapted(
+        {"checkpoint": "artifact:adapt/ed4a2840", "evaluation": "artifact:evaluate_lm/14c0ec97"},
+        LmEvaluation(documents=1_000, hidden=18_034, models=models),
+        NGRAM | {"two_sided_hidden": ngram, "context_clean": 1.0},
+        PackingReport(length=128, splits={"train": train}),
+        Trained([(0, 402.0), (1_250, 60.1), (2_500, 46.9)], 16),
+    )
+
+
+def run_of(told: Adapted) -> AdaptSummary:
+    stages = tuple(
+        StageSummary(name=name, state="computed", seconds=1.0, key=name, digest=name)
+        for name in ("pack", "adapt")
+    )
+    return AdaptSummary(
+        flow="adapt", adapt=told, stages=stages, seconds=61.0, report="/home/reports/1/report.html"
+    )
