@@ -34,6 +34,7 @@ from tasks.formats.kinds import CheckpointRef, DatasetRef, MasksRef, SourceRef, 
 from tasks.models.pretrained.stages import pin_base_model
 from tasks.reporting.adapt_summary import AdaptRecord, AdaptSummary, read_adapt_summary
 from tasks.reporting.stages import report_adapt
+from tasks.serving.language_model.stages import publish_adapted
 from tasks.training.masked_lm.stages import adapt as train
 from tasks.training.masked_lm.stages import freeze_masks, give_head
 from tasks.training.stages import find_head, push_milestones
@@ -46,7 +47,7 @@ from tasks.training.stages import find_head, push_milestones
     retries=0,
 )
 def adapt(config: AdaptFlowConfig) -> AdaptRecord:
-    """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams."""
+    """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams, publish."""
     with open_run("adapt", config) as run:
         base = pin_base_model(config.base)
         tokens = pack(config.pack, base, domain_text(run, config))
@@ -54,9 +55,10 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
         before = with_head(config, base, tokens, masks)
         after = train(config.adapt, before, tokens, masks)
         if config.adapt.milestone_every:
-            push_milestones(f"local/{config.name}-adapted", after)
+            push_milestones(config.publish.name, after)
         baseline = ngrams(config.ngrams, tokens, masks)
         evaluation = evaluate_lm(config.evaluate, {"before": before, "after": after}, masks)
+        publish_adapted(config.publish, after, evaluation, baseline, config.base.source)
         return report_adapt(after, evaluation, baseline, tokens)
 
 

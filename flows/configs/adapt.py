@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from flows.configs.flow_config import RECIPES, FlowConfig
+from flows.configs.flow_config import RECIPES, FlowConfig, Made
 from infra.cli.flow_command import FlowCommand
 from tasks.baselines.ngrams.config import NgramConfig
 from tasks.data.curation.config import CurateConfig
@@ -13,6 +13,7 @@ from tasks.data.extraction.config import ExtractConfig
 from tasks.data.packing.config import PackConfig
 from tasks.evaluation.language_models.config import EvaluateLmConfig
 from tasks.models.pretrained.config import BaseModelConfig
+from tasks.serving.language_model.config import PublishAdaptedConfig
 from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class AdaptFlowConfig(FlowConfig):
 
     flow: ClassVar[str] = "adapt"
     default_recipe: ClassVar[str] = "clinc150"
+    made: ClassVar[dict[str, Made]] = {"publish": Made("model", "-adapted")}
 
     extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
     unlabelled: bool = Field(
@@ -65,6 +67,9 @@ class AdaptFlowConfig(FlowConfig):
     adapt: AdaptConfig = Field(AdaptConfig(), description="the training on the domain's text")
     ngrams: NgramConfig = Field(NgramConfig(), description="the baseline: n-grams from both sides")
     evaluate: EvaluateLmConfig = Field(EvaluateLmConfig(), description="perplexity and fills")
+    publish: PublishAdaptedConfig = Field(
+        PublishAdaptedConfig(), description="the adapted model on the Hub: name, licence and card"
+    )
 
 
 def _flow() -> "RunnableFlow[AdaptFlowConfig, Any, Any]":
