@@ -139,7 +139,8 @@ def test_so_it_is_with_the_form_of_adapt(wrong: dict[str, Any]) -> None:
 def test_an_untouched_form_of_adapt_is_its_recipe(recipe: str) -> None:
     asked = {"recipe": recipe, "more": {}, "adapt": {"masking": {}}}
     validate({"config": asked}, schema(adapt), raise_on_error=True)
-    nulls = asked | {"extract": None, "publish": {"license": None, "title": None}, "adapt": {"epochs": None}}
+    nulls = asked | {"extract": None, "publish": {"license": None, "title": None}}
+    nulls["adapt"] = {"epochs": None, "masking": {"kind": None, "rate": None}}
     assert AdaptFlowConfig.model_validate(nulls) == AdaptFlowConfig(recipe=recipe)
 
 
