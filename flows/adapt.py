@@ -37,6 +37,7 @@ from tasks.reporting.stages import report_adapt
 from tasks.serving.language_model.stages import publish_adapted
 from tasks.training.masked_lm.stages import adapt as train
 from tasks.training.masked_lm.stages import freeze_masks, give_head
+from tasks.training.sizes.stages import check_students
 from tasks.training.stages import find_head, push_milestones
 
 
@@ -50,6 +51,7 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
     """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams, publish."""
     with open_run("adapt", config) as run:
         base = pin_base_model(config.base)
+        check_students(config.asked_shapes(), base)
         tokens = pack(config.pack, base, domain_text(run, config))
         masks = freeze_masks(config.masks, tokens)
         before = with_head(config, base, tokens, masks)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.configs.flow_config import RECIPES, FlowConfig, Made
 from infra.cli.flow_command import FlowCommand
@@ -13,6 +13,7 @@ from tasks.data.extraction.config import ExtractConfig
 from tasks.data.packing.config import PackConfig
 from tasks.evaluation.language_models.config import EvaluateLmConfig
 from tasks.models.pretrained.config import BaseModelConfig
+from tasks.models.shape import AskedShapes
 from tasks.serving.language_model.config import PublishAdaptedConfig
 from tasks.training.masked_lm.config import AdaptConfig, FrozenConfig, HeadConfig
 
@@ -70,6 +71,31 @@ class AdaptFlowConfig(FlowConfig):
     publish: PublishAdaptedConfig = Field(
         PublishAdaptedConfig(), description="the adapted model on the Hub: name, licence and card"
     )
+
+    @model_validator(mode="after")
+    def _reads_what_is_given(self) -> "AdaptFlowConfig":
+        if self.extract.kind == "code":
+            raise ValueError(
+                "extract.kind is code: expected labelled, whose texts are curated here. `stillhouse run data` makes a corpus "
+                "of code"
+            )
+        if self.unlabelled and self.extract.query is not None:
+            raise ValueError(
+                f"unlabelled is true, and the rows are those of the query {self.extract.query.name}: expected tables alone, "
+                "which are packed as they lie. Give --extract.table FILE, or leave unlabelled away"
+            )
+        return self
+
+    def asked_shapes(self) -> AskedShapes:
+        """What is wanted of the base model."""
+        frozen = {
+            "adapt.freeze_layers": self.adapt.freeze_layers,
+            "head.freeze_layers": self.head.freeze_layers,
+        }
+        lengths = {"pack.length": self.pack.length}
+        if self.general.table:
+            lengths["general.length"] = self.general.length
+        return AskedShapes(layers=frozen, positions=lengths)
 
 
 def _flow() -> "RunnableFlow[AdaptFlowConfig, Any, Any]":
