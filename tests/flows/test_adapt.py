@@ -16,6 +16,7 @@ from infra.settings import get_settings
 from tasks.reporting.adapt_summary import AdaptSummary
 from tests.fakes.hub import hub_server
 from tests.flows.tiny import write_tiny
+from tests.tasks.models.tiny_encoder import write_base
 
 pytestmark = pytest.mark.slow
 TOKEN = "hf_canary0token0never0shown"
@@ -73,6 +74,38 @@ def test_an_encoder_without_a_head_is_adapted_measured_and_served_from_the_store
     base = found.checkpoint[: len("artifact:adapt/") + 8]
     assert COMMAND.main([*tiny.arguments(base__source=base), "--dry-run"]) == 0
     assert COMMAND.main([*tiny.arguments(base__source="artifact:adapt/ffffffff"), "--dry-run"]) == 2
+
+
+TEXTS = '{"text": "show my balance"}\n' * 3
+WRONG = {
+    "no such table": (None, "--extract.table absent.jsonl", "absent.jsonl does not exist"),
+    "no text column": ('{"body": "show my balance"}\n', "", "has no column 'text': it has body"),
+    "empty texts": ('{"text": ""}\n' * 3, "", "0 tokens in 3 texts, 3 of them empty"),
+    "no whole block": (TEXTS, "", "expected 16 tokens or more, which is one block"),
+    "labels expected": (TEXTS, "--unlabelled false", "--unlabelled true"),
+    "no checkpoint": (TEXTS, "--base.source artifact:adapt/nonsense", "expected one checkpoint of this home"),
+    "no tokenizer": (TEXTS, "--base.source BASE", "has no tokenizer: expected one of tokenizer.json"),
+    "too few layers": (TEXTS, "--adapt.freeze-layers 7", "adapt.freeze_layers is 7: expected at most 6"),
+}
+
+
+@pytest.mark.usefixtures("prefect_server", "tracked_home")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_newcomer_gets_wrong_is_one_message_and_leaves_nothing(
+    wrong: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from flows.configs.adapt import COMMAND
+
+    text, more, said = WRONG[wrong]
+    table, base = tmp_path / "texts.jsonl", write_base(tmp_path / "base")
+    table.write_text(text or TEXTS)
+    for path in base.glob("tokenizer*"):
+        path.unlink()
+    asked = f"--extract.table {table} --unlabelled true --pack.length 16 {more}".replace("BASE", str(base))
+    assert COMMAND.main(asked.split()) == 2
+    shown = capfd.readouterr().err
+    assert said in shown and shown.count("Error: ") == 1 and "Traceback" not in shown
+    assert [*get_settings().artifacts.glob("*/*/record.json")] == []
 
 
 def on_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> None:
