@@ -28,12 +28,13 @@ from flows.configs.distill_lm import DistillLmFlowConfig
 from flows.language_model_steps import curated, prepare_text
 from tasks.compression.distillation.language_model.stages import begin_student, distill_lm as distil
 from tasks.data.extraction.config import ExtractConfig
+from tasks.data.extraction.stages import pin_sources
 from tasks.evaluation.encoders.stages import compare_encoders, fine_tune_encoder, probe_encoder, score_panel
 from tasks.evaluation.language_models.stages import evaluate_lm
 from tasks.evaluation.latency.stages import time_bodies
 from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
 from tasks.reporting.distill_summary import (
-    PLAIN,
+    PLAIN_UNDISTILLED,
     RANDOM,
     STUDENT,
     TEACHER,
@@ -67,39 +68,39 @@ def distill_lm(config: DistillLmFlowConfig) -> DistillLmRecord:
             UNDISTILLED: begin_student(config.distill.student, teacher),
         }
         if not config.adapted:
-            models[PLAIN] = begin_student.labelled(PLAIN)(config.distill.student, given.plain)
+            models[PLAIN_UNDISTILLED] = begin_student.labelled(PLAIN_UNDISTILLED)(
+                config.distill.student, given.plain
+            )
         if config.random:
             models[RANDOM] = distil.labelled(RANDOM)(config.from_random, teacher, *text)
         without = {
             name: distil.labelled(name)(asked, teacher, *text) for name, asked in config.ablations.items()
         }
-        evaluation = evaluate_lm(config.evaluate, models | without, given.masks)
-        bodies = time_bodies(config.bodies, {TEACHER: teacher, STUDENT: student})
-        panel = scored(config, models, panel_sets(run, config, given.rows))
-        probed = None
+        made = {
+            "checkpoint": student,
+            "evaluation": evaluate_lm(config.evaluate, models | without, given.masks),
+            "bodies": time_bodies(config.bodies, {TEACHER: teacher, STUDENT: student}),
+        }
+        if sets := panel_sets(run, config, given.rows):
+            made["panel"] = scored(config, models, sets)
         if given.rows and without:
-            probes = {
-                name: probe_encoder.labelled(name)(config.probe, model, given.rows)
-                for name, model in ({STUDENT: student} | without).items()
-            }
-            probed = compare_encoders(config.compare, probes)
-        return report_distilled(student, evaluation, bodies, panel, probed)
+            made["probed"] = probed(config, {STUDENT: student} | without, given.rows)
+        return report_distilled(config, made)
 
 
 def panel_sets(run: FlowRun, config: DistillLmFlowConfig, rows: DatasetRef | None) -> dict[str, DatasetRef]:
     """The labelled sets by name: the domain's own, and those that are asked for."""
     sets = {str(config.name): rows} if rows else {}
     for table in config.panel:
-        sets[table.name.partition(".")[0]] = curated(run, config.panel_rows, ExtractConfig(table=(table,)))
+        asked = ExtractConfig(table=(table,))
+        sets[table.name.partition(".")[0]] = curated(run, config.panel_rows, asked, pin_sources(asked))
     return sets
 
 
 def scored(
     config: DistillLmFlowConfig, models: Mapping[str, CheckpointRef], sets: Mapping[str, DatasetRef]
-) -> ReportRef | None:
+) -> ReportRef:
     """Every model fine-tuned alike on every set."""
-    if not sets:
-        return None
     once = config.fine_tune.model_copy(update={"seeds": 1})
     scores = {
         f"{of_set}/{name}": fine_tune_encoder.labelled(f"{of_set}/{name}")(
@@ -109,6 +110,12 @@ def scored(
         for name, model in models.items()
     }
     return score_panel(config.scores, scores)
+
+
+def probed(config: DistillLmFlowConfig, models: Mapping[str, CheckpointRef], rows: DatasetRef) -> ReportRef:
+    """Linear probes of each, beside the first."""
+    probes = {name: probe_encoder.labelled(name)(config.probe, model, rows) for name, model in models.items()}
+    return compare_encoders(config.compare, probes)
 
 
 RUNNABLE: RunnableFlow[DistillLmFlowConfig, DistillLmRecord, DistillLmSummary] = RunnableFlow(

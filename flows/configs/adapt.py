@@ -1,46 +1,19 @@
 """What is asked of the flow that adapts a masked language model to a domain: one section a stage."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from flows.configs.flow_config import RECIPES, FlowConfig
+from flows.configs.flow_config import RECIPES, Made
+from flows.configs.language_model import LanguageModelConfig
 from infra.cli.flow_command import FlowCommand
 from tasks.baselines.ngrams.config import NgramConfig
-from tasks.data.curation.config import CurateConfig
-from tasks.data.extraction.config import ExtractConfig
-from tasks.data.packing.config import PackConfig
-from tasks.evaluation.encoders.config import CompareEncodersConfig, FineTuneConfig, ProbeConfig
-from tasks.evaluation.language_models.config import EvaluateLmConfig
 from tasks.formats.asked import Asked
-from tasks.models.pretrained.config import BaseModelConfig
-from tasks.training.masked_lm.config import (
-    AdaptConfig,
-    AverageConfig,
-    FrozenConfig,
-    HeadConfig,
-    MaskingConfig,
-)
+from tasks.serving.language_model.config import PublishAdaptedConfig
+from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, MaskingConfig
 
 if TYPE_CHECKING:
     from infra.cli.flow_run import RunnableFlow
-
-
-class GeneralTextConfig(PackConfig):
-    """Text of no domain, which the head of an encoder without one is trained on; packed as the domain's is."""
-
-    table: tuple[Path, ...] = Field(
-        (),
-        description="tables of it, such as books; unset: the domain's own text, so that `before` has read it with its head",
-        json_schema_extra={
-            "key": "ignore",
-            "often": True,
-        },  # its content is in the key, by the digest of the pinned tables
-    )
-    test_share: float = Field(
-        0.0, ge=0, le=0.4, description="share set aside for test; nothing is reported of this text"
-    )
 
 
 class StudyConfig(Asked):
@@ -70,7 +43,7 @@ class StudyConfig(Asked):
         return {name: config.model_copy(update=changed) for name, changed in made.items()}
 
 
-class AdaptFlowConfig(FlowConfig):
+class AdaptFlowConfig(LanguageModelConfig):
     """From a domain's text to a masked language model that has read it.
 
     Without a query and a table it is the recipe of an assistant's intents, CLINC150 (flows/recipes/adapt/clinc150.yaml).
@@ -78,41 +51,15 @@ class AdaptFlowConfig(FlowConfig):
 
     flow: ClassVar[str] = "adapt"
     default_recipe: ClassVar[str] = "clinc150"
+    made: ClassVar[dict[str, Made]] = {"publish": Made("model", "-adapted")}
 
-    extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
-    unlabelled: bool = Field(
-        False,
-        description="the tables hold texts alone: these are packed as they lie, without curation",
-        json_schema_extra={"often": True},
-    )
-    dataset: CurateConfig = Field(
-        CurateConfig(), description="rows with labels: which are kept, and how they are split"
-    )
-    base: BaseModelConfig = Field(
-        BaseModelConfig(), description="the pretrained encoder, with a head or without"
-    )
-    pack: PackConfig = Field(PackConfig(), description="the domain's text in blocks of tokens")
-    general: GeneralTextConfig = Field(
-        GeneralTextConfig(), description="the text that a new head learns from"
-    )
-    masks: FrozenConfig = Field(FrozenConfig(), description="the masks of the evaluation")
-    head: HeadConfig = Field(HeadConfig(), description="the new head of an encoder that has none")
-    adapt: AdaptConfig = Field(AdaptConfig(), description="the training on the domain's text")
     ngrams: NgramConfig = Field(NgramConfig(), description="the baseline: n-grams from both sides")
-    evaluate: EvaluateLmConfig = Field(EvaluateLmConfig(), description="perplexity and fills")
     average: AverageConfig = Field(
         AverageConfig(), description="a checkpoint between the base model and the adapted one"
     )
     study: StudyConfig = Field(StudyConfig(), description="other ways to adapt, beside it")
-    labelled: ExtractConfig = Field(
-        ExtractConfig(),
-        description="rows with labels, from which classifiers of each encoder are made and compared; unset: the domain's "
-        "own, where they have labels",
-    )
-    probe: ProbeConfig = Field(ProbeConfig(), description="linear classifiers on frozen vectors")
-    fine_tune: FineTuneConfig = Field(FineTuneConfig(), description="classifiers by fine-tuning")
-    compare: CompareEncodersConfig = Field(
-        CompareEncodersConfig(), description="which encoder to take for how many labels"
+    publish: PublishAdaptedConfig = Field(
+        PublishAdaptedConfig(), description="the adapted model on the Hub: name, licence and card"
     )
 
 

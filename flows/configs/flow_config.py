@@ -7,7 +7,7 @@ import hashlib
 import re
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -18,9 +18,15 @@ from infra.cli.layers import Layer, given, merge, read_recipe, recipe_file
 from infra.errors import ConfigError
 from tasks.formats.asked import Asked
 
-MADE = {"dataset": "publish", "model": "release"}  # what a flow makes, by the section that names it
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+class Made(NamedTuple):
+    """What a flow makes: `kind` of what lies on the Hub, and what its name has after the run's."""
+
+    kind: str
+    ending: str
 
 
 class FlowConfig(Asked):
@@ -28,6 +34,11 @@ class FlowConfig(Asked):
 
     flow: ClassVar[str]
     default_recipe: ClassVar[str]
+    # By the section that names it.
+    made: ClassVar[dict[str, Made]] = {
+        "publish": Made("dataset", ""),
+        "release": Made("model", "-classifier"),
+    }
     _form: ClassVar[JsonSchemaValue]
 
     recipe: str | None = Field(
@@ -39,7 +50,8 @@ class FlowConfig(Asked):
         None,
         pattern=NAME,
         description="name of the run, its data set and its model; unset: after the query, the table or the recipe. The data "
-        "set is local/NAME, the model local/NAME-classifier, unless they have names of their own",
+        "set is local/NAME, a classifier local/NAME-classifier, an adapted language model local/NAME-adapted, unless they have "
+        "names of their own",
         json_schema_extra={"often": True},
     )
 
@@ -49,8 +61,8 @@ class FlowConfig(Asked):
         rows = [*(extract.table or ()), *([extract.query] if extract.query else ())] if extract else []
         facts = {"recipe": self.recipe or "", "rows": ", ".join(Path(str(one)).name for one in rows)}
         facts |= {
-            name: getattr(self, section).name
-            for name, section in MADE.items()
+            one.kind: getattr(self, section).name
+            for section, one in self.made.items()
             if section in type(self).model_fields
         }
         return {name: fact for name, fact in facts.items() if fact}
@@ -84,10 +96,9 @@ class FlowConfig(Asked):
             lower.insert(0, cls._read(cls.default_recipe))
             named = [cls.default_recipe]
         name = str(said.get("name") or "-".join([*named, *([] if recipe is None else [str(recipe)])]))
-        names = {"publish": f"local/{name}", "release": f"local/{name}-classifier"}  # see MADE
         layer: Layer = {
-            section: {"name": made}
-            for section, made in names.items()
+            section: {"name": f"local/{name}{one.ending}"}
+            for section, one in cls.made.items()
             if section in cls.model_fields and re.match(NAME, name)  # else it is refused, and said once
         }
         lower.insert(len(lower) - (0 if said.get("name") or rows else 1), layer)

@@ -131,7 +131,8 @@ def merge(layers: Sequence[Mapping[str, JsonValue]]) -> Layer:
 def given(config: type[BaseModel], layer: Mapping[str, Any]) -> dict[str, Any]:
     """What a layer says of `config`: null is "not given", so it covers nothing that a weaker layer gives.
 
-    A section that comes as a model is given whole, as its JSON would be. Unknown names stay, to be refused.
+    Nor is a section without a field: its default may be another than that of its class. A section that comes as a model is
+    given whole, as its JSON would be. Unknown names stay, to be refused.
     """
     said: dict[str, Any] = {}
     for name, value in layer.items():
@@ -147,6 +148,8 @@ def given(config: type[BaseModel], layer: Mapping[str, Any]) -> dict[str, Any]:
                 if section
                 else {key: value[key] for key in value if value[key] is not None}
             )
+            if section and not value:
+                continue
         said[name] = value
     return said
 

@@ -89,12 +89,12 @@ def plan_stage(
     if len(known) == len(inputs):
         lookup = look_up(flow, stage, flow.sharing.look, config, known)
         if lookup.record is not None:
-            flow.planned(PlanLine(name=stage.name, state="hit", why=explain_hit(lookup.record)))
+            flow.planned(PlanLine(name=stage.title, state="hit", why=explain_hit(lookup.record)))
             return reference(stage, lookup.record)
         problem = lookup.problem
     records = flow.store.records(stage.name)
     why = explain_miss(stage.version, canonical(config), inputs, records, problem, stage.facts())
-    flow.planned(PlanLine(name=stage.name, state="miss", why=why))
+    flow.planned(PlanLine(name=stage.title, state="miss", why=why))
     return Pending(name=stage.name, kind="miss")
 
 

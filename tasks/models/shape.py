@@ -1,4 +1,4 @@
-"""Whether the students that are asked for fit into the base model, looked at before anything is trained."""
+"""Whether what is asked for fits into the base model, looked at before anything is trained."""
 
 import json
 from pathlib import Path
@@ -12,20 +12,26 @@ from tasks.formats.value import Value
 NAMES = {
     "layers": ("num_hidden_layers", "n_layers"),
     "intermediate_size": ("intermediate_size", "hidden_dim"),
+    "positions": ("max_position_embeddings",),
 }
 
 
 class AskedShapes(Value):
-    """The largest student of a run, each size by the option that asks for it."""
+    """What a run wants of its base model at most, each size by the option that asks for it."""
 
-    layers: dict[str, int] = Field(description="option -> teacher layers kept")
-    intermediate_size: dict[str, int] = Field(description="option -> feed-forward units kept in each layer")
+    layers: dict[str, int] = Field(
+        {}, description="option -> layers that a student keeps, or that stay frozen"
+    )
+    intermediate_size: dict[str, int] = Field(
+        {}, description="option -> feed-forward units kept in each layer"
+    )
+    positions: dict[str, int] = Field({}, description="option -> tokens of a block")
 
 
 def check_shapes(asked: AskedShapes, base: Path) -> None:
-    """Raise ConfigError for a student that is deeper or wider than the base model in the folder `base`.
+    """Raise ConfigError for what is deeper, wider or longer than the base model in the folder `base`.
 
-    A base model whose config names neither size passes: the student's own check comes with its training.
+    A base model whose config does not name a size passes: another check comes with the training.
     """
     there = json.loads((base / "config.json").read_text(encoding="utf-8"))
     for field, names in NAMES.items():

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from tasks.evaluation.encoders.section import TAKEN
 from tasks.formats.lm_report import GapFill
+from tasks.formats.roles import ADAPTED
 from tasks.formats.section import Cell, Column, Fact, Section, Table, show
-from tasks.reporting.adapt_summary import ADAPTED, Adapted
+from tasks.reporting.adapt_summary import Adapted
 from tasks.reporting.html import Headline, Tile
 
 BEFORE, AFTER = "before", "after"

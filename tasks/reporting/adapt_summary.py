@@ -9,13 +9,20 @@ from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
-from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, Recommendation
-from tasks.formats.lm_report import Filled, LmEvaluation
-from tasks.formats.packing_report import PackingReport
+from tasks.formats.encoder_comparison import (
+    ComparedEncoder,
+    EncoderComparison,
+    Recommendation,
+    read_comparison,
+)
+from tasks.formats.lm_report import Filled, LmEvaluation, read_lm_evaluation
+from tasks.formats.model_facts import read_json
+from tasks.formats.packing_report import PackingReport, read_packing
+from tasks.formats.report_file import REPORT_FILE
+from tasks.formats.roles import ADAPTED, PLAIN
 from tasks.formats.value import Value
 from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
 
-PLAIN, ADAPTED, AVERAGED = "plain", "adapted", "averaged"
 PROBED, FINE_TUNED = "probed", "fine-tuned"
 
 
@@ -100,6 +107,18 @@ class AdaptSummary(Value):
     machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
     mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
     report: str = Field(description="the HTML report")
+
+
+def read_adapted(uris: Mapping[str, str], folders: Mapping[str, Path], trained: Trained) -> Adapted:
+    """The same from the stages' folders, by the names that `report_adapt` has for them."""
+    return adapted(
+        {name: uris[name] for name in ("checkpoint", "evaluation")},
+        read_lm_evaluation(folders["evaluation"]),
+        read_json(folders["ngrams"] / REPORT_FILE),
+        read_packing(folders["tokens"]),
+        trained,
+        {name: read_comparison(folders[name]) for name in (PROBED, FINE_TUNED) if name in folders},
+    )
 
 
 def adapted(

@@ -4,20 +4,20 @@
 Write the schema anew with `.venv/bin/python -m tasks.reporting.distill_summary > docs/distill-lm-report.schema.json`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from tasks.formats.bodies_report import BodiesReport
-from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison
-from tasks.formats.lm_report import LmEvaluation
-from tasks.formats.panel_report import PanelReport, PanelRow
+from tasks.formats.bodies_report import BodiesReport, read_bodies
+from tasks.formats.encoder_comparison import ComparedEncoder, read_comparison
+from tasks.formats.lm_report import LmEvaluation, read_lm_evaluation
+from tasks.formats.panel_report import PanelReport, PanelRow, read_panel
 from tasks.formats.value import Value
 from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
 
 TEACHER, STUDENT, UNDISTILLED = "teacher", "student", "undistilled"
-PLAIN, RANDOM = "plain undistilled", "from random weights"
+PLAIN_UNDISTILLED, RANDOM = "plain undistilled", "from random weights"
 
 
 class DistillLmRecord(Value):
@@ -73,10 +73,20 @@ class DistillLmSummary(Value):
     seconds: float = Field(description="wall-clock seconds of the whole run")
     machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
     mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
-    report: str | None = Field(None, description="the HTML report")
+    report: str = Field(description="the HTML report")
 
 
-def distilled_rows(
+def distilled(uris: Mapping[str, str], folders: Mapping[str, Path]) -> Distilled:
+    """Put together what the stages measured, by the names that `report_distilled` has for them."""
+    panel = read_panel(folders["panel"]) if "panel" in folders else None
+    probed = read_comparison(folders["probed"]).encoders if "probed" in folders else ()
+    rows = _rows(read_lm_evaluation(folders["evaluation"]), read_bodies(folders["bodies"]), panel)
+    return Distilled(
+        checkpoint=uris["checkpoint"], evaluation=uris["evaluation"], rows=tuple(rows), ablation_probes=probed
+    )
+
+
+def _rows(
     evaluation: LmEvaluation, bodies: BodiesReport, panel: PanelReport | None
 ) -> Iterator[DistilledRow]:
     """A row a model, in the order of the evaluation."""
@@ -109,23 +119,16 @@ def _panel_fields(row: PanelRow | None) -> dict[str, float | int | tuple[float, 
     }
 
 
-def summarise_distilled(
-    run: Run,
-    uris: dict[str, str],
-    rows: tuple[DistilledRow, ...],
-    probed: EncoderComparison | None,
-    machine: dict[str, str],
-    page: Path | None = None,
-) -> DistillLmSummary:
-    """The run that ended in these rows; `uris` are its `checkpoint` and `evaluation`."""
+def summarise_distilled(run: Run, found: Distilled, page: Path, machine: dict[str, str]) -> DistillLmSummary:
+    """The run that ended in `found`."""
     return DistillLmSummary(
         flow=run.name,
-        distill_lm=Distilled(**uris, rows=rows, ablation_probes=probed.encoders if probed else ()),
+        distill_lm=found,
         stages=stages_of(run),
         seconds=round(run.seconds, 3),
         machine=machine,
         mlflow_run_id=run.mlflow_run_id,
-        report=None if page is None else str(page),
+        report=str(page),
     )
 
 

@@ -32,17 +32,15 @@ from tasks.formats.kinds import DatasetRef
 from tasks.formats.pictures import IMAGES
 from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.release_record import ReleaseRecord
-from tasks.formats.report_file import REPORT_FILE
-from tasks.formats.section import Section
+from tasks.formats.section import Section, Table
 from tasks.reporting.adapt_summary import (
-    FINE_TUNED,
-    PROBED,
     AdaptRecord,
     Trained,
-    adapted,
+    read_adapted,
     summarise_adapted,
 )
 from tasks.reporting.data_summary import DataRecord, summarise_data
+from tasks.reporting.distill_summary import DistillLmRecord, distilled, summarise_distilled
 from tasks.reporting.summary import summarise
 from tasks.training.masked_lm.config import AdaptConfig
 
@@ -50,10 +48,8 @@ if TYPE_CHECKING:
     from tasks.reporting.html import Page
 
 SUMMARY, PAGE = "summary.json", "report.html"
-VERDICT, NOTE = (
-    "stillhouse.verdict",
-    "mlflow.note.content",
-)  # the second is a run's description in MLflow's UI
+# A note is a run's description in MLflow's UI.
+VERDICT, NOTE = "stillhouse.verdict", "mlflow.note.content"
 MODEL_VERSION, REVISION = "stillhouse.model_version", "stillhouse.model_revision"
 HEADLINE = ("accuracy", "macro_f1", "size_mb", "p50_ms", "latency_ratio", "size_ratio")
 
@@ -119,40 +115,44 @@ def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactR
 
     `made` has its checkpoint, evaluation, ngrams and tokens, and what compares encoders; see `report_run`.
     """
-    from tasks.formats.encoder_comparison import read_comparison
-    from tasks.formats.lm_report import read_lm_evaluation
-    from tasks.formats.markdown import as_text
-    from tasks.formats.model_facts import read_json
-    from tasks.formats.packing_report import read_packing
     from tasks.reporting.adapt_page import adapt_headline, adapt_section, perplexities
     from tasks.reporting.adapt_table import print_adapted
     from tasks.reporting.html import Page
 
-    found = adapted(
-        {name: made[name].uri for name in ("checkpoint", "evaluation")},
-        read_lm_evaluation(run.path(made["evaluation"])),
-        read_json(run.path(made["ngrams"]) / REPORT_FILE),
-        read_packing(run.path(made["tokens"])),
-        _trained(run, made["checkpoint"]),
-        {name: read_comparison(run.path(made[name])) for name in (PROBED, FINE_TUNED) if name in made},
-    )
+    uris, folders = _made(run, made)
+    found = read_adapted(uris, folders, _trained(run, made["checkpoint"]))
     summary = summarise_adapted(run.flow, found, _folder(run) / PAGE, hardware())
     told = adapt_headline(found)
     page = Page(run.flow.title, summary, told, before=(adapt_section(found),))
     ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
-    link = _publish(run, _with_run(run, page, config, made), summary, ends)
-    rows = perplexities(found).rows
     measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
     points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]
-    _track(run, link, points, {VERDICT: told.verdict})
-    show_in_prefect(
-        run.flow.name, rows, link, _folder(run) / PAGE, [as_text(told.verdict), as_text(told.lead)]
-    )
+    _tell(run, _with_run(run, page, config, made), summary, ends, points, perplexities(found))
     print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
     checkpoint = made["checkpoint"]
     return AdaptRecord(
         checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(_folder(run) / SUMMARY)
     )
+
+
+@action()
+def report_distilled(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> DistillLmRecord:
+    """The same of a run that ends in a distilled language model; `made` has checkpoint, evaluation and bodies, and panel and
+    probed where there were rows with labels.
+    """
+    from tasks.reporting.distill_page import distill_headline, distill_section, models_table
+    from tasks.reporting.distill_table import print_distilled
+    from tasks.reporting.html import Page
+
+    found = distilled(*_made(run, made))
+    summary = summarise_distilled(run.flow, found, _folder(run) / PAGE, hardware())
+    told = distill_headline(found)
+    page = Page(run.flow.title, summary, told, before=(distill_section(found),))
+    points = [(f"perplexity_{row.name.replace(' ', '_')}", row.perplexity, 0) for row in found.rows]
+    _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, models_table(found))
+    print_distilled(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    digest = made["checkpoint"].digest
+    return DistillLmRecord(checkpoint=found.checkpoint, digest=digest, summary=str(_folder(run) / SUMMARY))
 
 
 def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
@@ -180,6 +180,19 @@ def _publish(run: ActionRun, page: "Page", summary: BaseModel, result: str) -> s
     render_report(page, _folder(run) / PAGE)
     write_atomically(_folder(run) / SUMMARY, summary.model_dump_json() + "\n")
     return _list(run, PAGE, result)
+
+
+def _tell(
+    run: ActionRun, page: "Page", summary: BaseModel, result: str, points: Sequence[Point], table: Table
+) -> None:
+    """Write the page of a language model's run, and say in MLflow and Prefect what it came to."""
+    from tasks.formats.markdown import as_text
+
+    told = page.headline
+    link = _publish(run, page, summary, result)
+    _track(run, link, points, {VERDICT: told.verdict})
+    told_as_text = [as_text(told.verdict), as_text(told.lead)]
+    show_in_prefect(run.flow.name, table.rows, link, _folder(run) / PAGE, told_as_text)
 
 
 def _list(run: ActionRun, page: str, result: str) -> str:
@@ -233,6 +246,11 @@ def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[st
         outcome = run.flow.outcomes[place[shown.record.key]]
         section = page_section(stage, shown.section, shown.problem, _curves(shown.history))
         yield shown.record.key, labelled(section, outcome.label)
+
+
+def _made(run: ActionRun, made: Mapping[str, ArtifactRef]) -> tuple[dict[str, str], dict[str, Path]]:
+    """Where each lies: in the store, and on this machine."""
+    return {name: ref.uri for name, ref in made.items()}, {name: run.path(ref) for name, ref in made.items()}
 
 
 def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:

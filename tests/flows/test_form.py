@@ -1,4 +1,4 @@
-"""The three deployments' forms as their users have them: untouched, one field changed, a recipe chosen, a wrong value."""
+"""The deployments' forms as their users have them: untouched, one field changed, a recipe chosen, a wrong value."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.adapt import RUNNABLE as ADAPT
 from flows.compress import RUNNABLE as COMPRESS
+from flows.configs.adapt import AdaptFlowConfig
 from flows.configs.compress import CompressFlowConfig
 from flows.configs.data import DataFlowConfig
+from flows.configs.distill_lm import DistillLmFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
 from flows.configs.flow_config import FlowConfig
 from flows.data import RUNNABLE as DATA
+from flows.distill_lm import RUNNABLE as DISTILL_LM
 from flows.end_to_end import RUNNABLE as END_TO_END
 from infra.cli.flow_run import RunnableFlow
 from tests.flows.form_page import FormPage, form_page
@@ -21,14 +25,20 @@ from tests.security.prefect_up import PROJECT, answered, client, ended, post, ru
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SHIPPED: dict[str, tuple[RunnableFlow[Any, Any, Any], type[FlowConfig]]] = {
+    "adapt": (ADAPT, AdaptFlowConfig),
     "data": (DATA, DataFlowConfig),
+    "distill-lm": (DISTILL_LM, DistillLmFlowConfig),
     "nightly": (END_TO_END, EndToEndConfig),
     "search": (COMPRESS, CompressFlowConfig),
 }
-ENDS = {"data": "Completed", "nightly": "Not released", "search": "Not released"}
+ENDS = {
+    "adapt": "Completed", "data": "Completed", "distill-lm": "Completed", "nightly": "Not released", "search": "Not released",
+}  # fmt: skip
 # Runs to their end, by a worker, are the drill's, not CI's.
 WHOLE = [
+    pytest.param("adapt", id="adapt", marks=pytest.mark.whole_runs),
     pytest.param("data", id="data", marks=pytest.mark.whole_runs),
+    pytest.param("distill-lm", id="distill_lm", marks=pytest.mark.whole_runs),
     pytest.param("nightly", id="end_to_end", marks=pytest.mark.whole_runs),
     pytest.param("search", id="compress", marks=pytest.mark.whole_runs),
 ]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from flows.configs.adapt import AdaptFlowConfig
 from flows.configs.compress import CompressFlowConfig
 from flows.configs.data import DataFlowConfig
+from flows.configs.distill_lm import DistillLmFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
 from flows.configs.flow_config import RECIPES
 from infra.cli.layers import build, read_recipe
@@ -17,6 +18,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "adapt": AdaptFlowConfig,
     "compress": CompressFlowConfig,
     "data": DataFlowConfig,
+    "distill_lm": DistillLmFlowConfig,
     "end_to_end": EndToEndConfig,
 }
 EVERY = sorted(RECIPES.glob("*/*.yaml"))

@@ -14,6 +14,7 @@ from tasks.data.extraction.encoding import SHOWN
 from tasks.data.extraction.source import SPLIT_NAMES
 
 # By how plainly a name says it: of several, the first is taken, and the others are named beside it.
+UNLABELLED = " Texts without labels are what `stillhouse run adapt --unlabelled true` takes."
 TEXT_NAMES = (
     "text", "sentence", "query", "utterance", "question", "message", "title", "summary", "subject", "headline",
     "review", "comment", "description", "body", "content",
@@ -110,7 +111,7 @@ def _by_values(name: str, sample: pa.RecordBatch, purpose: str, taken: str | Non
     which = f"{', '.join(candidates)} could be" if candidates else "none plainly is"
     raise ConfigError(
         f"{name}: which column is the {purpose} cannot be told from {', '.join(sample.schema.names)}: {which}. Name "
-        f"it: --extract.{purpose}-column COLUMN."
+        f"it: --extract.{purpose}-column COLUMN." + (UNLABELLED if purpose == "label" else "")
     )
 
 

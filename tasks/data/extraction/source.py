@@ -135,7 +135,8 @@ def _expand(spec: Path) -> list[SourceFile]:
     path, table = _parts(spec)
     if not path.exists():
         raise ConfigError(
-            f"{path} does not exist: expected {READABLE}, or a folder of such files. Correct --extract.table."
+            f"{path} does not exist: expected {READABLE}, or a folder of such files. Correct --extract.table (of general text "
+            "--general.table); where a recipe names it, put there what its head says."
         )
     if path.is_dir():
         return _of_folder(path)

@@ -63,11 +63,14 @@ class TableTexts:
         """Raises DataError for a file that cannot be read or lacks a column."""
         self.config, self.left_out = config, {split: Counter[str]() for split in SPLITS}
         self._tables = [(file, open_table(file)) for file in files]
-        wanted = [config.text_column, *([config.split_column] if config.split_column else [])]
+        named = {"text": config.text_column, "split": config.split_column}
+        wanted = {column: purpose for purpose, column in named.items() if column}
         for file, table in self._tables:
             if missing := [column for column in wanted if column not in table.columns]:
+                option = f"{wanted[missing[0]]}-column"
                 raise DataError(
-                    f"{file.name} has no column {missing[0]!r}: {offered(missing[0], table.columns)}. Name another one."
+                    f"{file.name} has no column {missing[0]!r}: {offered(missing[0], table.columns)}. Name another one: "
+                    f"--pack.{option} COLUMN; of general text --general.{option} COLUMN."
                 )
         self._given: dict[str, set[int]] = {}
         for split, text in self._rows(MEASURED):

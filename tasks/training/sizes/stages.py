@@ -32,7 +32,7 @@ def plan_run(run: ActionRun, given: GivenSizes, dataset: DatasetRef) -> Plan:
 
 @action(dry_run=True)
 def check_students(run: ActionRun, asked: AskedShapes, base: CheckpointRef) -> AskedShapes:
-    """Refuse a student that the base model is too small for, before the teacher is trained."""
+    """Refuse what the base model is too small for, before anything is trained."""
     check_shapes(asked, run.path(base))
     return asked
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from flows.adapt import adapt
 from flows.compress import compress
+from flows.configs.adapt import AdaptFlowConfig
 from flows.configs.compress import CompressFlowConfig
 from flows.configs.data import DataFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
@@ -25,6 +27,7 @@ FLOWS: list[Any] = [
     pytest.param(end_to_end, EndToEndConfig, id="end_to_end"),
     pytest.param(compress, CompressFlowConfig, id="compress"),
     pytest.param(data, DataFlowConfig, id="data"),
+    pytest.param(adapt, AdaptFlowConfig, id="adapt"),
 ]
 
 
@@ -112,6 +115,33 @@ def test_what_the_server_refuses_the_config_refuses_too(wrong: dict[str, Any]) -
         validate({"config": wrong}, schema(data), raise_on_error=True)
     with pytest.raises(ValidationError):
         DataFlowConfig.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recipe": "github_python"},
+        {"unlabelled": "perhaps"},
+        {"adapt": {"masking": {"kind": "sentence"}}},
+        {"adapt": {"epochs": 0}},
+        {"publish": {"name": "no owner"}},
+        {"more": {"adapt": {"freeze_layers": -1}}},
+    ],
+)
+def test_so_it_is_with_the_form_of_adapt(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        validate({"config": wrong}, schema(adapt), raise_on_error=True)
+    with pytest.raises(ValidationError):
+        AdaptFlowConfig.model_validate(wrong)
+
+
+@pytest.mark.parametrize("recipe", [path.stem for path in sorted((RECIPES / "adapt").glob("*.yaml"))])
+def test_an_untouched_form_of_adapt_is_its_recipe(recipe: str) -> None:
+    asked = {"recipe": recipe, "more": {}, "adapt": {"masking": {}}}
+    validate({"config": asked}, schema(adapt), raise_on_error=True)
+    nulls = asked | {"extract": None, "publish": {"license": None, "title": None}}
+    nulls["adapt"] = {"epochs": None, "masking": {"kind": None, "rate": None}}
+    assert AdaptFlowConfig.model_validate(nulls) == AdaptFlowConfig(recipe=recipe)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ class Distill(Base):
 
 class Config(Base):
     distill: Distill = Distill()
+    warm: Distill = Distill(temperature=9)
 
 
 def test_a_stronger_layer_wins_field_by_field() -> None:
@@ -32,8 +33,13 @@ def test_an_unknown_field_is_answered_with_the_closest_one() -> None:
 
 
 def test_an_unknown_section_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"zzz is not a field: known here: distill"):
+    with pytest.raises(ConfigError, match=r"zzz is not a field: known here: distill, warm"):
         build(Config, {"zzz": {}})
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"temperature": None}])
+def test_a_section_of_which_nothing_is_given_keeps_its_own_default(nothing: Layer | None) -> None:
+    assert build(Config, {"warm": nothing}).warm.temperature == 9
 
 
 def test_a_value_out_of_bounds_names_field_value_and_bound() -> None:

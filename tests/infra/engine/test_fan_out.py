@@ -137,7 +137,7 @@ def test_a_dry_run_plans_a_group_and_starts_nothing() -> None:
     with run_options(options):
         planned.fn()
     assert [(line.name, line.state) for line in options.plan] == [
-        ("write_words", "miss"), *[("learn_words", "miss")] * 3, ("join_words", "miss")]  # fmt: skip
+        ("write_words", "miss"), *[(f"learn_words: {name}", "miss") for name in STEPS], ("join_words", "miss")]  # fmt: skip
     assert not get_settings().runs.exists()
 
 

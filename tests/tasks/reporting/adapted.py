@@ -1,5 +1,7 @@
 """A run of `flows.adapt` that somebody could have had."""
 
+from tasks.evaluation.encoders.compare import recommend
+from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison
 from tasks.formats.lm_report import EvaluatedLm, Filled, GapFill, LmEvaluation
 from tasks.formats.packing_report import PackedSplit, PackingReport
 from tasks.reporting.adapt_summary import Adapted, AdaptSummary, Trained, adapted
@@ -18,7 +20,7 @@ def evaluated(name: str, perplexity: float, *tokens: str) -> EvaluatedLm:
 
 
 def found(before: float = 374.4, after: float = 47.06, ngram: float = 131.2) -> Adapted:
-    models = (evaluated("before", before, "deal", ","), evaluated("after", after, "movie", MARKUP))
+    models = (evaluated("plain", before, "deal", ","), evaluated("adapted", after, "movie", MARKUP))
     train = PackedSplit(
         documents=75_000, empty=0, held_out=0, missing=0, tokens=20_000_100, longest=900, word_starts=None,
         blocks=156_250, dropped=100, blocks_in_thousands=156_211,
@@ -29,6 +31,23 @@ def found(before: float = 374.4, after: float = 47.06, ngram: float = 131.2) -> 
         NGRAM | {"two_sided_hidden": ngram, "context_clean": 1.0},
         PackingReport(length=128, splits={"train": train}),
         Trained([(0, 402.0), (1_250, 60.1), (2_500, 46.9)], 16),
+        {"probed": compared()},
+    )
+
+
+def compared() -> EncoderComparison:
+    """The adapted encoder is better with 8 labels, and with 2,000 nobody knows."""
+    rows = [
+        ComparedEncoder(
+            name=name, labels=labels, accuracy=0.7, lowest=0.6, highest=0.8, difference=0.05, interval=interval,
+            choice="layer 5, mean",
+        )
+        for labels, interval in ((8, (0.01, 0.09)), (2_000, (-0.02, 0.12)))
+        for name in ("plain", "adapted")
+    ]  # fmt: skip
+    taken = tuple(recommend([row for row in rows if row.labels == labels]) for labels in (8, 2_000))
+    return EncoderComparison(
+        test_rows=2_000, seeds=5, confidence=0.95, encoders=tuple(rows), recommended=taken
     )
 
 

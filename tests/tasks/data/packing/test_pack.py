@@ -85,13 +85,17 @@ def test_the_same_texts_give_the_same_bytes_whatever_is_tokenized_at_once(tmp_pa
 @pytest.mark.parametrize("texts", [["rain"], ["猫"] * 9, [""] * 9])
 def test_texts_that_are_no_whole_block_are_refused(texts: list[str], tmp_path: Path) -> None:
     model = saved(word_piece(), tmp_path / "model")
-    with pytest.raises(DataError, match=r"train has [03] tokens in [19] texts.*expected 8 or more"):
+    with pytest.raises(
+        DataError, match=r"train has [03] tokens in [19] texts, [09] of them empty.*expected 8 tokens"
+    ):
         pack_tables(NO_SPLITS, model, pinned(lines(tmp_path / "t.jsonl", texts)), tmp_path / "out")
 
 
 def test_no_texts_at_all_are_refused(tmp_path: Path) -> None:
     model = saved(word_piece(), tmp_path / "model")
-    with pytest.raises(DataError, match=r"train has 0 tokens in 0 texts, and 2 were left out"):
+    with pytest.raises(
+        DataError, match=r"train has 0 tokens in 0 texts, 0 of them empty, and 2 were left out"
+    ):
         pack_tables(NO_SPLITS, model, pinned(lines(tmp_path / "t.jsonl", [None, None])), tmp_path / "out")
 
 

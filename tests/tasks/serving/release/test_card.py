@@ -14,7 +14,7 @@ from tasks.formats.dataset import DatasetInfo
 from tasks.formats.out_of_scope import OutOfScopeRule
 from tasks.formats.pictures import find_plots
 from tasks.formats.published_dataset import PublishedDataset
-from tasks.serving.release.card import CardFacts, card_text, hub_id
+from tasks.serving.release.card import CardFacts, card_text
 from tasks.serving.release.config import ReleaseConfig
 from tasks.serving.release.package import MODEL_FILE, package_model, read_package
 from tasks.serving.release.release import assemble_release
@@ -111,11 +111,6 @@ def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     for path in sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file()):
         assert (first / path).read_bytes() == (second / path).read_bytes()
     assert (first / MODEL_FILE).read_bytes() == (tmp_path / "package" / MODEL_FILE).read_bytes()
-
-
-def test_a_local_base_model_keeps_its_path_to_itself(tmp_path: Path) -> None:
-    assert hub_id(str(tmp_path)) is None
-    assert hub_id("google-bert/bert-base-uncased") == "google-bert/bert-base-uncased"
 
 
 def test_a_package_without_labels_is_refused(tmp_path: Path) -> None:
