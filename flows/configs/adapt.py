@@ -10,7 +10,7 @@ from infra.cli.flow_command import FlowCommand
 from tasks.baselines.ngrams.config import NgramConfig
 from tasks.formats.asked import Asked
 from tasks.serving.language_model.config import PublishAdaptedConfig
-from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, MaskingConfig
+from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, TrainingMaskingConfig
 
 if TYPE_CHECKING:
     from infra.cli.flow_run import RunnableFlow
@@ -34,7 +34,7 @@ class StudyConfig(Asked):
         """What each trains with, by name."""
         made: dict[str, dict[str, object]] = {}
         if self.whole_word:
-            made["whole words"] = {"masking": MaskingConfig(kind="whole_word", rate=config.masking.rate)}
+            made["whole words"] = {"masking": TrainingMaskingConfig(kind="whole_word", rate=config.masking.rate)}
         made |= {f"kept {weight:g}": {"keep_weight": weight} for weight in self.keep_weights}
         made |= {f"frozen {layers}": {"freeze_layers": layers} for layers in self.frozen_layers}
         made |= {

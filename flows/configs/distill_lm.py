@@ -80,7 +80,7 @@ def _flow() -> "RunnableFlow[DistillLmFlowConfig, Any, Any]":
 
 
 COMMAND = FlowCommand(
-    name="distill-lm",
+    name="distill_lm",
     description="Distil a masked language model in pre-training; what has not changed is not redone.",
     config=DistillLmFlowConfig,
     presets=RECIPES / "distill_lm",

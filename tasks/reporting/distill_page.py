@@ -68,11 +68,14 @@ def models_table(found: Distilled) -> Table:
         Column(name="name", heading="model"),
         Column(name="perplexity", heading="perplexity", places=2),
         Column(name="panel", heading="panel", places=3),
-        Column(name="retained", heading="of the teacher's"),
-        Column(name="over", heading="points over undistilled"),
+        Column(name="retained", heading="of the teacher's", minor=True),
+        Column(name="over", heading="over undistilled"),
         Column(name="parameters", heading="parameters", unit="M", places=2),
         Column(name="layers", heading="of the layers", unit="M", places=2, minor=True),
-        *(Column(name=f"ms {size}", heading=f"{size} at once", unit="ms", places=1) for size in sizes),
+        *(
+            Column(name=f"ms {size}", heading=f"{size} at once", unit="ms", places=1, minor=size != sizes[0])
+            for size in sizes
+        ),
     )
     return Table(columns=columns, rows=tuple(_cells(row) for row in found.rows), strong=(STUDENT,))
 

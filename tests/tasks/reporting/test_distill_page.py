@@ -114,7 +114,7 @@ def test_the_page_and_the_terminal_have_the_rows(tmp_path: Path) -> None:
     print_distilled(summary, console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     for shown in (text, printed):
-        for word in (TEACHER, UNDISTILLED, WITHOUT, "42.50", "98.8%"):
+        for word in (TEACHER, UNDISTILLED, WITHOUT, "42.50", "+9.0 [+4.0, +14.0]"):
             assert word in shown, word
     assert found.checkpoint in printed
 
