@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound=BaseModel)
 USAGE_ERROR = 2
+NARROWEST = 18  # letters of the names of a plan
 logger = logging.getLogger(__name__)
 
 
@@ -258,6 +259,7 @@ def _dashed(argv: list[str]) -> list[str]:
 
 def _print_plan(plan: "list[PlanLine]") -> None:
     terminal = Terminal()
+    width = max([NARROWEST, *(len(line.name) for line in plan)])
     for line in plan:
         colour = {"hit": "green", "miss": "yellow", "action": "dim"}[line.state]
-        terminal.print(one_line((f"{line.state:<7}", colour), f" {line.name:<18} {line.why}"))
+        terminal.print(one_line((f"{line.state:<7}", colour), f" {line.name:<{width}} {line.why}"))
