@@ -144,6 +144,7 @@ def test_nothing_answers_without_gradients_on_a_device_of_its_own() -> None:
         "tasks/training/fine_tuning/probe.py": "sets weights",
         "tasks/compression/distillation/embedding_bag.py": "sets weights",
         "tasks/compression/distillation/language_model/objective.py": "the teacher, as in intermediate_losses",
+        "tasks/training/masked_lm/keep.py": "the model before, on the device of the batch",
         "tasks/compression/distillation/intermediate_losses.py": "the teacher beside the student, on the device of its batch",
         "tasks/evaluation/latency/body.py": "is timed on the CPU",
         "tasks/compression/export/trace.py": "the exporter traces what was just read, on the CPU",

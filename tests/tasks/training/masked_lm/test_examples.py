@@ -12,7 +12,7 @@ from tasks.formats.mask_examples import MaskExamples
 from tasks.formats.packed_tokens import open_packed
 from tasks.formats.report_file import read_report
 from tasks.training.loop.objective import Draw
-from tasks.training.masked_lm.config import AdaptConfig, ExamplesConfig, MaskingConfig
+from tasks.training.masked_lm.config import AdaptConfig, ExamplesConfig, TrainingMaskingConfig
 from tasks.training.masked_lm.examples import MOST_TOKENS, show_masks, written
 from tasks.training.masked_lm.masking import IGNORED, Vocabulary
 from tasks.training.masked_lm.objective import MaskedLmObjective
@@ -46,7 +46,7 @@ def packed(folder: Path, length: int = LENGTH, texts: list[str] = TEXTS) -> tupl
 def test_what_is_shown_is_what_the_training_sees_in_its_first_pass(tmp_path: Path, kind: str) -> None:
     model, tokens = packed(tmp_path)
     training = AdaptConfig(
-        masking=MaskingConfig(kind=kind, rate=0.4, mask_share=0.5, random_share=0.3), seed=7
+        masking=TrainingMaskingConfig(kind=kind, rate=0.4, mask_share=0.5, random_share=0.3), seed=7
     )
     show_masks(ExamplesConfig.of(training), model, tokens, tmp_path)
     found = read_report(tmp_path, MaskExamples)
@@ -95,7 +95,7 @@ def test_a_long_block_shows_its_first_tokens_and_a_short_text_all_its_blocks(tmp
 
 def test_the_section_has_seams_marks_and_both_ways_of_each_block(tmp_path: Path) -> None:
     model, tokens = packed(tmp_path, texts=[f"rain and {LONG}"] * 60)
-    masking = MaskingConfig(rate=0.5, mask_share=0.4, random_share=0.4)
+    masking = TrainingMaskingConfig(rate=0.5, mask_share=0.4, random_share=0.4)
     show_masks(ExamplesConfig(masking=masking), model, tokens, tmp_path)
     section = shown(stage, copied(tmp_path), tmp_path / "copy")
     assert section.lines[0].startswith(

@@ -11,7 +11,7 @@ import pytest
 from infra.files import folder_digest
 from tasks.formats.milestones import milestones_of
 from tasks.training.masked_lm.adapt import adapt
-from tasks.training.masked_lm.config import AdaptConfig, MaskingConfig
+from tasks.training.masked_lm.config import AdaptConfig, TrainingMaskingConfig
 from tests.tasks.training.killing import Training
 from tests.tasks.training.lesson import silent
 from tests.tasks.training.masked_lm.tiny_text import write_text
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.whole_runs]
 KILLS, STEPS = 5, 120
 # In the machine's own precision, with all that is drawn by chance, and milestones on the way.
 CONFIG = AdaptConfig(
-    masking=MaskingConfig(kind="whole_word", rate=0.3, mask_share=0.8, random_share=0.1),
+    masking=TrainingMaskingConfig(kind="whole_word", rate=0.3, mask_share=0.8, random_share=0.1),
     epochs=None,
     steps=STEPS,
     batch_size=8,
