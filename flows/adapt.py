@@ -33,7 +33,9 @@ from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
 from tasks.formats.roles import ADAPTED, AVERAGED, PLAIN
 from tasks.reporting.adapt_summary import (
     FINE_TUNED,
+    NGRAMS,
     PROBED,
+    WHOLE,
     AdaptRecord,
     AdaptSummary,
     read_adapt_summary,
@@ -67,15 +69,20 @@ def adapt(config: AdaptFlowConfig) -> AdaptRecord:
             name: train.labelled(name)(asked, given.plain, tokens, masks)
             for name, asked in config.study.variants(config.adapt).items()
         }
-        baseline = ngrams(config.ngrams, tokens, masks)
+        counts = {NGRAMS: ngrams(config.ngrams, tokens, masks)}
+        if read := config.adapt.blocks_of(config.pack.length):
+            asked = config.ngrams.model_copy(update={"blocks": read, "seed": config.adapt.seed})
+            counts = {NGRAMS: ngrams.labelled("as read")(asked, tokens, masks), WHOLE: counts[NGRAMS]}
         evaluation = evaluate_lm(config.evaluate, models, masks)
-        publish_adapted(config.publish, adapted, evaluation, baseline, config.base.source)
+        publish_adapted(
+            config.publish, adapted, evaluation, counts.get(WHOLE, counts[NGRAMS]), config.base.source
+        )
         made = {
             "checkpoint": adapted,
             "evaluation": evaluation,
-            "ngrams": baseline,
             "tokens": tokens,
             "seen": seen,
+            **counts,
         }
         if given.rows:
             made |= classifiers(config, models, given.rows)

@@ -24,6 +24,10 @@ from tasks.formats.value import Value
 from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
 
 PROBED, FINE_TUNED = "probed", "fine-tuned"
+NGRAMS, WHOLE = (
+    "ngrams",
+    "whole",
+)  # counted in what the model read; in all of the training text, where it read a part
 
 
 class Trained(NamedTuple):
@@ -84,7 +88,10 @@ class Adapted(Value):
     checkpoint: str
     evaluation: str
     perplexity: Perplexities
-    ngram: NgramBaselines
+    ngram: NgramBaselines = Field(description="counted in the blocks that the model read")
+    ngram_whole: NgramBaselines | None = Field(
+        None, description="counted in all of the training text; null where the model read all of it"
+    )
     documents: int = Field(description="texts of the test split that were measured on")
     hidden: int = Field(description="their hidden tokens")
     fills: dict[str, tuple[Filled, ...]] = Field(description="before and after")
@@ -114,7 +121,7 @@ def read_adapted(uris: Mapping[str, str], folders: Mapping[str, Path], trained: 
     return adapted(
         {name: uris[name] for name in ("checkpoint", "evaluation")},
         read_lm_evaluation(folders["evaluation"]),
-        read_json(folders["ngrams"] / REPORT_FILE),
+        {name: read_json(folders[name] / REPORT_FILE) for name in (NGRAMS, WHOLE) if name in folders},
         read_packing(folders["tokens"]),
         trained,
         {name: read_comparison(folders[name]) for name in (PROBED, FINE_TUNED) if name in folders},
@@ -124,7 +131,7 @@ def read_adapted(uris: Mapping[str, str], folders: Mapping[str, Path], trained: 
 def adapted(
     uris: Mapping[str, str],
     evaluation: LmEvaluation,
-    ngram: Mapping[str, float],
+    ngrams: Mapping[str, Mapping[str, float]],
     packing: PackingReport,
     trained: Trained,
     comparisons: Mapping[str, EncoderComparison],
@@ -140,7 +147,8 @@ def adapted(
             best=min(value for _, value in trained.curve),
             curve=tuple(trained.curve),
         ),
-        ngram=NgramBaselines(**{name: ngram[name] for name in NgramBaselines.model_fields}),
+        ngram=_baselines(ngrams[NGRAMS]),
+        ngram_whole=_baselines(ngrams[WHOLE]) if WHOLE in ngrams else None,
         documents=evaluation.documents,
         hidden=evaluation.hidden,
         fills={"before": by_name[PLAIN].filled, "after": by_name[ADAPTED].filled},
@@ -155,6 +163,10 @@ def adapted(
         classifiers={name: found.encoders for name, found in comparisons.items()},
         recommended={name: found.recommended for name, found in comparisons.items()},
     )
+
+
+def _baselines(measured: Mapping[str, float]) -> NgramBaselines:
+    return NgramBaselines(**{name: measured[name] for name in NgramBaselines.model_fields})
 
 
 def blocks_read(steps: int, batch_size: int, blocks: int) -> int:

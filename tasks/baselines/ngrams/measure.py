@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from infra.errors import ConfigError
 from tasks.baselines.ngrams.config import NgramConfig
+from tasks.baselines.ngrams.counting import Tokens
 from tasks.baselines.ngrams.perplexity import Special, ngram_perplexities
 from tasks.formats.frozen_masks import read_frozen
-from tasks.formats.packed_tokens import open_packed
+from tasks.formats.packed_tokens import PackedTokens, open_packed
+from tasks.formats.packing_report import read_packing
 from tasks.formats.report_file import write_report
+from tasks.training.loop.sampler import Shuffled
 
 PERPLEXITIES = ("unigram", "two_sided_hidden", "two_sided_clean", "context_hidden", "context_clean")
 
@@ -28,8 +33,17 @@ def measure_ngrams(
         )
     context = tuple(token for token in known.special if token not in (known.mask, known.pad))
     masked = read_frozen(frozen_dir / "validation"), read_frozen(frozen_dir)
-    found = ngram_perplexities(
-        packed.ids, packed.offsets, *masked, known.size, Special(known.mask, known.pad, context), config.order
-    )
+    special = Special(known.mask, known.pad, context)
+    text = counted(config, packed, read_packing(packed_dir).length)
+    found = ngram_perplexities(*text, *masked, known.size, special, config.order)
     write_report(output_dir, found)
     return found.model_dump(include=set(PERPLEXITIES))
+
+
+def counted(config: NgramConfig, packed: PackedTokens, length: int) -> tuple[Tokens, np.ndarray]:
+    """Tokens and offsets of what is counted: the documents, or blocks of `length` tokens as a training reads them."""
+    blocks = packed.blocks(length)
+    if config.blocks is None or config.blocks >= len(blocks):
+        return packed.ids, packed.offsets
+    ids, _ = blocks[np.sort(Shuffled(len(blocks), config.blocks, config.seed).rows(0))]
+    return ids.ravel(), np.arange(len(ids) + 1) * length

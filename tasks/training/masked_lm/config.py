@@ -148,6 +148,12 @@ class AdaptConfig(KeptConfig):
         None, ge=1, description="training steps between evaluations; unset: an epoch, and ten in all at least"
     )
 
+    def blocks_of(self, length: int) -> int | None:
+        """How many blocks of `length` tokens are read, where steps or tokens are asked for; None for whole passes."""
+        if self.tokens is not None:
+            return -(-self.tokens // (length * self.batch_size)) * self.batch_size
+        return None if self.steps is None else self.steps * self.batch_size
+
 
 class HeadConfig(AdaptConfig):
     """The head of an encoder that has none, trained on general text while the encoder stays as it is."""

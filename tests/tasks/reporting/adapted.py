@@ -28,7 +28,7 @@ def found(before: float = 374.4, after: float = 47.06, ngram: float = 131.2) -> 
     return adapted(
         {"checkpoint": "artifact:adapt/ed4a2840", "evaluation": "artifact:evaluate_lm/14c0ec97"},
         LmEvaluation(documents=1_000, hidden=18_034, models=models),
-        NGRAM | {"two_sided_hidden": ngram, "context_clean": 1.0},
+        {"ngrams": NGRAM | {"two_sided_hidden": ngram, "context_clean": 1.0}, "whole": NGRAM},
         PackingReport(length=128, splits={"train": train}),
         Trained([(0, 402.0), (1_250, 60.1), (2_500, 46.9)], 16),
         {"probed": compared()},
