@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tasks.figures.labels import apart
 from tasks.figures.scale import Axis, Frame, Tick
 from tasks.figures.svg import as_svg
 from tasks.formats.section import Figure, words
@@ -81,7 +82,7 @@ def _draw(name: str, lines: Mapping[str, list[tuple[int, float]]], kept: int | N
     y = _axis(name, min(values), max(values))
     return Curve(
         name,
-        lines=_apart([_line(points, x, y, of) for of, points in lines.items()]),
+        lines=_named([_line(points, x, y, of) for of, points in lines.items()]),
         last=f"{[*lines.values()][-1][-1][1]:.4g}",
         x_ticks=_whole(x),
         y_ticks=y.ticks(3),
@@ -111,10 +112,9 @@ def _line(points: list[tuple[int, float]], x: Axis, y: Axis, of: str) -> Line:
     return Line(text, tuple(placed) if len(placed) <= 20 else (), of, placed[-1][1])
 
 
-def _apart(lines: list[Line]) -> tuple[Line, ...]:
-    """The names of two lines that end close to each other are moved away from each other."""
-    if len(lines) < 2 or abs(lines[0].end - lines[1].end) >= NAME_HEIGHT:
+def _named(lines: list[Line]) -> tuple[Line, ...]:
+    """The names of lines that end close to each other are moved away from each other."""
+    if len(lines) < 2:
         return tuple(lines)
-    upper, lower = sorted(lines, key=lambda line: line.end)
-    middle = (upper.end + lower.end) / 2
-    return replace(upper, end=middle - NAME_HEIGHT / 2), replace(lower, end=middle + NAME_HEIGHT / 2)
+    ends = apart([line.end for line in lines], NAME_HEIGHT, FRAME.top, FRAME.bottom)
+    return tuple(replace(line, end=end) for line, end in zip(lines, ends, strict=True))

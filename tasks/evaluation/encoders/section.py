@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison, read_comparison
 from tasks.formats.panel_report import PanelRow, read_panel
-from tasks.formats.section import Cell, Column, Section, Table
+from tasks.formats.section import Cell, Column, Figure, Section, Table
 
 TAKEN = (
     Column(name="labels", heading="with so many labels"),
@@ -15,9 +15,32 @@ TAKEN = (
 
 
 def comparison_section(folder: Path) -> Section:
-    """A row an encoder, a column a number of labels; what to take; what each was made from."""
+    """A row an encoder, a column a number of labels; what to take; what each was made from; a line an encoder."""
     found = read_comparison(folder)
-    return Section(title="Classifiers from each encoder", tables=tuple(_tables(found)), notes=_notes(found))
+    figures = _figures(found)
+    return Section(
+        title="Classifiers from each encoder",
+        tables=tuple(_tables(found)),
+        notes=_notes(found) + ((_how_to_read(found),) if figures else ()),
+        figures=figures,
+    )
+
+
+def _figures(found: EncoderComparison) -> tuple[Figure, ...]:
+    from tasks.figures.encoders import draw_encoders
+    from tasks.figures.svg import as_svg
+
+    drawn = draw_encoders(found.encoders)
+    if drawn is None:
+        return ()
+    return (Figure(title="Accuracy against the number of labelled rows", svg=as_svg("encoders", drawn)),)
+
+
+def _how_to_read(found: EncoderComparison) -> str:
+    return (
+        f"Drawn is the mean of the seeds; a bar, or the band of {found.encoders[0].name} (dashed), goes from the lowest of "
+        "them to the highest."
+    )
 
 
 def _tables(found: EncoderComparison) -> list[Table]:

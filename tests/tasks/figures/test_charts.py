@@ -1,6 +1,7 @@
 """Figures: round ticks, labels where room is, boxes below what they are made from."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from infra.errors import ArtifactError
 from tasks.figures.curves import draw_curves
 from tasks.figures.interval import draw_interval
-from tasks.figures.labels import freest
+from tasks.figures.labels import apart, freest
 from tasks.figures.layers import layer_graph
 from tasks.figures.lineage import BOX_HEIGHT, BOX_WIDTH, draw_lineage
 from tasks.figures.scale import Axis
@@ -37,6 +38,24 @@ def test_a_label_stands_where_it_covers_least_and_leaves_the_frame_only_when_eve
     covering, touching, outside = (50, 50, 70, 70), (60, 40, 80, 60), (90, 0, 110, 20)
     assert freest([covering, touching, touching], taken, frame) == 1
     assert freest([outside, covering], taken, frame) == 1 and freest([outside, outside], taken, frame) == 0
+
+
+@given(places=st.lists(st.floats(0, 100), min_size=1, max_size=12), gap=st.floats(0, 15))
+def test_labels_of_a_column_stand_apart_in_their_order_and_inside_of_it(
+    places: list[float], gap: float
+) -> None:
+    found = apart(places, gap, 0, 100)
+    order = sorted(range(len(places)), key=lambda one: places[one])
+    least = min(gap, 100 / max(1, len(places) - 1)) - 0.2
+    assert all(found[after] - found[before] >= least for before, after in pairwise(order))
+    assert min(found) >= -0.1 and max(found) <= 100.1
+    if all(places[after] - places[before] >= gap for before, after in pairwise(order)):
+        assert found == pytest.approx(places, abs=0.06)
+
+
+def test_labels_in_one_place_are_moved_to_both_sides_of_it() -> None:
+    assert apart([50, 50, 50], 10, 0, 100) == [40, 50, 60]
+    assert apart([1, 1, 70], 10, 0, 100) == [0, 10, 70]
 
 
 @pytest.mark.parametrize("outcome", ["pass", "fail", "needs_more_rows"])

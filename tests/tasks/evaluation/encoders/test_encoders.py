@@ -129,15 +129,17 @@ def test_fine_tuning_goes_on_after_a_kill_without_training_again(
     assert np.array_equal(read_scores(whole).right, read_scores(cut).right)
 
 
-def written(folder: Path, right: np.ndarray, labels: int = 100) -> Path:
-    """Scores of one number of labels."""
+def written(folder: Path, right: np.ndarray, *labels: int) -> Path:
+    """Scores of each number of labels, 100 when none is given, the same for each."""
     folder.mkdir()
-    classifiers = tuple(ScoredClassifier(labels=labels, seed=seed, accuracy=row.mean(), choice="layer 1, mean")
-                        for seed, row in enumerate(right))  # fmt: skip
-    write_scores(
-        folder,
-        EncoderScores(EncoderReport(test_rows=right.shape[1], classes=2, classifiers=classifiers), right),
+    sizes = labels or (100,)
+    classifiers = tuple(
+        ScoredClassifier(labels=size, seed=seed, accuracy=row.mean(), choice="layer 1, mean")
+        for size in sizes
+        for seed, row in enumerate(right)
     )
+    report = EncoderReport(test_rows=right.shape[1], classes=2, classifiers=classifiers)
+    write_scores(folder, EncoderScores(report, np.tile(right, (len(sizes), 1))))
     return folder
 
 
@@ -163,6 +165,25 @@ def test_what_is_better_for_sure_is_recommended_and_nothing_else(tmp_path: Path)
     assert "better" in str(section.tables[1].rows[1]["100"])
 
 
+def test_accuracies_are_drawn_below_the_tables_where_there_are_several_numbers_of_labels(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    right = {name: rng.random((3, 100)) < 0.6 for name in ("plain", "<i>adapted</i>")}
+    for folder, labels in (("one", (100,)), ("several", (8, 100, 2_000))):
+        (tmp_path / folder).mkdir()
+        scores = {
+            name: written(tmp_path / folder / str(place), rows, *labels)
+            for place, (name, rows) in enumerate(right.items())
+        }
+        compare_encoders(CompareEncodersConfig(), scores, tmp_path / folder)
+    one, several = (comparison_section(tmp_path / folder) for folder in ("one", "several"))
+    assert one.figures == () and len(one.notes) == 1
+    (figure,) = several.figures
+    assert not figure.small and "2,000" in figure.svg and "<i>" not in figure.svg
+    assert "the band of plain (dashed)" in several.notes[1]
+
+
 def test_more_rivals_need_wider_intervals(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     scores = {str(number): written(tmp_path / str(number), rng.random((5, 200)) < 0.6) for number in range(4)}
@@ -180,7 +201,7 @@ def test_scores_of_other_rows_are_refused(tmp_path: Path) -> None:
     right = np.ones((2, 50), dtype=bool)
     scores = {
         "plain": written(tmp_path / "plain", right),
-        "other": written(tmp_path / "other", right, labels=8),
+        "other": written(tmp_path / "other", right, 8),
     }
     with pytest.raises(ArtifactError, match="the scores of other are of other rows than those of plain"):
         compare_encoders(CompareEncodersConfig(), scores, tmp_path)
