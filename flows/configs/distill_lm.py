@@ -49,7 +49,11 @@ class DistillLmFlowConfig(LanguageModelConfig):
             "often": True,
         },  # their content is in keys, by the pinned tables' digests
     )
-    panel_rows: CurateConfig = Field(CurateConfig(), description="which of the panel's rows are kept")
+    panel_rows: CurateConfig = Field(
+        CurateConfig(),
+        description="which of the panel's rows are kept",
+        json_schema_extra={"seldom": True},
+    )
     fine_tune: FineTuneConfig = Field(
         FineTuneConfig(labels=(2000,)), description="the fine-tuning that every model of the panel gets"
     )

@@ -37,7 +37,8 @@ class LanguageModelConfig(FlowConfig):
     extract: ExtractConfig = Field(ExtractConfig(), description="which rows, from where")
     unlabelled: bool = Field(
         False,
-        description="the tables hold texts alone: these are packed as they lie, without curation",
+        description="the tables hold texts alone: these are packed as they lie, without curation (rows with labels, by which "
+        "encoders are compared: --labelled.table)",
         json_schema_extra={"often": True},
     )
     dataset: CurateConfig = Field(
@@ -47,6 +48,7 @@ class LanguageModelConfig(FlowConfig):
         ExtractConfig(),
         description="rows with labels, from which classifiers of each encoder are made and compared; unset: the domain's "
         "own, where they have labels",
+        json_schema_extra={"seldom": True},
     )
     base: BaseModelConfig = Field(
         BaseModelConfig(), description="the pretrained encoder, with a head or without"

@@ -1,6 +1,7 @@
 """`--help` of a flow: what users set; `--help-all`: every field, with its bounds.
 
-A field that users set says so where it is declared: `json_schema_extra={"often": True}`.
+A field that users set says so where it is declared: `json_schema_extra={"often": True}`. A section whose own field has
+`{"seldom": True}` is in the whole help alone, whatever its fields say.
 """
 
 import re
@@ -18,7 +19,7 @@ from rich.text import Text
 from infra.cli.layers import section_of
 from infra.machine.terminal import Terminal, one_line
 
-OFTEN = "often"
+OFTEN, SELDOM = "often", "seldom"
 WIDTH = 100
 NAMES = {Path: "FILE", int: "N", float: "X", bool: "true|false", str: "TEXT"}
 
@@ -66,7 +67,7 @@ def _sections(config: type[BaseModel], whole: bool) -> Iterator[tuple[str, list[
     if own := [one for one in own if whole or is_often(one[1])]:
         yield "of the whole run", own
     for name, field in config.model_fields.items():
-        if (section := section_of(field)) is None:
+        if (section := section_of(field)) is None or (is_marked(field, SELDOM) and not whole):
             continue
         if fields := [one for one in _flat(section, f"{name}.") if whole or is_often(one[1])]:
             yield f"{name}: {field.description}", fields

@@ -10,9 +10,10 @@ from inspect import cleandoc
 from pathlib import Path
 
 from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 
-from infra.cli.flow_help import is_marked, is_often, said
+from infra.cli.flow_help import SELDOM, is_marked, is_often, said
 from infra.cli.layers import purpose, section_of
 
 RECIPE, MORE, OFF = "recipe", "more", "off"
@@ -63,10 +64,21 @@ class _Half:
                     if is_marked(field, OFF) and {"type": "string"} not in kinds:
                         kinds.append({"enum": [OFF], "type": "string", "title": OFF})
                     own[name] = _asked({"anyOf": kinds}, title, said(field, whole=True, default=value))
-            elif inside := self.fields(section, self.handler.resolve_ref_schema(whole), value):
+            elif inside := self.inside(section, field, self.handler.resolve_ref_schema(whole), value):
                 made = _section(title, description, inside)
                 sections[name] = made if self.often else _asked(made, title, description)
         return {**own, **sections}
+
+    def inside(
+        self, section: type[BaseModel], field: FieldInfo, schema: JsonSchemaValue, effective: BaseModel
+    ) -> dict[str, JsonSchemaValue]:
+        """The fields of a section; those of one that is seldom set are all in the other half."""
+        if not is_marked(field, SELDOM):
+            return self.fields(section, schema, effective)
+        halves = () if self.often else (_Half(self.handler, often=True), self)
+        return {
+            name: found for half in halves for name, found in half.fields(section, schema, effective).items()
+        }
 
 
 def _kinds(field: JsonSchemaValue) -> list[JsonSchemaValue]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, Field
 
-from infra.cli.flow_help import OFTEN, bounds, print_help
+from infra.cli.flow_help import OFTEN, SELDOM, bounds, print_help
 from infra.engine.registry import flow_commands
 from tests.typed import STILLHOUSE, typed
 
@@ -45,6 +45,16 @@ def test_every_flow_says_of_some_fields_that_users_set_them(
     whole = capsys.readouterr().out
     assert "--extract.table" in short
     assert len(short) < len(whole)
+
+
+def test_a_section_that_is_seldom_set_is_in_the_whole_help_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    class Rarely(BaseModel):
+        inner: Inner = Field(Inner(), description="the inner part", json_schema_extra={SELDOM: True})
+
+    print_help("a flow", {}, Rarely, whole=False)
+    assert "--inner" not in capsys.readouterr().out
+    print_help("a flow", {}, Rarely, whole=True)
+    assert "--inner.rate" in capsys.readouterr().out
 
 
 def test_a_field_that_users_set_is_told_with_its_default_and_in_whole_with_its_bounds(

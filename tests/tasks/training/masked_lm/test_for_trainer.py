@@ -1,5 +1,7 @@
 """transformers' `Trainer` on our blocks and masks: the page's code as it stands there, and the same step as our loop's."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tasks.training.loop.objective import Draw
 from tasks.training.masked_lm.config import MaskingConfig
 from tasks.training.masked_lm.for_trainer import BlockDataset, MaskingCollator, TellPass, mean_over_step
 from tasks.training.masked_lm.objective import MaskedLmBatch, MaskedLmObjective
+from tests.conftest import ROOT
 from tests.pages import python_blocks
 from tests.tasks.training.masked_lm.tiny_text import write_text
 from tests.tasks.training.masked_lm.toy import VOCABULARY_IDS, random_blocks, tiny_model
@@ -96,14 +99,29 @@ def test_trainer_and_our_loop_have_the_same_masks_and_the_same_loss(tmp_path: Pa
     assert trainer.compute_loss(model.model, dict(batch)).item() == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("workers", [{}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}])
-def test_each_pass_has_its_own_masks_whoever_makes_its_batches(workers: dict[str, Any]) -> None:
+def check_passes(**workers: Any) -> None:
+    """Every pass has its own masks, whoever makes its batches."""
     dataset = BlockDataset(BLOCKS)
     loader = DataLoader(dataset, batch_size=5, shuffle=True, collate_fn=COLLATOR, **workers)
     for epoch in (0, 1, 4):
         dataset.epoch = epoch
         assert rows_of([*loader]) == whole_pass(epoch)
+
+
+def test_each_pass_has_its_own_masks() -> None:
+    check_passes()
     assert whole_pass(0) != whole_pass(1)
+
+
+@pytest.mark.slow
+def test_each_pass_has_its_own_masks_also_from_workers() -> None:
+    """In a process of its own, as a user's training is: workers are forks of what calls them."""
+    code = (
+        "from tests.tasks.training.masked_lm.test_for_trainer import check_passes\n"
+        "check_passes(num_workers=2)\n"
+        "check_passes(num_workers=2, persistent_workers=True)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 class Kept(MaskingCollator):

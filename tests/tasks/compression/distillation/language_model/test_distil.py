@@ -23,10 +23,12 @@ from tasks.training.masked_lm.frozen import perplexity
 from tests.tasks.models.tiny_encoder import tiny_config, tiny_tokenizer, write_dataset
 from tests.tasks.training.killing import dies, run_in_a_process
 
-TEACHER = AdaptConfig(epochs=None, steps=80, batch_size=16, learning_rate=1e-2, mixed_precision="no")
+TEACHER = AdaptConfig(
+    epochs=None, steps=60, batch_size=16, learning_rate=1e-2, optimizer="adamw", mixed_precision="no"
+)
 DISTIL = DistillLmConfig(
     student=StudentConfig(begin="random"), epochs=None, steps=24, batch_size=8, learning_rate=1e-2, evaluate_every=6,
-    checkpoint_every=4, checkpoint_share=1, mixed_precision="no", dropout=0.1,
+    checkpoint_every=4, checkpoint_share=1, mixed_precision="no", dropout=0.1, optimizer="adamw",
 )  # fmt: skip
 
 
