@@ -15,7 +15,7 @@ from flows.configs.end_to_end import EndToEndConfig
 from flows.configs.flow_config import RECIPES, FlowConfig
 from flows.data import data
 from flows.end_to_end import end_to_end
-from infra.cli.flow_help import is_often
+from infra.cli.flow_help import SELDOM, is_marked, is_often
 from infra.cli.layers import purpose, section_of
 
 from prefect import Flow  # isort: skip
@@ -47,7 +47,9 @@ def names(config: type[BaseModel], often: bool, prefix: str = "") -> Iterator[st
             yield f"{prefix}{name}"
     for name, field in config.model_fields.items():
         if section := section_of(field):
-            yield from names(section, often, f"{prefix}{name}.")
+            halves = (often,) if not is_marked(field, SELDOM) else () if often else (True, False)
+            for half in halves:
+                yield from names(section, half, f"{prefix}{name}.")
 
 
 def shown(section: dict[str, Any], prefix: str = "") -> Iterator[str]:
