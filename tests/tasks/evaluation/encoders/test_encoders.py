@@ -111,6 +111,7 @@ def test_a_single_label_is_refused(base: Path, tmp_path: Path) -> None:
         probe_encoder(EXACT, base, dataset, tmp_path)
 
 
+@pytest.mark.slow
 def test_fine_tuning_goes_on_after_a_kill_without_training_again(
     base: Path, dataset: Path, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def trainer_of(
     )
 
 
+@pytest.mark.slow
 def test_the_code_of_the_page_trains_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = write_text(tmp_path, rows=60)
     given: dict[str, Any] = {
@@ -136,6 +137,7 @@ class Kept(MaskingCollator):
         return self.batches[-1]
 
 
+@pytest.mark.slow
 def test_a_training_that_is_resumed_inside_a_pass_goes_on_with_its_masks(tmp_path: Path) -> None:
     """Three steps a pass; what was kept after four is gone on with."""
     whole, rest = Kept(), Kept()

@@ -117,6 +117,7 @@ def test_a_model_that_cannot_save_memory_says_so() -> None:
         objective_of(BLOCKS).save_memory(model)
 
 
+@pytest.mark.slow
 def test_a_pattern_is_learned_to_far_below_the_unigram_perplexity(tmp_path: Path) -> None:
     blocks, model = topical_blocks(), tiny_model(num_hidden_layers=1, initializer_range=0.1)
     frozen = freeze(topical_blocks(60).ids.tolist(), 16, 0, VOCABULARY_IDS, FrozenConfig())

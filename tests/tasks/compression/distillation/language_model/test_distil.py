@@ -66,6 +66,7 @@ class BrokenOff(Exception):
     """What ends a training in the middle."""
 
 
+@pytest.mark.slow
 def test_a_student_gets_better_to_the_same_bytes_also_after_a_break(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_killed_training_ends_with_the_same_bytes(sources: dict[str, Path], tm
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_hidden_states_alone_teach_a_student_whose_head_stays(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:
