@@ -31,12 +31,12 @@ from tasks.evaluation.encoders.stages import compare_encoders, fine_tune_encoder
 from tasks.evaluation.language_models.stages import evaluate_lm
 from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
 from tasks.formats.roles import ADAPTED, AVERAGED, PLAIN
+from tasks.reporting.language_model_summary import LanguageModelRecord
 from tasks.reporting.adapt_summary import (
     FINE_TUNED,
     NGRAMS,
     PROBED,
     WHOLE,
-    AdaptRecord,
     AdaptSummary,
     read_adapt_summary,
 )
@@ -54,7 +54,7 @@ from tasks.training.stages import push_milestones
     flow_run_name=prefect_name,
     retries=0,
 )
-def adapt(config: AdaptFlowConfig) -> AdaptRecord:
+def adapt(config: AdaptFlowConfig) -> LanguageModelRecord:
     """Extract, pack, freeze the evaluation's masks, adapt, measure beside n-grams, publish, compare classifiers."""
     with open_run("adapt", config) as run:
         given = prepare_text(run, config)
@@ -104,6 +104,6 @@ def classifiers(
     return made
 
 
-RUNNABLE: RunnableFlow[AdaptFlowConfig, AdaptRecord, AdaptSummary] = RunnableFlow(
+RUNNABLE: RunnableFlow[AdaptFlowConfig, LanguageModelRecord, AdaptSummary] = RunnableFlow(
     flow=adapt, summary=read_adapt_summary, exit_code=lambda summary: 0
 )

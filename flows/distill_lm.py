@@ -33,13 +33,13 @@ from tasks.evaluation.encoders.stages import compare_encoders, fine_tune_encoder
 from tasks.evaluation.language_models.stages import evaluate_lm
 from tasks.evaluation.latency.stages import time_bodies
 from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
+from tasks.reporting.language_model_summary import LanguageModelRecord
 from tasks.reporting.distill_summary import (
     PLAIN_UNDISTILLED,
     RANDOM,
     STUDENT,
     TEACHER,
     UNDISTILLED,
-    DistillLmRecord,
     DistillLmSummary,
     read_distill_summary,
 )
@@ -55,7 +55,7 @@ SEEDED = (TEACHER, STUDENT, UNDISTILLED)  # fine-tuned with every seed; the othe
     flow_run_name=prefect_name,
     retries=0,
 )
-def distill_lm(config: DistillLmFlowConfig) -> DistillLmRecord:
+def distill_lm(config: DistillLmFlowConfig) -> LanguageModelRecord:
     """Adapt a teacher, distil it, and measure the student beside what it would be without."""
     with open_run("distill_lm", config) as run:
         given = prepare_text(run, config)
@@ -118,6 +118,6 @@ def probed(config: DistillLmFlowConfig, models: Mapping[str, CheckpointRef], row
     return compare_encoders(config.compare, probes)
 
 
-RUNNABLE: RunnableFlow[DistillLmFlowConfig, DistillLmRecord, DistillLmSummary] = RunnableFlow(
+RUNNABLE: RunnableFlow[DistillLmFlowConfig, LanguageModelRecord, DistillLmSummary] = RunnableFlow(
     flow=distill_lm, summary=read_distill_summary, exit_code=lambda summary: 0
 )

@@ -21,7 +21,8 @@ from tasks.formats.packing_report import PackingReport, read_packing
 from tasks.formats.report_file import REPORT_FILE
 from tasks.formats.roles import ADAPTED, PLAIN
 from tasks.formats.value import Value
-from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
+from tasks.reporting.language_model_summary import LanguageModelRecord, LanguageModelSummary, run_facts
+from tasks.reporting.summary import Run, schema_text
 
 PROBED, FINE_TUNED = "probed", "fine-tuned"
 NGRAMS, WHOLE = (
@@ -35,14 +36,6 @@ class Trained(NamedTuple):
 
     curve: Sequence[tuple[int, float]]
     batch_size: int
-
-
-class AdaptRecord(Value):
-    """What the flow gives: the adapted checkpoint, and where its summary lies."""
-
-    checkpoint: str = Field(description="artifact:adapt/KEY")
-    digest: str = Field(description="sha256 of the checkpoint")
-    summary: str = Field(description="summary.json of the run")
 
 
 class Perplexities(Value):
@@ -104,16 +97,10 @@ class Adapted(Value):
     )
 
 
-class AdaptSummary(Value):
+class AdaptSummary(LanguageModelSummary):
     """One run of `flows.adapt`."""
 
-    flow: str
     adapt: Adapted
-    stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
-    seconds: float = Field(description="wall-clock seconds of the whole run")
-    machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
-    mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
-    report: str = Field(description="the HTML report")
 
 
 def read_adapted(uris: Mapping[str, str], folders: Mapping[str, Path], trained: Trained) -> Adapted:
@@ -177,18 +164,10 @@ def blocks_read(steps: int, batch_size: int, blocks: int) -> int:
 
 def summarise_adapted(run: Run, found: Adapted, page: Path, machine: dict[str, str]) -> AdaptSummary:
     """The run that ended in `found`, and is shown on `page`."""
-    return AdaptSummary(
-        flow=run.name,
-        adapt=found,
-        stages=stages_of(run),
-        seconds=round(run.seconds, 3),
-        machine=machine,
-        mlflow_run_id=run.mlflow_run_id,
-        report=str(page),
-    )
+    return AdaptSummary(adapt=found, **run_facts(run, page, machine))
 
 
-def read_adapt_summary(record: AdaptRecord) -> AdaptSummary:
+def read_adapt_summary(record: LanguageModelRecord) -> AdaptSummary:
     """The JSON of the run that made a record."""
     return AdaptSummary.model_validate_json(Path(record.summary).read_bytes())
 

@@ -14,18 +14,11 @@ from tasks.formats.encoder_comparison import ComparedEncoder, read_comparison
 from tasks.formats.lm_report import LmEvaluation, read_lm_evaluation
 from tasks.formats.panel_report import PanelReport, PanelRow, read_panel
 from tasks.formats.value import Value
-from tasks.reporting.summary import Run, StageSummary, schema_text, stages_of
+from tasks.reporting.language_model_summary import LanguageModelRecord, LanguageModelSummary, run_facts
+from tasks.reporting.summary import Run, schema_text
 
 TEACHER, STUDENT, UNDISTILLED = "teacher", "student", "undistilled"
 PLAIN_UNDISTILLED, RANDOM = "plain undistilled", "from random weights"
-
-
-class DistillLmRecord(Value):
-    """What the flow gives: the student's checkpoint, and where its summary lies."""
-
-    checkpoint: str = Field(description="artifact:distill_lm/KEY")
-    digest: str = Field(description="sha256 of the checkpoint")
-    summary: str = Field(description="summary.json of the run")
 
 
 class DistilledRow(Value):
@@ -64,16 +57,10 @@ class Distilled(Value):
     )
 
 
-class DistillLmSummary(Value):
+class DistillLmSummary(LanguageModelSummary):
     """One run of `flows.distill_lm`."""
 
-    flow: str
     distill_lm: Distilled
-    stages: tuple[StageSummary, ...] = Field(description="in the order in which they were done")
-    seconds: float = Field(description="wall-clock seconds of the whole run")
-    machine: dict[str, str] = Field(default_factory=dict, description="what the run was on")
-    mlflow_run_id: str | None = Field(None, description="parent run in MLflow; null when tracking was down")
-    report: str = Field(description="the HTML report")
 
 
 def distilled(uris: Mapping[str, str], folders: Mapping[str, Path]) -> Distilled:
@@ -121,18 +108,10 @@ def _panel_fields(row: PanelRow | None) -> dict[str, float | int | tuple[float, 
 
 def summarise_distilled(run: Run, found: Distilled, page: Path, machine: dict[str, str]) -> DistillLmSummary:
     """The run that ended in `found`."""
-    return DistillLmSummary(
-        flow=run.name,
-        distill_lm=found,
-        stages=stages_of(run),
-        seconds=round(run.seconds, 3),
-        machine=machine,
-        mlflow_run_id=run.mlflow_run_id,
-        report=str(page),
-    )
+    return DistillLmSummary(distill_lm=found, **run_facts(run, page, machine))
 
 
-def read_distill_summary(record: DistillLmRecord) -> DistillLmSummary:
+def read_distill_summary(record: LanguageModelRecord) -> DistillLmSummary:
     """The JSON of the run that made a record."""
     return DistillLmSummary.model_validate_json(Path(record.summary).read_bytes())
 

@@ -34,13 +34,13 @@ from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.release_record import ReleaseRecord
 from tasks.formats.section import Section, Table
 from tasks.reporting.adapt_summary import (
-    AdaptRecord,
     Trained,
     read_adapted,
     summarise_adapted,
 )
 from tasks.reporting.data_summary import DataRecord, summarise_data
-from tasks.reporting.distill_summary import DistillLmRecord, distilled, summarise_distilled
+from tasks.reporting.distill_summary import distilled, summarise_distilled
+from tasks.reporting.language_model_summary import LanguageModelRecord
 from tasks.reporting.summary import summarise
 from tasks.training.masked_lm.config import AdaptConfig
 
@@ -110,7 +110,7 @@ def report_data(
 
 
 @action()
-def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> AdaptRecord:
+def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> LanguageModelRecord:
     """Write the page and the JSON of a run that ends in an adapted model, and print what it came to.
 
     `made` has its checkpoint, evaluation, ngrams and tokens, and what compares encoders; see `report_run`.
@@ -130,13 +130,15 @@ def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactR
     _tell(run, _with_run(run, page, config, made), summary, ends, points, perplexities(found))
     print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
     checkpoint = made["checkpoint"]
-    return AdaptRecord(
+    return LanguageModelRecord(
         checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(_folder(run) / SUMMARY)
     )
 
 
 @action()
-def report_distilled(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> DistillLmRecord:
+def report_distilled(
+    run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]
+) -> LanguageModelRecord:
     """The same of a run that ends in a distilled language model; `made` has checkpoint, evaluation and bodies, and panel and
     probed where there were rows with labels.
     """
@@ -152,7 +154,9 @@ def report_distilled(run: ActionRun, config: BaseModel, made: Mapping[str, Artif
     _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, models_table(found))
     print_distilled(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
     digest = made["checkpoint"].digest
-    return DistillLmRecord(checkpoint=found.checkpoint, digest=digest, summary=str(_folder(run) / SUMMARY))
+    return LanguageModelRecord(
+        checkpoint=found.checkpoint, digest=digest, summary=str(_folder(run) / SUMMARY)
+    )
 
 
 def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
