@@ -17,7 +17,7 @@ from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef
 from tasks.formats.report_file import REPORT_FILE
 
 
-@stage(version=2, output=ReportRef, process=True)
+@stage(version=2, output=ReportRef)
 def probe_encoder(run: StageRun, config: ProbeConfig, encoder: CheckpointRef, dataset: DatasetRef) -> Metrics:
     """Linear classifiers on the frozen vectors, from few labels to many."""
     from tasks.evaluation.encoders.probe import probe_encoder as probe
