@@ -59,7 +59,7 @@ def distill_lm(config: DistillLmFlowConfig) -> LanguageModelRecord:
     """Adapt a teacher, distil it, and measure the student beside what it would be without."""
     with open_run("distill_lm", config) as run:
         given = prepare_text(run, config)
-        text = given.tokens, given.masks
+        text, sets = (given.tokens, given.masks), panel_sets(run, config, given.rows)
         teacher = given.plain if config.adapted else train(config.adapt, given.plain, *text)
         student = distil(config.distill, teacher, *text)
         models = {
@@ -81,7 +81,7 @@ def distill_lm(config: DistillLmFlowConfig) -> LanguageModelRecord:
             "evaluation": evaluate_lm(config.evaluate, models | without, given.masks),
             "bodies": time_bodies(config.bodies, {TEACHER: teacher, STUDENT: student}),
         }
-        if sets := panel_sets(run, config, given.rows):
+        if sets:
             made["panel"] = scored(config, models, sets)
         if given.rows and without:
             made["probed"] = probed(config, {STUDENT: student} | without, given.rows)
@@ -89,11 +89,13 @@ def distill_lm(config: DistillLmFlowConfig) -> LanguageModelRecord:
 
 
 def panel_sets(run: FlowRun, config: DistillLmFlowConfig, rows: DatasetRef | None) -> dict[str, DatasetRef]:
-    """The labelled sets by name: the domain's own, and those that are asked for."""
+    """The labelled sets by name, the domain's own and those that are asked for; none where nothing is to be fine-tuned."""
+    if not config.fine_tune.labels:
+        return {}
     sets = {str(config.name): rows} if rows else {}
-    for table in config.panel:
+    for name, table in zip(config.panel_names, config.panel, strict=True):
         asked = ExtractConfig(table=(table,))
-        sets[table.name.partition(".")[0]] = curated(run, config.panel_rows, asked, pin_sources(asked))
+        sets[name] = curated(run, config.panel_rows, asked, pin_sources(asked))
     return sets
 
 

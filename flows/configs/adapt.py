@@ -9,6 +9,7 @@ from flows.configs.language_model import LanguageModelConfig
 from infra.cli.flow_command import FlowCommand
 from tasks.baselines.ngrams.config import NgramConfig
 from tasks.formats.asked import Asked
+from tasks.models.shape import AskedShapes
 from tasks.serving.language_model.config import PublishAdaptedConfig
 from tasks.training.masked_lm.config import AdaptConfig, AverageConfig, TrainingMaskingConfig
 
@@ -63,6 +64,12 @@ class AdaptFlowConfig(LanguageModelConfig):
     publish: PublishAdaptedConfig = Field(
         PublishAdaptedConfig(), description="the adapted model on the Hub: name, licence and card"
     )
+
+    def asked_shapes(self) -> AskedShapes:
+        """That of the study too."""
+        asked = super().asked_shapes()
+        studied = {"study.frozen_layers": max(self.study.frozen_layers, default=0)}
+        return asked.model_copy(update={"layers": asked.layers | studied})
 
 
 def _flow() -> "RunnableFlow[AdaptFlowConfig, Any, Any]":

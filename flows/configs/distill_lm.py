@@ -1,9 +1,9 @@
 """What is asked of the flow that distils a masked language model: one section a stage."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.configs.flow_config import RECIPES
 from flows.configs.language_model import LanguageModelConfig
@@ -12,6 +12,7 @@ from tasks.compression.distillation.language_model.config import DistillLmConfig
 from tasks.data.curation.config import CurateConfig
 from tasks.evaluation.encoders.config import FineTuneConfig, PanelConfig
 from tasks.evaluation.latency.config import BodiesConfig
+from tasks.models.shape import AskedShapes
 
 if TYPE_CHECKING:
     from infra.cli.flow_run import RunnableFlow
@@ -59,6 +60,27 @@ class DistillLmFlowConfig(LanguageModelConfig):
     )
     scores: PanelConfig = Field(PanelConfig(), description="the score over the panel")
     bodies: BodiesConfig = Field(BodiesConfig(), description="how latencies are taken")
+
+    @model_validator(mode="after")
+    def _tables_told_apart(self) -> Self:
+        names = [str(self.name), *self.panel_names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"the panel has {', '.join(twice)} twice: expected tables of other names than each other's and the run's "
+                f"({self.name}). Rename one, or give --name"
+            )
+        return self
+
+    @property
+    def panel_names(self) -> tuple[str, ...]:
+        """What the panel's tables are called, after their files."""
+        return tuple(table.name.partition(".")[0] for table in self.panel)
+
+    def asked_shapes(self) -> AskedShapes:
+        """The student's layers too."""
+        asked = super().asked_shapes()
+        students = {"distill.student.layers (counted from 1)": max(self.distill.student.layers or (-1,)) + 1}
+        return asked.model_copy(update={"layers": asked.layers | students})
 
     @property
     def from_random(self) -> DistillLmConfig:

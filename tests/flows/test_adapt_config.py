@@ -35,6 +35,7 @@ def test_a_wrong_word_is_one_message_with_its_remedy(
     ("asked", "said"),
     [
         ({"adapt": {"freeze_layers": 4}}, r"adapt\.freeze_layers is 4: expected at most 3"),
+        ({"study": {"frozen_layers": [2, 4]}}, r"study\.frozen_layers is 4: expected at most 3"),
         ({"pack": {"length": 65}}, r"pack\.length is 65: expected at most 64"),
         (
             {"general": {"table": ["books.jsonl"], "length": 65}},

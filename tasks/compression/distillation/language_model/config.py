@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.formats.asked import Asked
 from tasks.training.masked_lm.config import AdaptConfig
@@ -22,6 +22,13 @@ class StudentConfig(Asked):
         description="teacher: with the weights of these layers; random: with fresh ones, of the same shape",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="of fresh weights")
+
+    @field_validator("layers")
+    @classmethod
+    def _rising(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if layers is not None and (not layers or layers[0] < 0 or list(layers) != sorted({*layers})):
+            raise ValueError(f"layers are {layers}: expected rising numbers from 0 on")
+        return layers
 
 
 class TripleLossConfig(Asked):
