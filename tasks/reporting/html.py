@@ -20,6 +20,10 @@ from tasks.reporting.sections import times_section
 from tasks.reporting.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
+REPORT, LANGUAGE_MODELS = (
+    "report.css",
+    ("language_models.css",),
+)  # of every page, and of flows that end in one
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 
 
@@ -45,7 +49,10 @@ class Headline:
 
 @dataclass(frozen=True)
 class Page:
-    """One run of a flow as it is shown: `before` its stages' sections stand the flow's own. What is missing is left out."""
+    """One run of a flow as it is shown: `before` its stages' sections stand the flow's own. What is missing is left out.
+
+    `styles` are the sheets of figures that only some flows have, besides `report.css`.
+    """
 
     title: str
     summary: Summary
@@ -55,6 +62,7 @@ class Page:
     lineage: Sequence[LineageNode] = ()
     config: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
+    styles: Sequence[str] = ()
 
 
 def render_report(page: Page, path: Path) -> Path:
@@ -63,7 +71,7 @@ def render_report(page: Page, path: Path) -> Path:
     environment.filters |= {"data_uri": data_uri, "words": words, "drawn": Markup, "bar": bar}
     text = environment.get_template("report.html.j2").render(
         page=page,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # our own file
+        style=style(REPORT, *page.styles),
         lineage=as_svg("lineage", draw_lineage(page.lineage)) if page.lineage else "",
         names={node.id: node.name for node in page.lineage},
         times=times_section(page.summary.stages, page.summary.seconds),
@@ -71,6 +79,11 @@ def render_report(page: Page, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def style(*sheets: str) -> Markup:
+    """Style sheets of our own, from beside the templates."""
+    return Markup("").join(Markup((TEMPLATES / sheet).read_text(encoding="utf-8")) for sheet in sheets)
 
 
 def data_uri(path: Path) -> str:

@@ -6,12 +6,11 @@ The list lies beside it as JSON and each run adds itself: nobody reads a year of
 from collections.abc import Sequence
 from pathlib import Path
 
-from markupsafe import Markup
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tasks.figures.svg import html_templates
 from tasks.formats.value import Value
-from tasks.reporting.html import TEMPLATES
+from tasks.reporting.html import REPORT, TEMPLATES, style
 
 LIST, INDEX, LATEST = "index.json", "index.html", "latest"
 MOST = 200
@@ -48,7 +47,5 @@ def list_text(runs: Sequence[ReportedRun]) -> str:
 
 def render_index(runs: Sequence[ReportedRun]) -> str:
     """The page. What comes from data is escaped by the template."""
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # our own file
-    return (
-        html_templates(TEMPLATES).get_template("index.html.j2").render(runs=runs, style=style, latest=LATEST)
-    )
+    template = html_templates(TEMPLATES).get_template("index.html.j2")
+    return template.render(runs=runs, style=style(REPORT), latest=LATEST)

@@ -117,13 +117,13 @@ def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactR
     """
     from tasks.reporting.adapt_page import adapt_headline, adapt_section, perplexities
     from tasks.reporting.adapt_table import print_adapted
-    from tasks.reporting.html import Page
+    from tasks.reporting.html import LANGUAGE_MODELS, Page
 
     uris, folders = _made(run, made)
     found = read_adapted(uris, folders, _trained(run, made["checkpoint"]))
     summary = summarise_adapted(run.flow, found, _folder(run) / PAGE, hardware())
     told = adapt_headline(found)
-    page = Page(run.flow.title, summary, told, before=(adapt_section(found),))
+    page = Page(run.flow.title, summary, told, before=(adapt_section(found),), styles=LANGUAGE_MODELS)
     ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
     measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
     points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]
@@ -144,12 +144,12 @@ def report_distilled(
     """
     from tasks.reporting.distill_page import distill_headline, distill_section, models_table
     from tasks.reporting.distill_table import print_distilled
-    from tasks.reporting.html import Page
+    from tasks.reporting.html import LANGUAGE_MODELS, Page
 
     found = distilled(*_made(run, made))
     summary = summarise_distilled(run.flow, found, _folder(run) / PAGE, hardware())
     told = distill_headline(found)
-    page = Page(run.flow.title, summary, told, before=(distill_section(found),))
+    page = Page(run.flow.title, summary, told, before=(distill_section(found),), styles=LANGUAGE_MODELS)
     points = [(f"perplexity_{row.name.replace(' ', '_')}", row.perplexity, 0) for row in found.rows]
     _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, models_table(found))
     print_distilled(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
