@@ -34,6 +34,7 @@ from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.models.pretrained.resolve import packaged_model
 from tasks.training.loop.loop import Evaluated, fit
 from tasks.training.loop.sampler import Shuffled
+from tasks.training.masked_lm.adapt import set_up
 from tasks.training.masked_lm.blocks import Blocks, token_counts
 from tasks.training.masked_lm.config import AdaptConfig, TrainingMaskingConfig
 from tasks.training.masked_lm.masking import Vocabulary
@@ -99,7 +100,7 @@ def ours(given: Given, rate: float, steps: Steps, folder: Path) -> float:
         evaluate_every=10**6,
         checkpoint_every=10**6,
     )
-    model = with_dropout(MaskedLanguageModel.load(given.checkpoint), config.dropout)
+    model = set_up(MaskedLanguageModel.load(given.checkpoint), config.dropout)
     objective = MaskedLmObjective(given.blocks, config.masking, given.vocabulary, config.optimizer)
     sampler = Shuffled(len(given.blocks), config.batch_size, config.seed)
     told = Told()

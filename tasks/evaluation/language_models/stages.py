@@ -9,7 +9,7 @@ from tasks.formats.kinds import CheckpointRef, MasksRef, ReportRef
 from tasks.formats.report_file import REPORT_FILE
 
 
-@stage(version=1, output=ReportRef, section=lm_section, reads=(REPORT_FILE,))
+@stage(version=2, output=ReportRef, section=lm_section, reads=(REPORT_FILE,))
 def evaluate_lm(
     run: StageRun, config: EvaluateLmConfig, models: Mapping[str, CheckpointRef], masks: MasksRef
 ) -> Metrics:

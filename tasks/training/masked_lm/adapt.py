@@ -122,6 +122,14 @@ def masked_lm_objective(config: AdaptConfig, given: Text) -> MaskedLmObjective:
     )
 
 
+def set_up(model: MaskedLanguageModel, dropout: float) -> MaskedLanguageModel:
+    """The model with its dropout, and with the attention that trains quickest on this machine; returns it."""
+    if accelerated_device().type == "cpu":
+        # Fused attention's backward pass there: 3 layers of 384, 16 blocks of 128 take 0.37 s with it and 0.26 s without.
+        model.body.set_attn_implementation("eager")
+    return with_dropout(model, dropout)
+
+
 def train_masked_lm(
     model: MaskedLanguageModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -139,10 +147,7 @@ def train_masked_lm(
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
     interval = config.evaluate_every or max(1, min(sampler.steps_per_epoch, total // EVALUATIONS))
     evaluate = on_frozen_masks(given.validation, FrozenConfig(), config.mixed_precision)
-    with_dropout(model, config.dropout)
-    if accelerated_device().type == "cpu":
-        # Fused attention's backward pass there: 3 layers of 384, 16 blocks of 128 take 0.37 s with it and 0.26 s without.
-        model.body.set_attn_implementation("eager")
+    set_up(model, config.dropout)
     kept = Milestones(config.milestone_every, partial(model.save, tokenizer=tokenizer))
     asked = config.model_copy(update={"evaluate_every": interval})
     keep = kept.keeper(work_dir, interval)

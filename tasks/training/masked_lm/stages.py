@@ -38,7 +38,7 @@ def show_masks(run: StageRun, config: ExamplesConfig, model: CheckpointRef, toke
     return show(config, run.path(model), run.path(tokens), run.output_dir)
 
 
-@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=headed_section, reads=READS)
+@stage(version=2, output=CheckpointRef, process=True, distributed=True, section=headed_section, reads=READS)
 def give_head(
     run: StageRun, config: HeadConfig, base: CheckpointRef, tokens: TokensRef, masks: MasksRef
 ) -> Metrics:
@@ -49,7 +49,7 @@ def give_head(
     return give(config, *paths, run.output_dir, run.work_dir, run.log_metrics)
 
 
-@stage(version=1, output=CheckpointRef, process=True, distributed=True, section=adapted_section, reads=READS)
+@stage(version=2, output=CheckpointRef, process=True, distributed=True, section=adapted_section, reads=READS)
 def adapt(
     run: StageRun, config: AdaptConfig, base: CheckpointRef, tokens: TokensRef, masks: MasksRef
 ) -> Metrics:

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from infra.errors import ArtifactError, ConfigError, StoreError
-from tasks.models.lm_heads import CHAINS, has_head, log_unigrams
+from tasks.models.lm_heads import CHAINS, has_head, links_of, log_unigrams
 from tasks.models.loading import load_body, quiet_transformers
 from tasks.models.masked_lm import MaskedLanguageModel
 from tests.tasks.models.tiny_encoder import VOCABULARY, tiny_config, tiny_tokenizer, write_base, write_teacher
@@ -91,6 +91,27 @@ def test_logits_at_asked_positions_are_transformers_own(kind: str) -> None:
     assert len(found.hidden) == len(plain.hidden_states) == model.body.config.num_hidden_layers + 1
     torch.testing.assert_close(found.hidden[-1], plain.hidden_states[-1])
     assert by_number.hidden == ()
+
+
+def test_the_head_reads_few_shapes_and_what_fills_them_up_teaches_nothing() -> None:
+    model = model_of("bert")
+    ids, mask, _ = rows_of(model)
+    read: list[int] = []
+    links_of(model.model)[0].register_forward_hook(lambda link, given, made: read.append(len(made)))
+    for asked in (0, 1, 7, 30):
+        model.zero_grad()
+        at = torch.arange(36)[:asked]
+        found = model(ids, mask, at).logits
+        assert len(found) == asked
+        found.square().sum().backward()
+        own = [value.grad.clone() for value in model.parameters() if value.grad is not None]
+        model.zero_grad()
+        plain = model.model(ids, attention_mask=mask).logits.flatten(0, 1)[at]
+        plain.square().sum().backward()
+        theirs = [value.grad for value in model.parameters() if value.grad is not None]
+        torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-6)
+    # 64 positions or none; transformers' own head, through the same link, reads the rows as they stand.
+    assert set(read) == {0, 64, 3}
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

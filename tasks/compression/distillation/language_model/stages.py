@@ -9,7 +9,7 @@ from tasks.compression.distillation.language_model.section import READS, begun_s
 from tasks.formats.kinds import CheckpointRef, MasksRef, TokensRef
 
 
-@stage(version=1, output=CheckpointRef, section=begun_section, reads=READS)
+@stage(version=2, output=CheckpointRef, section=begun_section, reads=READS)
 def begin_student(run: StageRun, config: StudentConfig, teacher: CheckpointRef) -> Metrics:
     """A masked language model of some of its teacher's layers, undistilled."""
     from tasks.compression.distillation.language_model.student import write_student
