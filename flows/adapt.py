@@ -74,7 +74,7 @@ def adapt(config: AdaptFlowConfig) -> LanguageModelRecord:
             asked = config.ngrams.model_copy(update={"blocks": read, "seed": config.adapt.seed})
             counts = {NGRAMS: ngrams.labelled("as read")(asked, tokens, masks), WHOLE: counts[NGRAMS]}
         evaluation = evaluate_lm(config.evaluate, models, masks)
-        publish_adapted(
+        published = publish_adapted(
             config.publish, adapted, evaluation, counts.get(WHOLE, counts[NGRAMS]), config.base.source
         )
         made = {
@@ -86,7 +86,7 @@ def adapt(config: AdaptFlowConfig) -> LanguageModelRecord:
         }
         if given.rows:
             made |= classifiers(config, models, given.rows)
-        return report_adapt(config, made)
+        return report_adapt(config, made, published)
 
 
 def classifiers(

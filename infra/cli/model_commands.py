@@ -9,6 +9,7 @@ from infra.champions.promotions import CHAMPION, SHOWN, Champion, Promotion, Pro
 from infra.champions.registry import Registry, registered_name
 from infra.errors import HubError, TrackingError
 from infra.hub.connect import open_hub
+from infra.hub.protocol import Hub
 from infra.machine.terminal import Terminal, one_line, visible
 from infra.settings import get_settings
 from infra.tracking.connection import registry_uri
@@ -32,17 +33,21 @@ def list_models() -> None:
     hub, registered = open_hub(settings), registered_models(registry_uri(settings))
     found = sorted(hub.repositories("model"))
     for repository in found:
-        lines = Promotions(hub, repository).lines()
-        since = (
-            f"champion {short(lines[-1].after.revision)} since {lines[-1].time}" if lines else "no champion"
-        )
         name = registered_name(repository)
         versions = _versions(name, registered.pop(name, {}))
-        console.print(one_line(f"{repository:<40} ", (since, "green" if lines else "yellow"), versions))
+        console.print(one_line(f"{repository:<40} ", _served(hub, repository), versions))
     for name, aliases in sorted(registered.items()):
         console.print(one_line(f"{name:<40} ", ("not published", "yellow"), _versions(name, aliases)))
     if not found and not registered:
         console.print(f"No model was published in {hub.access().place}, and none is registered in MLflow.")
+
+
+def _served(hub: Hub, repository: str) -> tuple[str, str]:
+    """The champion; of a model that no gate decided about, as one adapted to a text, what `main` is; and a colour."""
+    if lines := Promotions(hub, repository).lines():
+        return f"champion {short(lines[-1].after.revision)} since {lines[-1].time}", "green"
+    main = hub.main("model", repository)
+    return f"no champion; main is {short(main)}" if main else "no champion", "yellow"
 
 
 def _versions(name: str, aliases: Mapping[str, str]) -> str:

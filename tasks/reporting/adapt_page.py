@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tasks.evaluation.encoders.section import TAKEN
 from tasks.formats.lm_report import GapFill
+from tasks.formats.published_model import PublishedModel
 from tasks.formats.roles import ADAPTED
 from tasks.formats.section import Cell, Column, Fact, Section, Table, show
 from tasks.reporting.adapt_summary import Adapted
@@ -61,11 +62,14 @@ def adapt_headline(found: Adapted) -> Headline:
     )
 
 
-def adapt_section(found: Adapted) -> Section:
-    """Perplexities, fills, and the checkpoint by its name in the store."""
+def adapt_section(found: Adapted, published: PublishedModel) -> Section:
+    """Perplexities, fills, and where the model lies: in the store, and on the Hub."""
     return Section(
         title="Before and after",
-        facts=(Fact(label="checkpoint", value=found.checkpoint),),
+        facts=(
+            Fact(label="checkpoint", value=found.checkpoint),
+            Fact(label="on the Hub", value=published.repo, hint=f"revision {published.revision[:12]}"),
+        ),
         tables=(perplexities(found), *_fills(found), *_taken(found)),
         notes=(READ,),
     )

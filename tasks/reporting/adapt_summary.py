@@ -18,6 +18,7 @@ from tasks.formats.encoder_comparison import (
 from tasks.formats.lm_report import Filled, LmEvaluation, read_lm_evaluation
 from tasks.formats.model_facts import read_json
 from tasks.formats.packing_report import PackingReport, read_packing
+from tasks.formats.published_model import PublishedModel
 from tasks.formats.report_file import REPORT_FILE
 from tasks.formats.roles import ADAPTED, PLAIN
 from tasks.formats.value import Value
@@ -101,6 +102,7 @@ class AdaptSummary(LanguageModelSummary):
     """One run of `flows.adapt`."""
 
     adapt: Adapted
+    published: PublishedModel
 
 
 def read_adapted(uris: Mapping[str, str], folders: Mapping[str, Path], trained: Trained) -> Adapted:
@@ -162,9 +164,11 @@ def blocks_read(steps: int, batch_size: int, blocks: int) -> int:
     return passes * blocks + rest * batch_size
 
 
-def summarise_adapted(run: Run, found: Adapted, page: Path, machine: dict[str, str]) -> AdaptSummary:
-    """The run that ended in `found`, and is shown on `page`."""
-    return AdaptSummary(adapt=found, **run_facts(run, page, machine))
+def summarise_adapted(
+    run: Run, found: Adapted, published: PublishedModel, page: Path, machine: dict[str, str]
+) -> AdaptSummary:
+    """The run that ended in `found`, `published` on the Hub, and is shown on `page`."""
+    return AdaptSummary(adapt=found, published=published, **run_facts(run, page, machine))
 
 
 def read_adapt_summary(record: LanguageModelRecord) -> AdaptSummary:

@@ -26,5 +26,9 @@ def print_adapted(summary: AdaptSummary, console: Console, places: tuple[tuple[s
     )  # fmt: skip
     for how, chosen in found.recommended.items():
         lines += [(f"{one.labels:,} labels, {how}", f"take {one.take}: {one.because}") for one in chosen]
-    lines += [("checkpoint", found.checkpoint), ("report", summary.report)]
+    lines += [
+        ("checkpoint", found.checkpoint),
+        ("on the Hub", summary.published.path),
+        ("report", summary.report),
+    ]
     print_end(summary, lines, places, console)

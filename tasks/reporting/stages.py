@@ -31,13 +31,10 @@ from tasks.formats.curation_report import read_curation
 from tasks.formats.kinds import DatasetRef
 from tasks.formats.pictures import IMAGES
 from tasks.formats.published_dataset import PublishedDataset
+from tasks.formats.published_model import PublishedModel
 from tasks.formats.release_record import ReleaseRecord
 from tasks.formats.section import Section, Table
-from tasks.reporting.adapt_summary import (
-    Trained,
-    read_adapted,
-    summarise_adapted,
-)
+from tasks.reporting.adapt_summary import Trained, read_adapted, summarise_adapted
 from tasks.reporting.data_summary import DataRecord, summarise_data
 from tasks.reporting.distill_summary import distilled, summarise_distilled
 from tasks.reporting.language_model_summary import LanguageModelRecord
@@ -110,7 +107,9 @@ def report_data(
 
 
 @action()
-def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef]) -> LanguageModelRecord:
+def report_adapt(
+    run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactRef], published: PublishedModel
+) -> LanguageModelRecord:
     """Write the page and the JSON of a run that ends in an adapted model, and print what it came to.
 
     `made` has its checkpoint, evaluation, ngrams and tokens, and what compares encoders; see `report_run`.
@@ -121,9 +120,11 @@ def report_adapt(run: ActionRun, config: BaseModel, made: Mapping[str, ArtifactR
 
     uris, folders = _made(run, made)
     found = read_adapted(uris, folders, _trained(run, made["checkpoint"]))
-    summary = summarise_adapted(run.flow, found, _folder(run) / PAGE, hardware())
+    summary = summarise_adapted(run.flow, found, published, _folder(run) / PAGE, hardware())
     told = adapt_headline(found)
-    page = Page(run.flow.title, summary, told, before=(adapt_section(found),), styles=LANGUAGE_MODELS)
+    page = Page(
+        run.flow.title, summary, told, before=(adapt_section(found, published),), styles=LANGUAGE_MODELS
+    )
     ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
     measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
     points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]

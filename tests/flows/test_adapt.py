@@ -56,6 +56,8 @@ def test_an_encoder_without_a_head_is_adapted_measured_and_served_from_the_store
     assert found.perplexity.end < found.perplexity.before
     assert found.perplexity.end == pytest.approx(recomputed(found.checkpoint), rel=0.02)
     assert all(1 < value < math.inf for value in found.ngram.model_dump().values())
+    for folder in (place(found.checkpoint), Path(first.published.path)):
+        assert (folder / "model.safetensors").is_file()
     fill = pipeline("fill-mask", model=str(place(found.checkpoint)), device="cpu")
     fills = [one["token_str"] for one in fill("show my [MASK]", top_k=5)]
     assert fills == [one.token for one in found.fills["after"][0].fills]

@@ -147,9 +147,10 @@ def test_models_are_listed_and_shown_with_their_card(
 ) -> None:
     (tmp_path / "release").mkdir()
     (tmp_path / "release" / "README.md").write_text("# A small classifier \x1b]0;title\x07")
-    LocalHub(store.settings.hub_folder).push("model", "me/intents", tmp_path / "release", "second")
+    pushed = LocalHub(store.settings.hub_folder).push("model", "me/intents", tmp_path / "release", "second")
     assert main(["models", "list"]) == 0
-    assert "me/intents" in (listed := capsys.readouterr().out) and "no champion" in listed
+    listed = capsys.readouterr().out
+    assert "me/intents" in listed and f"no champion; main is {pushed.revision[:7]}" in listed
     assert main(["models", "show", "me/intents"]) == 0
     shown = capsys.readouterr().out
     assert "No champion; main is: revision" in shown and "# A small classifier" in shown

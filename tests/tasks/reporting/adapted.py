@@ -4,10 +4,14 @@ from tasks.evaluation.encoders.compare import recommend
 from tasks.formats.encoder_comparison import ComparedEncoder, EncoderComparison
 from tasks.formats.lm_report import EvaluatedLm, Filled, GapFill, LmEvaluation
 from tasks.formats.packing_report import PackedSplit, PackingReport
+from tasks.formats.published_model import PublishedModel
 from tasks.reporting.adapt_summary import Adapted, AdaptSummary, Trained, adapted
 from tasks.reporting.summary import StageSummary
 
 MARKUP = "<script>alert('from a token')</script>"
+PUBLISHED = PublishedModel(
+    repo="local/imdb-adapted", revision="94f113a0c2de4b5f", path="/home/hub/models/local/imdb-adapted/94f113a"
+)
 NGRAM = {"unigram": 878.0, "two_sided_hidden": 131.2, "two_sided_clean": 100.4}
 
 
@@ -57,5 +61,10 @@ def run_of(told: Adapted) -> AdaptSummary:
         for name in ("pack", "adapt")
     )
     return AdaptSummary(
-        flow="adapt", adapt=told, stages=stages, seconds=61.0, report="/home/reports/1/report.html"
+        flow="adapt",
+        adapt=told,
+        published=PUBLISHED,
+        stages=stages,
+        seconds=61.0,
+        report="/home/reports/1/report.html",
     )

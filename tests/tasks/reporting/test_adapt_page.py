@@ -11,11 +11,11 @@ from tasks.formats.section import Passage, Piece, Section
 from tasks.reporting.adapt_page import adapt_headline, adapt_section
 from tasks.reporting.adapt_summary import Adapted, AdaptSummary, blocks_read
 from tasks.reporting.adapt_table import print_adapted
+from tasks.reporting.html import LANGUAGE_MODELS, render_report
 from tasks.reporting.html import Page as Told
-from tasks.reporting.html import render_report
 from tasks.reporting.summary import schema_text
 from tests.conftest import ROOT
-from tests.tasks.reporting.adapted import MARKUP, found, run_of
+from tests.tasks.reporting.adapted import MARKUP, PUBLISHED, found, run_of
 from tests.tasks.reporting.test_html import Page
 
 SCHEMA = ROOT / "docs" / "adapt-report.schema.json"
@@ -30,7 +30,8 @@ PASSAGE = Passage(
 
 def page_of(told: Adapted, folder: Path) -> str:
     sections = (Section(title="What the model sees", passages=(PASSAGE,)),)
-    page = Told("adapt imdb 94f113a", run_of(told), adapt_headline(told), (adapt_section(told),), sections)
+    before = (adapt_section(told, PUBLISHED),)
+    page = Told("adapt imdb", run_of(told), adapt_headline(told), before, sections, styles=LANGUAGE_MODELS)
     return render_report(page, folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -40,7 +41,7 @@ def test_the_page_says_what_came_of_it_first(tmp_path: Path) -> None:
     for text in (
         "Better than before and than n-grams", "374.4 before, 47.1 after reading 40,000 blocks of 128 tokens", "131.2",
         "18,034 hidden tokens of 1,000 texts", "156,250", "step 2,500", "46.9", "artifact:adapt/ed4a2840", "878.00", "100.40",
-        "This is a great [MASK].", "deal 0.38 · , 0.28", "movie 0.38", "61 s in all",
+        "local/imdb-adapted", "This is a great [MASK].", "deal 0.38 · , 0.28", "movie 0.38", "61 s in all",
     ):  # fmt: skip
         assert text in page.text, text
     titles = [data["id"] for tag, data in page.tags if tag == "section"]
@@ -94,7 +95,7 @@ def test_the_terminal_has_the_same_table_and_the_page_to_open() -> None:
     print_adapted(run_of(found()), console)
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue()
-    for text in ("47.06", "131.20", "deal 0.38", "/home/reports/1/report.html", "took"):
+    for text in ("47.06", "131.20", "deal 0.38", PUBLISHED.path, "/home/reports/1/report.html", "took"):
         assert text in printed, text
 
 

@@ -13,7 +13,7 @@ import pytest
 from infra.errors import ArtifactError
 from tasks.formats.gate_verdict import Verdict
 from tasks.formats.section import Section
-from tasks.reporting.html import data_uri, render_report
+from tasks.reporting.html import LANGUAGE_MODELS, data_uri, render_report
 from tasks.reporting.sections import labelled, page_section, told_apart
 from tests.conftest import ROOT
 from tests.tasks.reporting.page import CHAIN, MARKUP, page_of, run_summary
@@ -68,6 +68,11 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, page_file: Path) -> None:
     assert "url(" not in style and "@import" not in style
     policy = next(attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs)
     assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_a_sheet_of_figures_stands_in_the_pages_that_ask_for_it(page_file: Path, tmp_path: Path) -> None:
+    asking = render_report(replace(page_of(tmp_path), styles=LANGUAGE_MODELS), tmp_path / "report.html")
+    assert [".passage {" in path.read_text() for path in (page_file, asking)] == [False, True]
 
 
 def test_stages_are_named_by_what_they_were_called_on_and_the_json_stays_as_it_is(tmp_path: Path) -> None:
