@@ -21,7 +21,9 @@ from torch import nn
 from tqdm import tqdm
 
 from infra.errors import ConfigError
+from tasks.models.device import accelerated_device
 from tasks.training.config import LoopConfig
+from tasks.training.loop.allocator import held_memory
 from tasks.training.loop.budget import Budget
 from tasks.training.loop.checkpoint import CheckpointWriter, Progress, load_best, load_checkpoint
 from tasks.training.loop.determinism import deterministic, seed_step
@@ -80,7 +82,7 @@ def fit(
     """
     budget = Budget(config.epochs, config.steps, config.tokens)
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
-    with deterministic():
+    with deterministic(), held_memory(accelerated_device()):
         run = _Run(model, objective, sampler, config, work_dir, observe)
         return run.to_end(evaluation, total, keep or (lambda step: None))
 
