@@ -77,8 +77,11 @@ up: .venv/.installed ## Prefect server and MLflow UI on 127.0.0.1 until Ctrl-C
 # One thread per worker: two workers that each use both cores spoil each other's time. A third one only imports everything
 # once more: 366 s instead of 356.
 test: export OMP_NUM_THREADS = 1
-test: .venv/.installed-dev ## the test suite, with coverage (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --durations 30 --cov --cov-report term
+test: .venv/.installed-dev ## the test suite (under 6 minutes on 2 cores)
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --durations 30 $(COVERAGE)
+
+# CI asks for it; tracing makes every test a quarter slower.
+COVERAGE ?=
 
 # What `make drill` runs; CI leaves out the whole runs and the peers (pyproject.toml says what they are).
 DRILL ?= slow
