@@ -21,7 +21,6 @@ from torch import nn
 from tqdm import tqdm
 
 from infra.errors import ConfigError
-from tasks.models.device import accelerated_device
 from tasks.training.config import LoopConfig
 from tasks.training.loop.allocator import held_memory
 from tasks.training.loop.budget import Budget
@@ -82,7 +81,7 @@ def fit(
     """
     budget = Budget(config.epochs, config.steps, config.tokens)
     total = budget.to_steps(sampler.steps_per_epoch, tokens)
-    with deterministic(), held_memory(accelerated_device()):
+    with deterministic():
         run = _Run(model, objective, sampler, config, work_dir, observe)
         return run.to_end(evaluation, total, keep or (lambda step: None))
 
@@ -131,6 +130,7 @@ class _Run(Generic[Model, Batch]):
     def to_end(self, evaluation: Evaluation[Model], total: int, keep: Keep) -> Progress:
         self.total = total
         with (
+            held_memory(self.accelerator.device),
             CheckpointWriter(self.work_dir) as writer,
             tqdm(total=total, initial=self.progress.step, unit="step", desc="training", disable=None) as bar,
         ):

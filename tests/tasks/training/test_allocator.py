@@ -21,14 +21,16 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 with held_memory(torch.device({device!r})):
-    faults()
-    inside = faults()
-print(json.dumps([inside, faults()]))
+    inside = [faults() for _ in range(20)]
+print(json.dumps([min(inside), min(faults() for _ in range(5))]))
 """
 
 
 def faults(device: str, environment: Mapping[str, str]) -> list[int]:
-    """Page faults of 100 MB that are written the second time, held and after."""
+    """Page faults of 100 MB that are allocated and written some times, held and after: of the time with the fewest.
+
+    Glibc asks for some bytes more than it needs, to align a block: it need not find the one that was freed last.
+    """
     found = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(device=device)],
         cwd=ROOT, env={"OMP_NUM_THREADS": "1", **environment}, capture_output=True, text=True, check=True,
