@@ -60,7 +60,7 @@ def adapt(
     return train(config, *paths, run.output_dir, run.work_dir, run.log_metrics)
 
 
-@stage(version=1, output=CheckpointRef, section=averaged_section, reads=READS)
+@stage(version=2, output=CheckpointRef, section=averaged_section, reads=READS)
 def average_weights(
     run: StageRun, config: AverageConfig, before: CheckpointRef, after: CheckpointRef
 ) -> Metrics:

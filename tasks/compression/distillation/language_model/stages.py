@@ -9,7 +9,7 @@ from tasks.compression.distillation.language_model.section import READS, begun_s
 from tasks.formats.kinds import CheckpointRef, MasksRef, TokensRef
 
 
-@stage(version=2, output=CheckpointRef, section=begun_section, reads=READS)
+@stage(version=1, output=CheckpointRef, section=begun_section, reads=READS)
 def begin_student(run: StageRun, config: StudentConfig, teacher: CheckpointRef) -> Metrics:
     """A masked language model of some of its teacher's layers, undistilled."""
     from tasks.compression.distillation.language_model.student import write_student
@@ -18,7 +18,7 @@ def begin_student(run: StageRun, config: StudentConfig, teacher: CheckpointRef) 
 
 
 @stage(
-    version=1, output=CheckpointRef, process=True, distributed=True, section=distilled_section, reads=READS
+    version=2, output=CheckpointRef, process=True, distributed=True, section=distilled_section, reads=READS
 )
 def distill_lm(
     run: StageRun, config: DistillLmConfig, teacher: CheckpointRef, tokens: TokensRef, masks: MasksRef

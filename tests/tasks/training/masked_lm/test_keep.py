@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from infra.errors import ConfigError
+from tasks.models.loading import quiet_transformers
 from tasks.models.masked_lm import MaskedLanguageModel
 from tasks.training.loop.objective import Draw
 from tasks.training.masked_lm.average import average
@@ -58,6 +60,32 @@ def test_averaged_weights_lie_between_and_the_folder_opens(tmp_path: Path) -> No
     before, after = (model.state_dict() for model in models.values())
     for name, value in found.items():
         torch.testing.assert_close(value, 0.75 * before[name] + 0.25 * after[name])
+
+
+def test_a_model_from_elsewhere_is_averaged_however_its_files_are(
+    tmp_path: Path,
+) -> None:
+    """As bases of the Hub lie: half precision, several files, other names than transformers writes today."""
+    before, after = tiny_model(0), tiny_model(1)
+    before.model.to(torch.bfloat16)
+    with quiet_transformers():
+        before.model.save_pretrained(tmp_path / "before", max_shard_size="20KB")
+    after.save(tmp_path / "after", tiny_tokenizer())
+    files = [*(tmp_path / "before").glob("*.safetensors")]
+    assert len(files) > 1
+    for path in (*files, tmp_path / "before" / "model.safetensors.index.json"):
+        if path.suffix == ".json":
+            path.write_text(path.read_text().replace("LayerNorm.weight", "LayerNorm.gamma"))
+            continue
+        weights = {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma"): value
+            for name, value in load_file(path).items()
+        }
+        save_file(weights, path, metadata={"format": "pt"})
+    average(AverageConfig(share=0.5), tmp_path / "before", tmp_path / "after", tmp_path / "between")
+    found, learned = MaskedLanguageModel.load(tmp_path / "between").state_dict(), after.state_dict()
+    for name, value in before.model.float().state_dict().items():
+        torch.testing.assert_close(found[f"model.{name}"], (value + learned[f"model.{name}"]) / 2)
 
 
 def test_models_of_two_shapes_have_nothing_between_them(tmp_path: Path) -> None:
