@@ -20,10 +20,8 @@ from tasks.reporting.sections import times_section
 from tasks.reporting.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
-REPORT, LANGUAGE_MODELS = (
-    "report.css",
-    ("language_models.css",),
-)  # of every page, and of flows that end in one
+REPORT = "report.css"  # the sheet of every page
+LANGUAGE_MODELS = ("language_models.css",)  # more, of flows that end in one
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 
 

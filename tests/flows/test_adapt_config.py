@@ -7,6 +7,7 @@ import pytest
 from flows.configs.adapt import COMMAND, AdaptFlowConfig
 from infra.errors import ConfigError
 from tasks.models.shape import check_shapes
+from tests.flows.refused import refused
 from tests.tasks.models.tiny_encoder import write_base
 
 
@@ -25,10 +26,7 @@ from tests.tasks.models.tiny_encoder import write_base
 def test_a_wrong_word_is_one_message_with_its_remedy(
     asked: str, said: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert COMMAND.main(asked.split()) == 2
-    shown = capsys.readouterr()
-    assert said in shown.err and shown.err.startswith("ConfigError: ") and shown.out == ""
-    assert not home.exists()
+    assert said in refused(COMMAND, asked, home, capsys)
 
 
 @pytest.mark.parametrize(
