@@ -20,6 +20,10 @@ SHAPE = {
     "hidden_dim": "intermediate size",
     "num_attention_heads": "attention heads",
     "n_heads": "attention heads",
+    "n_layer": "layers",
+    "n_embd": "hidden size",
+    "n_head": "attention heads",
+    "n_positions": "tokens it reads",
     "vocab_size": "vocabulary",
     "pairs": "pairs of tokens",
 }

@@ -35,6 +35,14 @@ class PackedCorpus(Value):
     special: dict[str, int] = Field(description="ids of the special tokens")
     parts: dict[str, PackedPart] = Field(description="by name, train first")
 
+    def metrics(self) -> dict[str, float]:
+        """Files, tokens and bytes of each part as flat names."""
+        return {
+            f"{name.replace('/', '-')}_{figure}": float(getattr(part, figure))
+            for name, part in self.parts.items()
+            for figure in PackedPart.model_fields
+        }
+
     @property
     def repositories(self) -> tuple[str, ...]:
         """The parts that are repositories never seen."""

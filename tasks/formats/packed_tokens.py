@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from infra.errors import ArtifactError, StoreError
-from tasks.formats.token_blocks import Blocks, Documents, Ids, code, code_type
+from tasks.formats.token_blocks import Blocks, Documents, Ids, Windows, code, code_type
 from tasks.formats.value import Value, read_value, write_value
 
 INFO_FILE, TOKENS_FILE, OFFSETS_FILE = "packed_tokens.json", "tokens.bin", "offsets.bin"
@@ -82,6 +82,10 @@ class PackedTokens:
     def blocks(self, length: int) -> Blocks:
         """Blocks of `length` tokens; raises ConfigError for a length below 1."""
         return Blocks(self.tokens, self.offsets, length)
+
+    def windows(self, length: int) -> Windows:
+        """Blocks with the token behind each, for causal models; raises ConfigError for a length below 1."""
+        return Windows(self.tokens, self.offsets, length)
 
 
 def write_packed(folder: Path, batches: Iterable[Tokenized], vocabulary: VocabularyInfo) -> PackedInfo:

@@ -103,5 +103,38 @@ class Blocks:
         return numbers
 
 
+class Windows:
+    """All tokens in pieces of one length and the one behind each: what a causal model reads, and the last that it is to say.
+
+    So every token but the first is said once. What is behind the last whole piece is `dropped`.
+    """
+
+    def __init__(self, tokens: np.ndarray, offsets: np.ndarray, length: int) -> None:
+        """`tokens` coded [all tokens], `offsets` int64 [documents + 1]. Raises ConfigError for a length below 1."""
+        if length < 1:
+            raise ConfigError(
+                f"windows of {length} tokens were asked for: expected 1 or more. Give another length."
+            )
+        self.length, said = length, max(len(tokens) - 1, 0)
+        self._count, self.dropped = divmod(said, length)
+        self._coded, self._offsets = tokens, offsets
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
+        """Some of them by their numbers, int64 [n]: ids int64 [n, length + 1]. Raises IndexError for one that there is not."""
+        return ids_of(self._coded[self._places(numbers)])
+
+    def documents(self, numbers: np.ndarray) -> np.ndarray:
+        """Which document each of their tokens is of, int64 [n, length + 1]."""
+        return np.searchsorted(self._offsets, self._places(numbers), side="right")
+
+    def _places(self, numbers: np.ndarray) -> np.ndarray:
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self):
+            raise IndexError(f"windows {numbers.min()} to {numbers.max()} of {len(self)}")
+        return numbers[:, None] * self.length + np.arange(self.length + 1)
+
+
 def _bit(kind: np.dtype) -> np.integer:
     return cast("np.integer", kind.type(1 << (8 * kind.itemsize - 1)))

@@ -52,3 +52,19 @@ class PackConfig(Asked):
                 "Lower one."
             )
         return self
+
+
+class PackCorpusConfig(Asked):
+    """Files of code tokenized whole: what is said of each, its text, and the token that ends it, one file after the other."""
+
+    quality: bool = Field(
+        True,
+        description="put the token of a file's quality before it, so that quality can be asked for at generation",
+        json_schema_extra={"often": True},
+    )
+    batch_characters: int = Field(
+        4_000_000,
+        ge=1,
+        description="characters that are tokenized at once; each takes some 100 bytes of memory meanwhile",
+        json_schema_extra={"key": "ignore"},
+    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.formats.packed_corpus import read_packed_corpus
 from tasks.formats.packing_report import PackedSplit, PackingReport, read_packing
 from tasks.formats.section import Cell, Column, Section, Table
 
@@ -20,6 +21,14 @@ COLUMNS = (
     Column(name="starts", heading="start a word", unit="%", places=1),
 )
 
+PARTS = (
+    Column(name="part", heading="part"),
+    Column(name="documents", heading="files"),
+    Column(name="tokens", heading="tokens"),
+    Column(name="megabytes", heading="MB of text", places=1),
+    Column(name="bytes_per_token", heading="bytes a token", places=2),
+)
+
 
 def packing_section(folder: Path) -> Section:
     """A row a split, and what was left out."""
@@ -34,6 +43,29 @@ def packing_section(folder: Path) -> Section:
             "What is behind the last whole block is dropped, once a split. The Hugging Face course drops what is left of "
             "every 1,000 rows: its count of the same documents stands beside.",
             *_left_out(report),
+        ),
+    )
+
+
+def corpus_section(folder: Path) -> Section:
+    """A row a part: what is read, what picks the best weights, and what is measured on."""
+    found = read_packed_corpus(folder)
+    rows: list[dict[str, Cell]] = [
+        {
+            "part": name,
+            "documents": part.documents,
+            "tokens": part.tokens,
+            "megabytes": part.bytes / 1e6,
+            "bytes_per_token": part.bytes / max(part.tokens, 1),
+        }
+        for name, part in found.parts.items()
+    ]
+    return Section(
+        title="Packed corpus",
+        tables=(Table(columns=PARTS, rows=tuple(rows)),),
+        notes=(
+            "A part that is called after a repository is that repository, of which nothing was read; `files` are single "
+            "files of others. A file is its quality, its text, and the token that ends it.",
         ),
     )
 

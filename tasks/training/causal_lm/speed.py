@@ -1,0 +1,67 @@
+"""How fast a training reads, and what share of the machine it uses: beside what the loop tells of its steps."""
+
+import time
+from collections.abc import Mapping
+
+import torch
+
+from tasks.models.device import accelerated_device
+from tasks.models.gpt.model import Gpt
+from tasks.training.loop.loop import Observe
+from tasks.training.precision import computes_in_bf16
+
+SIDE, SECONDS = 2_048, 0.3
+
+
+class Speed:
+    """An observer that adds tokens a second and utilisation to what it is told, and passes it on."""
+
+    def __init__(self, model: Gpt, log: Observe) -> None:
+        self.model, self.log = model, log
+        self._most: float | None = None
+
+    def __call__(self, metrics: Mapping[str, float], step: int) -> None:
+        """Metrics of a training's steps have rows a second; those of an evaluation have none and pass as they are."""
+        told = dict(metrics)
+        if rows := told.get("rows_per_second"):
+            told["tokens_per_second"] = rows * self.model.context
+            told["utilisation"] = told["tokens_per_second"] * flops_per_token(self.model) / self._reached()
+        self.log(told, step)
+
+    def _reached(self) -> float:
+        """Operations a second, measured at the first time: after it the figure stands for this training."""
+        if self._most is None:
+            self._most = product_speed(accelerated_device())
+        return self._most
+
+
+def flops_per_token(model: Gpt) -> float:
+    """Operations of the forward and the backward pass of one token: 6 for each parameter of a matrix, and those of attention.
+
+    (Chowdhery et al. 2022, PaLM, appendix B; the embeddings are looked up, their product with the vocabulary counts.)
+    """
+    config = model.model.config
+    matrices = model.parameter_count - int(model.model.transformer.wpe.weight.numel())
+    return 6.0 * matrices + 12.0 * config.n_layer * config.n_embd * config.n_positions
+
+
+def product_speed(device: torch.device) -> float:
+    """Operations a second of products of square matrices on this device: what is to be reached, in practice.
+
+    In bfloat16 where it computes in it. Makers' figures are of other conditions, and of a CPU there is none.
+    """
+    dtype = torch.bfloat16 if computes_in_bf16(device) else torch.float32
+    matrix = torch.ones(SIDE, SIDE, dtype=dtype, device=device)
+    matrix @ matrix
+    _wait(device)
+    done, begun = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begun) < SECONDS:
+        matrix @ matrix
+        _wait(device)
+        done += 1
+    return 2.0 * SIDE**3 * done / passed
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
