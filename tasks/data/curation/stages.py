@@ -15,7 +15,7 @@ def curate(run: StageRun, config: CurateConfig, rows: DatasetRef) -> Metrics:
     return curate_rows(config, run.path(rows), run.output_dir)
 
 
-@stage(version=1, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
+@stage(version=2, output=DatasetRef, section=curation_section, reads=(REPORT_FILE,))
 def curate_code(run: StageRun, config: CurateCodeConfig, rows: DatasetRef) -> Metrics:
     """Judge, deduplicate, redact and split files of code; `curation.json` says what each step did."""
     from tasks.data.curation.code.curate import curate_files
