@@ -3,15 +3,17 @@
 A file is a row: `text, repo_name, path, license`, and `quality`, which is low, medium or high (`code_tokens`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from tasks.formats.code_rows import TEXT_COLUMNS
-from tasks.formats.dataset import write_shards
+from tasks.formats.dataset import split_files, write_shards
 from tasks.formats.value import Value, read_value, write_value
 
 CORPUS_COLUMNS = (*TEXT_COLUMNS, "quality")
@@ -45,6 +47,17 @@ def is_corpus(folder: Path) -> bool:
 def load_corpus(folder: Path) -> CorpusInfo:
     """Read `corpus.json`; raises ArtifactError when the folder is no curated corpus."""
     return read_value(folder / CORPUS_FILE, CorpusInfo, "a corpus of code. Run curate_code again.")
+
+
+def sources_of(folder: Path) -> dict[str, dict[str, int]]:
+    """Whose files a corpus holds: how many of each repository (`repo`), and under each licence (`licence`)."""
+    counted = {"repo": Counter[str](), "licence": Counter[str]()}
+    for split in load_corpus(folder).rows:
+        for path in split_files(folder, split):
+            shard = pq.read_table(path, columns=["repo_name", "license"])
+            counted["repo"].update(shard["repo_name"].to_pylist())
+            counted["licence"].update(shard["license"].to_pylist())
+    return {kind: dict(sorted(names.items())) for kind, names in counted.items()}
 
 
 def describe(

@@ -18,7 +18,7 @@ from infra.errors import DataError
 from tasks.data.curation.code.decontaminate import read_problems
 from tasks.data.curation.code.duplicates import content_digest, exact_copies, near_copies
 from tasks.data.curation.code.filters import contaminated, file_filters, unparsable
-from tasks.data.curation.code.quality import module_name, quality_of, names_with_tests, traits_of
+from tasks.data.curation.code.quality import module_name, names_with_tests, quality_of, traits_of
 from tasks.data.curation.code.split import split_by_repository, split_of_file, whole_repositories
 from tasks.data.curation.config import CurateCodeConfig
 from tasks.data.curation.curation_log import CurationLog, Filter, Judgement
@@ -113,7 +113,7 @@ def _split_by_repository(rows: pa.Table, config: CurateCodeConfig, log: Curation
 
 
 def _qualities(rows: pa.Table, tested: set[tuple[str, str]]) -> list[str]:
-    found = []
+    found: list[str] = []
     columns = ("repo_name", "path", "license", "copies", "warned")
     texts = (text.as_py() for text in rows["text"])
     for text, *of_file in zip(texts, *(rows[name].to_pylist() for name in columns), strict=True):

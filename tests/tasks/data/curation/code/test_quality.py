@@ -8,8 +8,8 @@ from tasks.data.curation.code.quality import (
     Traits,
     is_test,
     module_name,
-    quality_of,
     names_with_tests,
+    quality_of,
     traits_of,
 )
 from tasks.formats.code_tokens import QUALITIES
