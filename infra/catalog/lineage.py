@@ -42,7 +42,7 @@ def find_record(store: Store, target: str) -> Record:
 
 def ancestors(records: Iterable[Record], starts: Iterable[Record]) -> set[str]:
     """Keys of `starts` and of all records that they were made from, however far back."""
-    by_ref = {_name(record): record for record in records}
+    by_ref = {reference_of(record): record for record in records}
     seen: set[str] = set()
     waiting = list(starts)
     while waiting:
@@ -55,8 +55,8 @@ def ancestors(records: Iterable[Record], starts: Iterable[Record]) -> set[str]:
 
 def lineage_tree(store: Store, record: Record) -> Tree:
     """The record and what it was made from, down to the sources. What comes up again is drawn once."""
-    by_ref = {_name(other): other for other in store.records()}
-    tree = Tree(_line(record))
+    by_ref = {reference_of(other): other for other in store.records()}
+    tree = Tree(record_line(record))
     _grow(tree, record, by_ref, {record.key})
     return tree
 
@@ -71,10 +71,11 @@ def _grow(tree: Tree, record: Record, by_ref: dict[str, Record], drawn: set[str]
             tree.add(one_line(f"{name}: ", (maker.stage, "bold"), f" {maker.digest[:SHOWN]}", above))
         else:
             drawn.add(maker.key)
-            _grow(tree.add(one_line(f"{name}: ").append(_line(maker))), maker, by_ref, drawn)
+            _grow(tree.add(one_line(f"{name}: ").append(record_line(maker))), maker, by_ref, drawn)
 
 
-def _line(record: Record) -> Text:
+def record_line(record: Record) -> Text:
+    """A record on one line: stage, digest, key, when, by which code and run."""
     run = f"MLflow {record.mlflow_run_id}" if record.mlflow_run_id else "not tracked"
     code = (record.code_revision or "unknown")[:SHOWN]
     return one_line(
@@ -89,7 +90,8 @@ def _source(given: InputRecord) -> Text:
     return one_line(f"{given.kind} digest {given.digest[:SHOWN]} ", (given.uri, "dim"), (gone, "yellow"))
 
 
-def _name(record: Record) -> str:
+def reference_of(record: Record) -> str:
+    """What the inputs of others call it."""
     return f"{STORE_SCHEME}{record.stage}/{record.key[:KEY_LENGTH]}"
 
 

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from infra.engine.registry import check_kept_home
-from infra.errors import StoreError, StoreUnreachable
+from infra.errors import ConfigError, StoreError, StoreUnreachable
 from infra.machine.terminal import Terminal, one_line
 from infra.settings import get_settings
 from infra.store.artifacts import Store
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from infra.catalog.garbage import Garbage
 
 PIPED_WIDTH = 250
-Target = Annotated[
-    str,
-    Parameter(
-        help="file or folder (also a copied one), artifact:stage/key, owner/name, or a digest's start of 6 digits or more"
-    ),
-]
+NAMED = "file or folder (also a copied one), artifact:stage/key, owner/name, or a digest's start of 6 digits or more"
+Target = Annotated[str, Parameter(help=NAMED)]
 
 console = Terminal()
 artifacts = App(name="artifacts", help="What was computed: look at it, free it, share it.")
@@ -60,13 +56,41 @@ def show(target: Target, /) -> None:
 
 
 @artifacts.command
-def lineage(target: Target, /) -> None:
-    """Draw what an artifact was made from, down to the sources."""
+def lineage(
+    target: Annotated[
+        str,
+        Parameter(
+            help=f"{NAMED}; with --down also a source that artifacts hold: repo:owner/name, licence:mit"
+        ),
+    ],
+    /,
+    *,
+    down: Annotated[
+        bool,
+        Parameter(help="what was made of it instead, where that is published, and which stages to run anew"),
+    ] = False,
+) -> None:
+    """Draw what an artifact was made from, down to the sources; or, with --down, all that was made of it."""
+    from infra.catalog.descendants import descent, descent_tree, is_source, told
     from infra.catalog.lineage import find_record, lineage_tree
+    from infra.store.shared.sharing import Sharing
 
-    store = Store(get_settings())
-    tree = lineage_tree(store, find_record(store, target))
-    Terminal(soft_wrap=False, width=None if console.is_terminal else PIPED_WIDTH).print(tree)
+    settings = get_settings()
+    store = Store(settings)
+    wide = Terminal(soft_wrap=False, width=None if console.is_terminal else PIPED_WIDTH)
+    if not down:
+        if is_source(target):
+            raise ConfigError(
+                f"{target} is a source, made from nothing here: expected an artifact. Add --down."
+            )
+        wide.print(lineage_tree(store, find_record(store, target)))
+        return
+    if settings.store is not None:
+        Sharing(settings, store, console.print)  # what an artifact holds may be there alone
+    found = descent(store, target)
+    wide.print(descent_tree(store, found))
+    for line in told(store, found):
+        console.print(line)
 
 
 @artifacts.command

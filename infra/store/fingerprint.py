@@ -18,10 +18,10 @@ from infra.store.references import ArtifactRef
 def canonical(value: object, where: str = "config") -> JsonValue:
     """`value` as plain JSON, the same for equal values in any process.
 
-    A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path that stands
-    for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field that
-    is added to a stage leaves what it computed before valid; one with `{"key": "precision"}` counts as what `auto` comes
-    to on this machine. Values that are equal are written alike: a default of 100 in a field of floats and the 100.0 that
+    A config field with metadata `{"key": "ignore"}` is left out; one with `{"key": "content"}` is a path, or several, that
+    stands for its file's sha256; one with `{"key": "unless_default"}` counts only when it is not at its default, so a field
+    that is added to a stage leaves what it computed before valid; one with `{"key": "precision"}` counts as what `auto`
+    comes to on this machine. Values that are equal are written alike: a default of 100 in a field of floats and the 100.0 that
     it comes back as from JSON, 0.0 and -0.0. Raises ConfigError for sets, callables and any other type whose identity is
     not certain.
     """
@@ -61,7 +61,7 @@ def _canonical_model(model: BaseModel, where: str) -> JsonValue:
             value = default  # No validation has touched it, and keys were always made of it as it stands.
         if role == "content" and value is not None:
             try:
-                fields[name] = file_digest(value)
+                fields[name] = [*map(file_digest, value)] if isinstance(value, tuple) else file_digest(value)
             except ArtifactError as error:
                 raise ConfigError(f"{where}.{name}: {error}") from None
         elif role == "precision" and value == "auto":

@@ -1,6 +1,7 @@
-"""Files of code as a table: `text, repo_name, path, license, row`, and what the curation log asks of any row.
+"""Files of code as a table: `text, repo_name, path, license, copies, row`, and what the curation log asks of any row.
 
-`label` is where a file is from (repository/path), as the log shows it; `split` is train until one is made.
+`copies` is the number of places where a source has this content, 1 where that is not known. `label` is where a file is from
+(repository/path), as the log shows it; `split` is train until one is made.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from infra.errors import ArtifactError, DataError
 
 TEXT_COLUMNS = ("text", "repo_name", "path", "license")
 PLACE_COLUMNS = TEXT_COLUMNS[1:]  # where a file is from
+COPIES = "copies"  # the one column that a query may leave out
 
 
 def read_files(folder: Path) -> pa.Table:
@@ -30,6 +32,9 @@ def read_files(folder: Path) -> pa.Table:
         raise DataError("the extract has no rows: expected files of code. Look at the query.")
     columns = {name: pc.fill_null(table[name], "") for name in TEXT_COLUMNS}
     columns["row"] = table["row"]
+    known = COPIES in table.column_names
+    copies = table[COPIES] if known else pa.chunked_array([pa.nulls(table.num_rows, pa.int64())])
+    columns[COPIES] = pc.fill_null(copies, 1)
     columns["label"] = pc.binary_join_element_wise(columns["repo_name"], columns["path"], "/")
     columns["split"] = pa.chunked_array([pa.array(["train"] * table.num_rows, pa.string())])
     return pa.table(columns)

@@ -1,16 +1,22 @@
-"""A curated corpus of code as every stage reads it: `corpus.json`, and files of text in splits."""
+"""A curated corpus of code as every stage reads it: `corpus.json`, and files of text in splits.
 
+A file is a row: `text, repo_name, path, license`, and `quality`, which is low, medium or high (`code_tokens`).
+"""
+
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from tasks.formats.code_rows import TEXT_COLUMNS
-from tasks.formats.dataset import write_shards
+from tasks.formats.dataset import split_files, write_shards
 from tasks.formats.value import Value, read_value, write_value
 
+CORPUS_COLUMNS = (*TEXT_COLUMNS, "quality")
 CORPUS_FILE = "corpus.json"
 ROW_GROUP = 1_000
 
@@ -20,8 +26,17 @@ class CorpusInfo(Value):
 
     rows: dict[str, int] = Field(description="files in each split")
     bytes: dict[str, int] = Field(description="bytes of text (UTF-8) in each split")
-    repositories: dict[str, int] = Field(description="repositories in each split; none is in two")
+    repositories: dict[str, int] = Field(
+        description="repositories in each split; in two of them only where single files were set aside"
+    )
     licenses: dict[str, int] = Field(description="files under each licence, the commonest first")
+    held_out: tuple[str, ...] = Field(
+        (), description="repositories that are in test as a whole; what else is in test are single files"
+    )
+    file_share: float = Field(
+        0,
+        description="share of the other repositories' files that was set aside for test, and again for validation",
+    )
 
 
 def is_corpus(folder: Path) -> bool:
@@ -34,7 +49,20 @@ def load_corpus(folder: Path) -> CorpusInfo:
     return read_value(folder / CORPUS_FILE, CorpusInfo, "a corpus of code. Run curate_code again.")
 
 
-def describe(rows: pa.Table, splits: Sequence[str]) -> CorpusInfo:
+def sources_of(folder: Path) -> dict[str, dict[str, int]]:
+    """Whose files a corpus holds: how many of each repository (`repo`), and under each licence (`licence`)."""
+    counted = {"repo": Counter[str](), "licence": Counter[str]()}
+    for split in load_corpus(folder).rows:
+        for path in split_files(folder, split):
+            shard = pq.read_table(path, columns=["repo_name", "license"])
+            counted["repo"].update(shard["repo_name"].to_pylist())
+            counted["licence"].update(shard["license"].to_pylist())
+    return {kind: dict(sorted(names.items())) for kind, names in counted.items()}
+
+
+def describe(
+    rows: pa.Table, splits: Sequence[str], held_out: tuple[str, ...] = (), file_share: float = 0
+) -> CorpusInfo:
     """Files, bytes and repositories of each split, and licences."""
     parts = {split: rows.filter(pc.equal(rows["split"], split)) for split in splits}
     counted = pc.value_counts(rows["license"]).to_pylist()
@@ -48,11 +76,15 @@ def describe(rows: pa.Table, splits: Sequence[str]) -> CorpusInfo:
             item["values"]: item["counts"]
             for item in sorted(counted, key=lambda item: (-item["counts"], item["values"]))
         },
+        held_out=held_out,
+        file_share=file_share,
     )
 
 
 def write_corpus(rows: pa.Table, info: CorpusInfo, output: Path, rows_per_shard: int) -> None:
     """Write `corpus.json` and, in the rows' order, `data/{split}-00000-of-0000N.parquet`."""
-    parts = ((split, rows.filter(pc.equal(rows["split"], split)).select(TEXT_COLUMNS)) for split in info.rows)
+    parts = (
+        (split, rows.filter(pc.equal(rows["split"], split)).select(CORPUS_COLUMNS)) for split in info.rows
+    )
     write_shards(parts, output, rows_per_shard, ROW_GROUP)
     write_value(output / CORPUS_FILE, info)

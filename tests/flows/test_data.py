@@ -73,7 +73,7 @@ def test_code_is_published_once_and_the_same_in_any_home(
     assert card.data.to_dict()["license"] == ["apache-2.0", "isc", "mit"]
     loaded = datasets.load_dataset(first.dataset.path, cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in loaded.items()} == first.splits
-    assert loaded["train"].column_names == ["text", "repo_name", "path", "license"]
+    assert loaded["train"].column_names == ["text", "repo_name", "path", "license", "quality"]
 
     again = ran(tmp_path / "again.json", *asked)
     assert {stage.state for stage in again.stages} == {"cached"}

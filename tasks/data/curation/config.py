@@ -1,5 +1,7 @@
 """What is asked of curation and of publishing a data set."""
 
+from pathlib import Path
+
 from pydantic import Field, model_validator
 
 from tasks.formats.asked import Asked
@@ -126,5 +128,25 @@ class CurateCodeConfig(Asked):
         description="share of files for validation, in whole repositories; 0: no such split",
     )
     test_share: float = Field(0.05, ge=0, le=0.4, description="the same for test")
+    held_out: tuple[str, ...] = Field(
+        (),
+        description="repositories (owner/name) that are in test as a whole; with any, or a file_share, the two shares of "
+        "whole repositories above do not count",
+    )
+    file_share: float = Field(
+        0,
+        ge=0,
+        le=0.4,
+        description="share of the other repositories' files for test, and the same again for validation",
+    )
+    decontaminate: tuple[Path, ...] = Field(
+        (),
+        description="problems that models are evaluated on (JSON lines, .gz or not, with prompt, canonical_solution and "
+        "test, as HumanEval): files of train and validation that share words with one are dropped",
+        json_schema_extra={"key": "content"},
+    )
+    decontaminate_ngram: int = Field(
+        10, ge=5, description="words in a row that a file must share with a problem to be dropped"
+    )
     rows_per_shard: int = Field(50_000, ge=1, description="most files of code in one parquet file")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the split")

@@ -7,13 +7,14 @@ import pyarrow.compute as pc
 
 from infra.errors import DataError
 from tasks.data.extraction.columns import offered
-from tasks.formats.code_rows import TEXT_COLUMNS
+from tasks.formats.code_rows import COPIES, TEXT_COLUMNS
 
 
 def code_rows(batches: Iterator[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
     """Batches with `text, repo_name, path, license` (string, null kept) and `row` (int64), counted from 1.
 
-    Raises DataError when one of these columns is not there or holds something else than text.
+    `copies` (int64, null kept) comes along where there is such a column. Raises DataError when one of the others is not
+    there or holds something else than text, or copies are no whole numbers.
     """
     first = 1
     for batch in batches:
@@ -30,6 +31,14 @@ def code_rows(batches: Iterator[pa.RecordBatch], name: str) -> Iterator[pa.Recor
                     f"{name}: column {column!r} holds {values.type}: expected text. Convert it in the query."
                 )
             made[column] = pc.cast(values, pa.string())
+        if COPIES in batch.schema.names:
+            copies = batch.column(COPIES)
+            if not pa.types.is_integer(copies.type):
+                raise DataError(
+                    f"{name}: column {COPIES!r} holds {copies.type}: expected whole numbers. Convert it in the query, or "
+                    "leave it out."
+                )
+            made[COPIES] = pc.cast(copies, pa.int64())
         made["row"] = pa.array(range(first, first + batch.num_rows), pa.int64())
         yield pa.RecordBatch.from_pydict(made)
         first += batch.num_rows

@@ -9,8 +9,7 @@ from pydantic import JsonValue
 
 from tasks.data.curation.redact import redact
 from tasks.data.publishing.config import PublishDatasetConfig
-from tasks.formats.code_rows import TEXT_COLUMNS
-from tasks.formats.corpus import CorpusInfo
+from tasks.formats.corpus import CORPUS_COLUMNS, CorpusInfo
 from tasks.formats.curation_report import CurationReport
 from tasks.formats.dataset import DatasetInfo
 from tasks.formats.extraction import ExtractRecord, Source, read_record
@@ -107,7 +106,7 @@ def _labelled_data(facts: CardFacts, info: DatasetInfo) -> DatasetCardData:
 
 def _code_data(facts: CardFacts, info: CorpusInfo) -> DatasetCardData:
     """Every licence that a file has, unless the config names one for all."""
-    features: list[JsonValue] = [{"name": name, "dtype": "string"} for name in TEXT_COLUMNS]
+    features: list[JsonValue] = [{"name": name, "dtype": "string"} for name in CORPUS_COLUMNS]
     licences = facts.config.license or sorted(info.licenses)
     return _card_data(facts, licences, "text-generation", ("code",), features)
 

@@ -41,6 +41,21 @@ def test_lineage_of_something_unknown_says_how_to_name_it(capsys: pytest.Capture
     assert "artifact:stage/key" in capsys.readouterr().err
 
 
+def test_lineage_down_tells_what_to_make_anew_and_a_source_needs_it(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = '{"repo": {"owner/name": 2}, "licence": {"mit": 2}}'
+    dataset = make_artifact(store, "curate_code", {"data": "files", "contains.json": held})
+    make_artifact(store, "pretrain", {"weights": "w"}, {"dataset": dataset}, finished="2021-01-01T00:00:00")
+    assert main(["artifacts", "lineage", "--down", "repo:owner/name"]) == 0
+    shown = capsys.readouterr().out
+    assert "(2 of its parts)" in shown and "in this order: curate_code, pretrain." in shown
+    assert main(["artifacts", "lineage", "licence:mit"]) == 2
+    assert "Add --down" in capsys.readouterr().err
+    assert main(["artifacts", "lineage", "--down", "licence:gpl-3.0"]) == 2
+    assert "nothing here holds licence:gpl-3.0" in capsys.readouterr().err
+
+
 def test_a_dry_gc_only_tells_and_a_real_one_frees(
     store: Store, released: Record, capsys: pytest.CaptureFixture[str]
 ) -> None:

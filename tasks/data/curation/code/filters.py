@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from tasks.data.curation.code.parse import parses
+from tasks.data.curation.code.decontaminate import Problems
+from tasks.data.curation.code.parse import parsed
+from tasks.data.curation.code.words import words_of
 from tasks.data.curation.config import CurateCodeConfig
 from tasks.data.curation.curation_log import Filter, Judgement
 
@@ -44,11 +46,22 @@ def unparsable(seconds: int) -> Filter:
     """Files that the parser refuses, does not finish in time, or does not survive."""
 
     def judge(rows: pa.Table) -> Judgement:
-        answers = parses(_texts(rows, "unparsable"), seconds)
-        return Judgement(np.fromiter(answers, dtype=bool, count=rows.num_rows))
+        answers = parsed(_texts(rows, "unparsable"), seconds)
+        return Judgement(np.fromiter((answer != "refused" for answer in answers), bool, count=rows.num_rows))
 
     reason = f"it is not this Python's syntax, or takes over {seconds} s to parse"
     return Filter("unparsable", reason, judge, spares_test=False)
+
+
+def contaminated(problems: Problems) -> Filter:
+    """Files that share words with a problem that models are evaluated on; those of test are not learned from, and stay."""
+
+    def judge(rows: pa.Table) -> Judgement:
+        shared = (problems.overlap(words_of(text)) for text in _texts(rows, "decontaminate"))
+        return Judgement(np.fromiter((found is None for found in shared), dtype=bool, count=rows.num_rows))
+
+    reason = f"{problems.size} words in a row are those of a problem that models are evaluated on"
+    return Filter("contaminated", reason, judge)
 
 
 def is_generated(text: str, lines: int) -> bool:

@@ -4,13 +4,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 WORKER = Path(__file__).with_name("parse_worker.py")
-PARSES = b"y"
+Parsed = Literal["clean", "warned", "refused"]
+ANSWERS: dict[bytes, Parsed] = {b"y": "clean", b"w": "warned", b"n": "refused", b"": "refused"}
 
 
-def parses(texts: Iterable[str], seconds: int) -> Iterator[bool]:
-    """Whether each text is a module of this Python's grammar, within `seconds` of CPU time for one."""
+def parsed(texts: Iterable[str], seconds: int) -> Iterator[Parsed]:
+    """Whether each text is a module of this Python's grammar, within `seconds` of CPU time for one, and without a warning."""
     child: subprocess.Popen[bytes] | None = None
     try:
         for text in texts:
@@ -19,7 +21,7 @@ def parses(texts: Iterable[str], seconds: int) -> Iterator[bool]:
             if not answer:
                 _end(child)
                 child = None
-            yield answer == PARSES
+            yield ANSWERS[answer]
     finally:
         if child is not None:
             _end(child)

@@ -36,6 +36,14 @@ def test_rows_are_numbered_through_all_batches() -> None:
     ]
 
 
+def test_the_number_of_copies_comes_along_where_the_query_has_it() -> None:
+    one = batch(path=["a.py"], text=["x"], license=["mit"], repo_name=["one"], copies=[3])
+    (made,) = code_rows(iter([one]), "the result")
+    assert made.to_pylist()[0]["copies"] == 3
+    with pytest.raises(DataError, match="'copies' holds string: expected whole numbers"):
+        list(code_rows(iter([batch(**{**one.to_pydict(), "copies": ["3"]})]), "the result"))
+
+
 def test_a_column_that_is_missing_or_no_text_is_named() -> None:
     with pytest.raises(
         DataError, match=r"no column 'text': it has content, .*Expected text, repo_name, path, license"

@@ -40,7 +40,7 @@ def test_the_card_is_what_the_hub_reads(made: Path, tmp_path: Path) -> None:
         "validation": 2,
         "test": 2,
     }
-    assert list(info.features) == ["text", "repo_name", "path", "license"]
+    assert list(info.features) == ["text", "repo_name", "path", "license", "quality"]
     files = MetadataConfigs.from_dataset_card_data(card.data)["default"]["data_files"]
     assert [item["split"] for item in files] == ["train", "validation", "test"]
 
@@ -70,4 +70,15 @@ def test_shards_go_to_the_hub_and_dropped_files_do_not(made: Path, tmp_path: Pat
         "repo_name",
         "path",
         "license",
+        "quality",
     ]
+
+
+def test_the_card_says_what_is_held_out_and_that_single_files_share_a_repository(tmp_path: Path) -> None:
+    files = [*repository("one/a", 30), *repository("one/b", 2)]
+    config = CurateCodeConfig(held_out=("one/b",), file_share=0.2)
+    curate_files(config, write_code(tmp_path / "extract", files), tmp_path / "curated")
+    folder = assemble(CONFIG, tmp_path / "curated", tmp_path / "extract", tmp_path / "dataset")
+    text = DatasetCard.load(folder / "README.md").text
+    assert "In test as a whole: one/b." in text and "Single files, 20.00% each," in text
+    assert "No repository is in two splits" not in text

@@ -7,9 +7,11 @@ import pytest
 from infra.errors import ArtifactError, DataError
 from tasks.data.curation.code.curate import curate_files
 from tasks.data.curation.config import CurateCodeConfig
+from tasks.formats.code_tokens import QUALITIES
 from tasks.formats.corpus import CorpusInfo, load_corpus
 from tasks.formats.curation_report import CurationReport, read_curation
 from tests.tasks.data.curation.code.sources import File, read_corpus, repository, source, write_code
+from tests.tasks.data.curation.code.test_decontaminate import PROBLEM, problems_file
 from tests.tasks.data.curation.extracts import step, write_extract
 
 REST = [*repository("one", 8), *repository("two", 2, "apache-2.0"), *repository("three", 2)]
@@ -143,3 +145,62 @@ def test_an_extract_of_labelled_texts_is_refused(tmp_path: Path) -> None:
         curate_files(
             CurateCodeConfig(), write_extract(tmp_path / "e", text=["a"], label=["b"]), tmp_path / "c"
         )
+
+
+def test_held_out_repositories_are_test_whole_and_other_files_go_one_by_one(tmp_path: Path) -> None:
+    files = [file for name in ("One/a", "one/b", "one/c") for file in repository(name, 40)]
+    config = CurateCodeConfig(held_out=("one/A",), file_share=0.1)
+    report, _ = curated(tmp_path, files, config)
+    splits = read_corpus(tmp_path / "curated")
+    assert {row["repo_name"] for row in splits["test"]} >= {"One/a"}
+    assert sum(row["repo_name"] == "One/a" for row in splits["test"]) == 40
+    assert all(row["repo_name"] != "One/a" for split in ("train", "validation") for row in splits[split])
+    assert report.splits["test"] > 40 and report.splits["validation"] > 0
+    info = load_corpus(tmp_path / "curated")
+    assert (info.held_out, info.file_share) == (("One/a",), 0.1)
+    fewer = files[:40] + files[60:]
+    curated(tmp_path / "fewer", fewer, config)
+    of_fewer = {
+        row["text"]: split
+        for split, rows in read_corpus(tmp_path / "fewer" / "curated").items()
+        for row in rows
+    }
+    assert of_fewer.items() <= {(row["text"], split) for split, rows in splits.items() for row in rows}
+
+
+def test_a_copy_of_what_is_held_out_goes_whichever_is_first(tmp_path: Path) -> None:
+    text = source("copied")
+    files = [(text, "one/a", "first.py", "mit"), (text + "extra = 1\n", "one/a", "near.py", "mit")]
+    files += [*repository("one/a", 5), (text.replace("\n", "\n\n"), "one/b", "last.py", "mit")]
+    report, _ = curated(tmp_path, files, CurateCodeConfig(held_out=("one/b",)))
+    splits = read_corpus(tmp_path / "curated")
+    assert [row["path"] for row in splits["test"]] == ["last.py"]
+    assert len(splits["train"]) == 5 and "validation" not in splits
+    assert step(report, "exact_duplicates").dropped == step(report, "near_duplicates").dropped == {"train": 1}
+    assert "test" in step(report, "near_duplicates").examples[0].note
+
+
+def test_a_file_with_a_problem_goes_from_train_and_stays_in_test(tmp_path: Path) -> None:
+    problems = problems_file(tmp_path, PROBLEM)
+    solved = PROBLEM["prompt"] + PROBLEM["canonical_solution"]
+    files = [
+        *repository("one/a", 5),
+        (source("x") + solved, "one/a", "copy.py", "mit"),
+        (solved, "one/b", "b.py", "mit"),
+    ]
+    config = CurateCodeConfig(held_out=("one/b",), decontaminate=(problems,))
+    report, texts = curated(tmp_path, files, config)
+    assert step(report, "contaminated").dropped == {"train": 1}
+    assert solved in texts and len(texts) == 6
+
+
+def test_each_file_has_its_quality(tmp_path: Path) -> None:
+    curated(tmp_path, REST)
+    found = {row["quality"] for rows in read_corpus(tmp_path / "curated").values() for row in rows}
+    assert found and found <= set(QUALITIES)
+
+
+def test_a_split_that_nothing_is_left_for_is_an_error(tmp_path: Path) -> None:
+    files = [*repository("one/a", 5), ("print 'two'\n", "one/b", "b.py", "mit")]
+    with pytest.raises(DataError, match=r"no file is left for test: expected some\. Name other repositories"):
+        curated(tmp_path, files, CurateCodeConfig(held_out=("one/b",)))

@@ -1,0 +1,33 @@
+"""A small corpus of code, and tokenizers learned from it, made once."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from tasks.tokenizers.code.config import CodeTokenizerConfig, Words
+from tasks.tokenizers.code.train import train_code_tokenizer
+from tests.conftest import ROOT
+
+SOURCES = [path.read_text() for path in sorted((ROOT / "tasks" / "metrics").glob("*.py"))]
+SMALL = CodeTokenizerConfig(vocabulary_size=600)
+
+
+def learned(words: Words) -> Tokenizer:
+    return train_code_tokenizer(SMALL.model_copy(update={"words": words}), [SOURCES])
+
+
+@pytest.fixture(scope="session", params=["code", "gpt2"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return learned(request.param)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tasks.tokenizers.code.train import SETTINGS
+    from tasks.tokenizers.files import write_tokenizer
+
+    made = tmp_path_factory.mktemp("code") / "tokenizer"
+    made.mkdir()
+    write_tokenizer(made, learned("code"), SETTINGS)
+    return made
