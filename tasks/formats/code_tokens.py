@@ -1,7 +1,7 @@
 """The special tokens of a language model of code: what ends a file, and what is said of it before its first word.
 
-A file is read as `<|quality_high|>`, its text, `<|endoftext|>`. They are ids that packing puts there: the same characters inside
-a file are text like any other.
+A file is read as `<|quality_high|>`, its text, `<|endoftext|>`. They are ids that packing puts there: the same characters
+inside a file are text like any other.
 """
 
 from typing import Literal, get_args

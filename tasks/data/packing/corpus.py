@@ -1,7 +1,7 @@
 """Pack a corpus of code for a causal language model: each file's quality, its text, and the token that ends it, in one row.
 
-Only shards are written, as the files stream by: memory holds one batch. Special tokens are put there as ids: the same characters
-inside a file are text.
+Only shards are written, as the files stream by: memory holds one batch. Special tokens are put there as ids: the same
+characters inside a file are text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -75,13 +75,13 @@ def parts_of(info: CorpusInfo) -> dict[str, str]:
 
 def special_ids(opened: TextTokenizer, folder: Path) -> dict[str, int]:
     """The ids of the special tokens of code. Raises ArtifactError when one is missing."""
-    ids = {token: opened.tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
-    if missing := [token for token, number in ids.items() if number is None]:
+    known = opened.tokenizer.get_vocab(with_added_tokens=True)
+    if missing := [token for token in SPECIAL_TOKENS if token not in known]:
         raise ArtifactError(
             f"the tokenizer in {folder} lacks {', '.join(missing)}: expected one that was trained for code here. Run "
             "train_code_tokenizer."
         )
-    return ids
+    return {token: int(known[token]) for token in SPECIAL_TOKENS}
 
 
 def code_files(
@@ -102,7 +102,7 @@ class _Packer:
     def __init__(self, config: PackCorpusConfig, tokenizer: TextTokenizer, special: dict[str, int]) -> None:
         self.config, self.tokenizer = config, tokenizer
         self.end = special[END_OF_TEXT]
-        self.qualities = {name: special[quality_token(name)] for name in QUALITIES}
+        self.qualities: dict[str, int] = {name: special[quality_token(name)] for name in QUALITIES}
 
     def pack(self, files: Iterable[CodeFile], folder: Path) -> PackedPart:
         """Write one part."""

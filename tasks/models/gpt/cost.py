@@ -1,9 +1,9 @@
 """What the next tokens cost a causal language model: cross-entropy of its product with the vocabulary, in one buffer.
 
-Of a small model this is half of a step. All logits are made by one product, in the arithmetic of its inputs, and become their own
-gradient in place, some rows at a time, in float32 within the processor's cache; so the products stay large and nothing of that
-size is written twice. (torch's `linear_cross_entropy` makes many small products of it, and takes longer here than all logits in
-float32 do: docs/LOG.md.)
+Of a small model this is half of a step. All logits are made by one product, in the arithmetic of its inputs, and become their
+own gradient in place, some rows at a time, in float32 within the processor's cache; so the products stay large and nothing of
+that size is written twice. (torch's `linear_cross_entropy` makes many small products of it, and takes longer here than all
+logits in float32 do: docs/LOG.md.)
 """
 
 from typing import Any
@@ -57,7 +57,7 @@ def summed_cost(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor
         labels: int64 [positions]; IGNORED where nothing is asked.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        return _SummedCost.apply(hidden, weight, labels)  # type: ignore[no-any-return]
+        return _SummedCost.apply(hidden, weight, labels)
     return costs(hidden, weight, labels).sum()
 
 

@@ -1,18 +1,20 @@
 """GPT-2's forward pass over whole blocks, without a cache, for training and evaluation; the weights are transformers' own.
 
-It computes what `GPT2Model.forward` computes (a test holds them together), in fewer passes over memory: biases within the products,
-positions added without being looked up, and attention of short blocks on a CPU as products in a row, because the fused kernel's
-backward pass is slow there.
+It computes what `GPT2Model.forward` computes (a test holds them together), in fewer passes over memory: biases within the
+products, positions added without being looked up, and attention of short blocks on a CPU as products in a row, because the
+fused kernel's backward pass is slow there.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import cast
 
 import torch
-from torch import nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 from transformers import GPT2Model
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
+from transformers.pytorch_utils import Conv1D
 
 LONGEST = 512  # tokens of a block up to which products in a row are quicker on a CPU
 
@@ -31,12 +33,12 @@ def hidden_states(
     length = input_ids.shape[1]
     states = body.wte(input_ids) + body.wpe.weight[:length]
     apart = None if documents is None else documents[:, None, :, None] != documents[:, None, None, :]
-    for layer in body.h:
+    for layer in cast(Iterable[GPT2Block], body.h):
         if again and torch.is_grad_enabled():
             states = checkpoint(_layer, layer, states, apart, use_reentrant=False)
         else:
             states = _layer(layer, states, apart)
-    return body.ln_f(states)  # type: ignore[no-any-return]
+    return body.ln_f(states)
 
 
 def _layer(layer: GPT2Block, states: torch.Tensor, apart: torch.Tensor | None) -> torch.Tensor:
@@ -73,7 +75,7 @@ def _read(
     return scores.softmax(dim=-1) @ value
 
 
-def _product(matrix: nn.Module, states: torch.Tensor) -> torch.Tensor:
+def _product(matrix: Conv1D, states: torch.Tensor) -> torch.Tensor:
     """By a `Conv1D` of transformers, a linear layer whose matrix lies the other way about."""
     return linear(states, matrix.weight.t(), matrix.bias)
 

@@ -32,7 +32,7 @@ class Cost(NamedTuple):
         """Nats a token."""
         return self.nats / max(self.tokens, 1)
 
-    def bits_per_byte(self, size: int) -> float:
+    def bits_per_byte(self, size: float) -> float:
         """Of a text of `size` bytes: models of different vocabularies compare by it, as they do not by their perplexities."""
         return self.nats / (np.log(2) * size)
 
