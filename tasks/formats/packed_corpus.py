@@ -3,7 +3,7 @@
     train                 what is learned from
     validation            files that pick the best weights, and the weights of baselines
     files                 files of the test split whose repositories were read otherwise
-    OWNER/NAME            a repository of the test split, of which nothing was read: one part each
+    OWNER/NAME            a repository of the test split, of which nothing was read: one part each, called after it
 
 A document is its quality token, its text's tokens, and the token that ends it; documents lie one after the other.
 """
@@ -18,7 +18,7 @@ from tasks.formats.packed_tokens import PackedTokens, open_packed
 from tasks.formats.report_file import read_report
 from tasks.formats.value import Value
 
-TRAIN, VALIDATION, FILES = "train", "validation", "files"
+SPLIT_PARTS = TRAIN, VALIDATION, FILES = "train", "validation", "files"
 
 
 class PackedPart(Value):
@@ -46,7 +46,7 @@ class PackedCorpus(Value):
     @property
     def repositories(self) -> tuple[str, ...]:
         """The parts that are repositories never seen."""
-        return tuple(name for name in self.parts if "/" in name)
+        return tuple(name for name in self.parts if name not in SPLIT_PARTS)
 
     @property
     def measured(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tasks.data.packing.tokens import TextTokenizer, open_tokenizer
 from tasks.formats.code_tokens import END_OF_TEXT, QUALITIES, SPECIAL_TOKENS, quality_token
 from tasks.formats.corpus import CorpusInfo, load_corpus
 from tasks.formats.dataset import SPLITS, split_files
-from tasks.formats.packed_corpus import FILES, TRAIN, VALIDATION, PackedCorpus, PackedPart, part_folder
+from tasks.formats.packed_corpus import FILES, SPLIT_PARTS, TRAIN, VALIDATION, PackedCorpus, PackedPart, part_folder
 from tasks.formats.packed_tokens import Tokenized, write_packed
 from tasks.formats.report_file import write_report
 
@@ -47,7 +47,7 @@ def pack_corpus(config: PackCorpusConfig, tokenizer: Path, corpus: Path, output:
     packer = _Packer(config, opened, special)
     parts: dict[str, PackedPart] = {}
     for name, split in parts_of(info).items():
-        repository = name if "/" in name else None
+        repository = name if name in info.held_out else None
         files = code_files(corpus, split, info.held_out, repository)
         bar = tqdm(files, desc=f"pack {name}", unit=" files", unit_scale=True, disable=None)
         parts[name] = packer.pack(bar, part_folder(output, name))
@@ -65,8 +65,12 @@ def parts_of(info: CorpusInfo) -> dict[str, str]:
     """The split that each part is of, by the part's name.
 
     A corpus whose splits are of whole repositories, without a share of single files, has no part `files`; where none is held
-    out by name, its test split is one part.
+    out by name, its test split is one part. Raises DataError for a repository that is called as one of the other parts is.
     """
+    if taken := [name for name in info.held_out if name in SPLIT_PARTS]:
+        raise DataError(
+            f"a repository is called {taken[0]}, as a part of the corpus is: expected another name. Rename it in the query."
+        )
     parts = {TRAIN: TRAIN, VALIDATION: VALIDATION}
     if info.rows.get(TEST, 0) and (not info.held_out or info.repositories.get(TEST, 0) > len(info.held_out)):
         parts[FILES] = TEST
