@@ -22,6 +22,9 @@ class CorpusInfo(Value):
     bytes: dict[str, int] = Field(description="bytes of text (UTF-8) in each split")
     repositories: dict[str, int] = Field(description="repositories in each split; none is in two")
     licenses: dict[str, int] = Field(description="files under each licence, the commonest first")
+    held_out: tuple[str, ...] = Field(
+        (), description="repositories that are in test as a whole; what else is in test are single files"
+    )
 
 
 def is_corpus(folder: Path) -> bool:

@@ -100,7 +100,11 @@ def test_the_training_split_is_learned_from(tmp_path: Path) -> None:
     output = tmp_path / "made"
     output.mkdir()
     figures = train_on_corpus(SMALL, corpus, output)
-    assert figures == {"vocabulary_size": 600, "bytes": sum(len(text.encode()) for text in SOURCES)}
+    assert figures == {
+        "vocabulary_size": 600,
+        "texts": len(SOURCES),
+        "bytes": sum(len(text.encode()) for text in SOURCES),
+    }
     assert (output / "tokenizer.json").read_text() and "zzzz" not in (output / "tokenizer.json").read_text()
     with pytest.raises(ArtifactError, match="train"):
         train_on_corpus(CodeTokenizerConfig(), tmp_path, output)
