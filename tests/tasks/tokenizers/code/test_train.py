@@ -90,6 +90,12 @@ def test_another_process_learns_the_same_bytes() -> None:
     assert there == hashlib.sha256(learned("code").to_str().encode()).hexdigest()
 
 
+def test_a_smaller_size_has_the_first_tokens_of_a_larger_one() -> None:
+    smaller = train_code_tokenizer(SMALL.model_copy(update={"vocabulary_size": 400}), [SOURCES])
+    larger = learned("code").get_vocab()
+    assert {token: larger[token] for token in smaller.get_vocab()} == smaller.get_vocab()
+
+
 def test_too_few_pairs_are_said(caplog: pytest.LogCaptureFixture) -> None:
     made = train_code_tokenizer(SMALL, [["ab ab"]])
     assert made.get_vocab_size() < 270 and "not 600" in caplog.text
