@@ -95,22 +95,24 @@ def measure_tokenizer(tokenizer: Tokenizer, texts: Sequence[str]) -> VocabularyM
     """One tokenizer's figures on texts that have at least one word."""
     encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
     ids = np.concatenate([np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings])
-    spans = [
-        np.array([word.span() for word in WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)
-        for text in texts
-    ]
+    spans = [word_spans(text) for text in texts]
     words = sum(map(len, spans))
     return VocabularyMeasurement(
         vocabulary_size=tokenizer.get_vocab_size(),
         unknown_rate=float(np.mean(ids == _unknown_id(tokenizer))) if len(ids) else 0.0,
         fertility=len(ids) / words,
-        continued_words=sum(map(_continued_words, encodings, spans)) / words,
+        continued_words=sum(map(continued_words, encodings, spans)) / words,
         tokens_per_character=len(ids) / sum(map(len, texts)),
         vocabulary_used=len(np.unique(ids)) / tokenizer.get_vocab_size(),
     )
 
 
-def _continued_words(encoding: Encoding, spans: np.ndarray) -> int:
+def word_spans(text: str) -> np.ndarray:
+    """Where words begin and end, int64 [words, 2]."""
+    return np.array([word.span() for word in WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)
+
+
+def continued_words(encoding: Encoding, spans: np.ndarray) -> int:
     """Words of a text, `spans` int64 [words, 2], that hold the last character of more than one token."""
     if not len(spans) or not len(encoding.ids):
         return 0

@@ -38,3 +38,21 @@ class CodeTokenizerConfig(Asked):
         "It bounds the memory of the training",
     )
     seed: int = Field(0, ge=0, description="which files are picked, where not all are")
+
+
+class MeasureCodeTokenizerConfig(Asked):
+    """How tokenizers of code are measured."""
+
+    most_bytes: int = Field(
+        2_000_000,
+        ge=1,
+        description="bytes of text (UTF-8) that are measured of each group at least, where it has as many: the files of the "
+        "test split, and each repository that is held out whole",
+    )
+    typo_rate: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share of words of four letters or more with a slip, when typos are measured",
+    )
+    seed: int = Field(0, ge=0, description="where the slips are")

@@ -13,8 +13,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from tasks.formats.code_tokens import END_OF_TEXT, SPECIAL_TOKENS
 from tasks.formats.texts import stream_texts
+from tasks.formats.tokenizer_report import LEARNED_FILE, LearnedTokenizer
+from tasks.formats.value import write_value
 from tasks.tokenizers.code.config import CodeTokenizerConfig, Words
 from tasks.tokenizers.code.sample import sampled
+from tasks.tokenizers.code.tokens import shown_tokens
 from tasks.tokenizers.files import ANY_TOKENIZER, Settings, write_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -37,21 +40,31 @@ SETTINGS: Settings = {
 
 
 def train_on_corpus(config: CodeTokenizerConfig, corpus: Path, output: Path) -> dict[str, float]:
-    """Write the tokenizer learned from the corpus' training split; gives its size and the bytes that it learned from.
+    """Write the tokenizer learned from the corpus' training split; gives its size and what it learned from.
 
     Raises ArtifactError when the corpus has no training split, DataError when no text of it was picked.
     """
-    seen = 0
+    texts = size = 0
 
     def counted() -> Iterable[list[str]]:
-        nonlocal seen
+        nonlocal texts, size
         for batch in sampled(lambda: stream_texts(corpus, SPLIT), config.most_bytes, config.seed):
-            seen += sum(len(text.encode()) for text in batch)
+            texts, size = texts + len(batch), size + sum(len(text.encode()) for text in batch)
             yield batch
 
     tokenizer = train_code_tokenizer(config, counted())
     write_tokenizer(output, tokenizer, SETTINGS)
-    return {"vocabulary_size": tokenizer.get_vocab_size(), "bytes": seen}
+    learned = LearnedTokenizer(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        asked_size=config.vocabulary_size,
+        words=config.words,
+        pattern=PATTERNS[config.words],
+        texts=texts,
+        bytes=size,
+        **shown_tokens(tokenizer),
+    )
+    write_value(output / LEARNED_FILE, learned)
+    return {"vocabulary_size": learned.vocabulary_size, "texts": texts, "bytes": size}
 
 
 def train_code_tokenizer(config: CodeTokenizerConfig, batches: Iterable[list[str]]) -> Tokenizer:

@@ -9,7 +9,7 @@ from tasks.tokenizers.code.config import CodeTokenizerConfig, Words
 from tasks.tokenizers.code.train import train_code_tokenizer
 from tests.conftest import ROOT
 
-SOURCES = [path.read_text() for path in sorted((ROOT / "tasks" / "metrics").glob("*.py"))]
+SOURCES = [text for path in sorted((ROOT / "tasks" / "metrics").glob("*.py")) if (text := path.read_text())]
 SMALL = CodeTokenizerConfig(vocabulary_size=600)
 
 

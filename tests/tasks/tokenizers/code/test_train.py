@@ -90,6 +90,12 @@ def test_another_process_learns_the_same_bytes() -> None:
     assert there == hashlib.sha256(learned("code").to_str().encode()).hexdigest()
 
 
+def test_a_smaller_size_has_the_first_tokens_of_a_larger_one() -> None:
+    smaller = train_code_tokenizer(SMALL.model_copy(update={"vocabulary_size": 400}), [SOURCES])
+    larger = learned("code").get_vocab()
+    assert {token: larger[token] for token in smaller.get_vocab()} == smaller.get_vocab()
+
+
 def test_too_few_pairs_are_said(caplog: pytest.LogCaptureFixture) -> None:
     made = train_code_tokenizer(SMALL, [["ab ab"]])
     assert made.get_vocab_size() < 270 and "not 600" in caplog.text
@@ -100,7 +106,11 @@ def test_the_training_split_is_learned_from(tmp_path: Path) -> None:
     output = tmp_path / "made"
     output.mkdir()
     figures = train_on_corpus(SMALL, corpus, output)
-    assert figures == {"vocabulary_size": 600, "bytes": sum(len(text.encode()) for text in SOURCES)}
+    assert figures == {
+        "vocabulary_size": 600,
+        "texts": len(SOURCES),
+        "bytes": sum(len(text.encode()) for text in SOURCES),
+    }
     assert (output / "tokenizer.json").read_text() and "zzzz" not in (output / "tokenizer.json").read_text()
     with pytest.raises(ArtifactError, match="train"):
         train_on_corpus(CodeTokenizerConfig(), tmp_path, output)
