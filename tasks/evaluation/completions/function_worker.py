@@ -17,15 +17,15 @@ MEMORY_BYTES = 2 << 30
 FAULTS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
-def functions(text: str) -> list[list[str]]:
+def functions(text: str, characters: int) -> list[list[str]]:
     """Prompt and body of each function with a docstring and a real body: together they are the function, from column 0.
 
-    A prompt is the signature, without decorators, and the docstring, without the line's end. A function that is written
-    otherwise than line under line, or whose strings stand left of it, is left out.
+    A prompt is the signature, without decorators, and the docstring, without the line's end; it has `characters` at most. A
+    function that is written otherwise than line under line, or whose strings stand left of it, is left out.
     """
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     lines = text.split("\n")
-    return [found for node in ast.walk(ast.parse(text)) if (found := _cut(node, lines))]
+    return [found for node in ast.walk(ast.parse(text)) if (found := _cut(node, lines, characters))]
 
 
 def judge(text: str) -> dict[str, str | bool]:
@@ -54,7 +54,7 @@ def _is_empty(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _cut(node: ast.AST, lines: list[str]) -> list[str]:
+def _cut(node: ast.AST, lines: list[str], characters: int) -> list[str]:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or len(node.body) < 2:
         return []
     docstring, first = node.body[0], node.body[1]
@@ -70,7 +70,8 @@ def _cut(node: ast.AST, lines: list[str]) -> list[str]:
     length = docstring.end_lineno - node.lineno + 1
     written = [line for line in cut if line is not None]
     prompt, body = "\n".join(written[:length]), "\n" + "\n".join(written[length:])
-    return [prompt, body] if prompt == prompt.rstrip() and judge(prompt + body)["real"] else []
+    fits = len(prompt) <= characters and prompt == prompt.rstrip()
+    return [prompt, body] if fits and judge(prompt + body)["real"] else []
 
 
 def _dedented(lines: list[str], indent: str) -> Iterator[str | None]:
@@ -81,9 +82,11 @@ def _dedented(lines: list[str], indent: str) -> Iterator[str | None]:
             yield None if line.strip() else ""
 
 
-def _answer(asked: dict[str, str]) -> object:
+def _answer(asked: list[str | int]) -> object:
+    """Asked is a text, and for functions the characters that a prompt has at most."""
+    text, *characters = asked
     try:
-        return judge(asked["judge"]) if "judge" in asked else functions(asked["find"])
+        return functions(str(text), int(characters[0])) if characters else judge(str(text))
     except FAULTS:
         return None
 

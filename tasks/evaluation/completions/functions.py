@@ -37,15 +37,15 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def functions(self, text: str) -> list[Function]:
-        """Functions with a docstring and a real body, in a file's order; none in what does not parse."""
-        return [Function(*found) for found in self._ask({"find": text}) or ()]
+    def functions(self, text: str, characters: int) -> list[Function]:
+        """Functions with a docstring and a real body, whose prompt has at most `characters`; none in what does not parse."""
+        return [Function(*found) for found in self._ask([text, characters]) or ()]
 
     def judge(self, text: str) -> Judged:
         """What a function is, prompt and completion together."""
-        return Judged(**(self._ask({"judge": text}) or {"syntax": False, "real": False, "body": ""}))
+        return Judged(**(self._ask([text]) or {"syntax": False, "real": False, "body": ""}))
 
-    def _ask(self, asked: dict[str, str]) -> Any:
+    def _ask(self, asked: list[str | int]) -> Any:
         """The child's answer; None when it died of the text."""
         child = self._child = self._child or _start(self._seconds)
         content = json.dumps(asked).encode()

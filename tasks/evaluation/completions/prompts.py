@@ -31,7 +31,7 @@ def _candidates(
     seen: set[bytes] = set()
     for texts in stream_texts(dataset, "test"):
         for text in texts:
-            fit = [one for one in reader.functions(text) if len(one.prompt) <= config.prompt_characters]
+            fit = reader.functions(text, config.prompt_characters)
             for digest, function in sorted((_digest(config.seed, one), one) for one in fit)[
                 : config.per_file
             ]:

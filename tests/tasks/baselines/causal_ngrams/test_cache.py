@@ -13,7 +13,7 @@ from tests.tasks.baselines.causal_ngrams.documents import PREDICTED, VOCABULARY,
 ORDER = 3
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(documents)
 def test_each_share_is_of_what_followed_the_context_before(rows: list[list[int]]) -> None:
     tokens, offsets = flat(rows)
@@ -39,7 +39,7 @@ def test_each_share_is_of_what_followed_the_context_before(rows: list[list[int]]
     assert next(places) == found.support.shape[1] == PREDICTED[tokens].sum()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(documents, documents)
 def test_after_any_context_the_mixture_sums_to_one(training: list[list[int]], text: list[list[int]]) -> None:
     tokens, offsets = flat(training)

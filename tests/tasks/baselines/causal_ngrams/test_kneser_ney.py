@@ -59,7 +59,7 @@ class Formula:
         return float((max(count - taken[min(count, 3)], 0) + left * lower) / total)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(documents, documents)
 def test_each_token_has_the_probability_of_the_formula(
     training: list[list[int]], text: list[list[int]]
@@ -73,6 +73,7 @@ def test_each_token_has_the_probability_of_the_formula(
     assert found == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=25)
 @given(documents, contexts)
 def test_after_any_context_the_probabilities_sum_to_one(
     training: list[list[int]], context: list[int]

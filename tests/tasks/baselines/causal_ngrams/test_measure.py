@@ -83,9 +83,9 @@ def test_a_part_without_files_is_named(tmp_path: Path) -> None:
 def test_what_is_sampled_is_as_likely_as_the_model_says(corpus: Path) -> None:
     model = count_training(CONFIG, corpus)
     random = np.random.default_rng(1)
-    drawn = [continued(model, [3, 5], 1.0, random, 1, lambda made: False)[0] for _ in range(2000)]
+    drawn = [continued(model, [3, 5], 1.0, random, 1, lambda made: False)[0] for _ in range(1000)]
     shares = np.bincount(drawn, minlength=len(PREDICTED)) / len(drawn)
-    assert shares == pytest.approx(model.distribution([3, 5]), abs=0.04)
+    assert shares == pytest.approx(model.distribution([3, 5]), abs=0.06)
     assert not shares[~PREDICTED].any()
 
 

@@ -62,12 +62,13 @@ def reader() -> Iterator[Reader]:
 
 
 def test_functions_with_docstring_and_real_body_are_cut_from_column_0(reader: Reader) -> None:
-    found = {one.prompt.split("(")[0]: one for one in reader.functions(FILE)}
+    found = {one.prompt.split("(")[0]: one for one in reader.functions(FILE, 99)}
     assert set(found) == {"def plain", "def size", "async def later"}
     assert found["def plain"] == ('def plain(a):\n    """Twice."""', "\n    b = 2 * a\n    return b")
     assert found["def size"].prompt == ('def size(self):\n    """How many.\n\n        Indented.\n    """')
+    assert [one.prompt for one in reader.functions(FILE, 31)] == [found["def plain"].prompt]
     assert found["async def later"].body.startswith("\n\n    @wraps\n    def inner():")
-    assert reader.functions(FILE.replace("\n", "\r\n")) == reader.functions(FILE)
+    assert reader.functions(FILE.replace("\n", "\r\n"), 99) == reader.functions(FILE, 99)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +102,5 @@ def test_a_text_that_brings_the_parser_down_costs_itself_alone(reader: Reader) -
     for deep in ("(" * 5000, "-" * 200_000 + "1", "a" + ".b" * 200_000):
         text = f"def f(a):\n    'Docstring.'\n    return {deep}"
         assert not reader.judge(text).real
-        assert reader.functions(text) == []
+        assert reader.functions(text, 99) == []
     assert reader.judge("def f(a):\n    return g(a)").real

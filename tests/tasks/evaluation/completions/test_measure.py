@@ -83,7 +83,7 @@ def test_each_writer_has_a_row_and_its_tokens(dataset: Path, corpus: Path, tmp_p
 def test_shares_are_of_all_prompts_and_of_real_bodies() -> None:
     made = ["\n    return f(x)", "\n    return  f( x )", "\n    y = x\n    return y", "\n    pass", "\n  x ="]
     with Reader(2) as reader:
-        functions = [reader.functions(function("same"))[0]] * 5
+        functions = [reader.functions(function("same"), 99)[0]] * 5
         row = judged("who", functions, [Completed(text, text != made[0]) for text in made], reader)
     assert (row.parsed, row.syntax, row.ended) == (0.6, 0.8, 0.8)
     assert row.distinct == pytest.approx(2 / 3)

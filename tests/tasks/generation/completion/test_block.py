@@ -66,7 +66,7 @@ def test_tabs_are_eight_columns() -> None:
 texts = st.text(alphabet="ab:#'\"\\()[]\n \t=", max_size=60)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(texts, texts)
 def test_any_text_is_read_to_its_end_and_cut_inside(prompt: str, completion: str) -> None:
     lines = list(logical_lines(prompt + completion))
