@@ -63,4 +63,4 @@ def ids_of_text(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> lis
 
 def text_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """The text that tokens stand for, to the character: no blank is taken away before a comma."""
-    return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+    return str(tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))

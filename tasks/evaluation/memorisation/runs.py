@@ -34,9 +34,10 @@ class Texts:
     def joined(cls, several: Sequence[Self]) -> Self:
         """All texts of several."""
         ends = [texts.offsets[1:] for texts in several]
-        before = np.cumsum([0, *(len(texts.tokens) for texts in several[:-1])])
+        before = np.cumsum([0, *(len(texts.tokens) for texts in several)])[: len(several)]
         offsets = np.concatenate([[0], *(own + first for own, first in zip(ends, before, strict=True))])
-        return cls(np.concatenate([texts.tokens for texts in several]), offsets.astype(np.int64))
+        tokens = np.concatenate([np.empty(0, dtype=np.int64), *(texts.tokens for texts in several)])
+        return cls(tokens, offsets.astype(np.int64))
 
     def begins(self, length: int) -> np.ndarray:
         """Where runs of `length` tokens begin that lie in one text, int64 [runs]."""
