@@ -16,14 +16,12 @@ from tasks.formats.packed_corpus import TRAIN, open_part, read_packed_corpus
 from tasks.generation.completion.block import end_of_block
 from tasks.generation.completion.complete import Completed, complete_all
 from tasks.models.causal_lm import ids_of_text, load_causal_lm, load_text_tokenizer, text_of
-from tasks.models.device import on_device
 
 
 def by_model(config: CompletePromptsConfig, folder: Path, prompts: Sequence[str]) -> list[Completed]:
     """One completion of each prompt by the model in `folder`."""
     model, tokenizer = load_causal_lm(folder), load_text_tokenizer(folder)
-    with on_device(model):
-        return [found.completed[0] for found in complete_all(model, tokenizer, prompts, config)]
+    return [found.completed[0] for found in complete_all(model, tokenizer, prompts, config)]
 
 
 def by_ngrams(

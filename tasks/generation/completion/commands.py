@@ -99,11 +99,9 @@ def _completed(folder: Path, prompts: Sequence[str], config: CompletionConfig, n
     """torch and transformers are imported here: `--help` does not wait for them."""
     from tasks.generation.completion.complete import complete_all
     from tasks.models.causal_lm import load_causal_lm, load_text_tokenizer
-    from tasks.models.device import on_device
 
     model, tokenizer = load_causal_lm(folder), load_text_tokenizer(folder)
-    with on_device(model):
-        return complete_all(model, tokenizer, prompts, config, n)
+    return complete_all(model, tokenizer, prompts, config, n)
 
 
 def _show_columns(names: Sequence[str], prompt: str, found: "Sequence[Completions]") -> None:

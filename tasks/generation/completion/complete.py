@@ -24,6 +24,7 @@ from tasks.generation.completion.block import end_of_block
 from tasks.generation.completion.config import MAX_TOKENS, CompletionConfig
 from tasks.generation.completion.steps import BlockEnded, Drawn
 from tasks.models.causal_lm import ids_of_text, quality_ids, text_of
+from tasks.models.device import on_device
 from tasks.models.loading import quiet_transformers
 
 LEAST_CONTEXT = 8  # tokens of a prompt that must have room
@@ -71,7 +72,7 @@ def complete_all(
     config: CompletionConfig,
     n: int = 1,
 ) -> list[Completions]:
-    """`n` completions of each prompt, where the model lies. What is written does not depend on the batches.
+    """`n` completions of each prompt. What is written does not depend on the batches.
 
     Each completion ends with the innermost block that is open at the prompt's end, at the token that ends a file, or at the
     most tokens. Of a prompt that is too long its end is read. The quality token is put first, where the model has one.
@@ -90,15 +91,16 @@ def complete_all(
     rows = [(number, copy) for number in range(len(prompts)) for copy in range(n)]
     rows.sort(key=lambda row: len(read[row[0]][0]))  # little padding
     written: dict[tuple[int, int], Completed] = {}
-    for begin in range(0, len(rows), config.batch):
-        batch = rows[begin : begin + config.batch]
-        texts = [stripped[number] for number, _ in batch]
-        ids = [read[number][0] for number, _ in batch]
-        generators = [
-            _generator(config.seed, text, copy) for text, (_, copy) in zip(texts, batch, strict=True)
-        ]
-        made = _written(model, tokenizer, texts, ids, generators, config)
-        written |= zip(batch, made, strict=True)
+    with on_device(model), torch.inference_mode(), quiet_transformers():
+        for begin in range(0, len(rows), config.batch):
+            batch = rows[begin : begin + config.batch]
+            texts = [stripped[number] for number, _ in batch]
+            ids = [read[number][0] for number, _ in batch]
+            generators = [
+                _generator(config.seed, text, copy) for text, (_, copy) in zip(texts, batch, strict=True)
+            ]
+            made = _written(model, tokenizer, texts, ids, generators, config)
+            written |= zip(batch, made, strict=True)
     return [
         Completions(tuple(written[number, copy] for copy in range(n)), read[number][1])
         for number in range(len(prompts))
@@ -153,14 +155,13 @@ def _written(
     )
     drawn = Drawn(generators, config.temperature, _refused(model, tokenizer))
     generate = cast("Callable[..., torch.Tensor]", model.generate)
-    with torch.inference_mode(), quiet_transformers():
-        output = generate(
-            input_ids,
-            attention_mask=mask,
-            generation_config=asked,
-            logits_processor=LogitsProcessorList([drawn]),
-            stopping_criteria=StoppingCriteriaList([BlockEnded(tokenizer, prompts, width)]),
-        )
+    output = generate(
+        input_ids,
+        attention_mask=mask,
+        generation_config=asked,
+        logits_processor=LogitsProcessorList([drawn]),
+        stopping_criteria=StoppingCriteriaList([BlockEnded(tokenizer, prompts, width)]),
+    )
     return [
         _cut(tokenizer, prompt, row, end)
         for prompt, row in zip(prompts, output[:, width:].tolist(), strict=True)
