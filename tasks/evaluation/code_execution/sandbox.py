@@ -4,20 +4,19 @@ bubblewrap is never started by root (uid 0 keeps what a namespace should take aw
 belongs to. Without all of this nothing is run.
 """
 
+import ctypes
 import json
 import os
 import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Self
-
-import psutil
 
 from infra.errors import SandboxError
 from tasks.evaluation.code_execution import programs
@@ -29,6 +28,7 @@ from tasks.evaluation.code_execution.system_calls import seccomp_filter
 MB = 2**20
 NOBODY = 65534  # the first of the numbers that root becomes, downwards; nothing should belong to them
 PATIENCE = 5.0  # seconds in which a sandbox has ended that was killed, or whose Python ended
+_SET_SUBREAPER, _GET_SUBREAPER = 36, 37  # <linux/prctl.h>
 _HERE = Path(__file__).parent
 _PACKAGE = __name__.rpartition(".")[0]
 # Modules that run inside are given as text: the folder that they lie in may be closed to the user inside.
@@ -43,11 +43,14 @@ module.main()
 
 @dataclass
 class Confined:
-    """A sandbox that was started: bubblewrap's outer process, and the pipe on which it says who its inner one is."""
+    """A sandbox that was started: bubblewrap's outer process, and its inner one, the first of the namespace.
+
+    The inner one is held by a descriptor: its number, once it has ended, may be anybody's.
+    """
 
     process: subprocess.Popen[bytes]
-    information: int
     limits: Limits
+    inner: tuple[int, int] | None  # number and descriptor; None: bubblewrap ended before it had one
     cpu_seconds: float = 0.0  # of all its processes, once it has ended
     code: int = 0  # its exit code then: 128 and the signal's number where a signal ended what ran in it
 
@@ -59,34 +62,48 @@ class Confined:
         if self.process.returncode is not None:
             return
         with ExitStack() as stack:
-            stack.callback(os.close, self.information)
             for pipe in (self.process.stdout, self.process.stderr):
                 if pipe is not None:
                     stack.enter_context(pipe)
             outer = os.pidfd_open(self.process.pid)
             stack.callback(os.close, outer)
-            if not _ended(outer, grace):
-                self._kill_inner()
+            _ended(outer, grace)
+            if self.inner is not None:  # With the first process of a namespace the kernel kills all others.
+                stack.callback(os.close, self.inner[1])
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self.inner[1], signal.SIGKILL)
             if not _ended(outer, PATIENCE):
                 self.process.kill()  # With bubblewrap's outer process its inner one ends (--die-with-parent).
-            _, status, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = self.code = os.waitstatus_to_exitcode(status)
-        self.cpu_seconds = used.ru_utime + used.ru_stime
+            self.process.returncode = self.code = self._wait(self.process.pid)
+            self._reap_inner()
 
-    def _kill_inner(self) -> None:
-        """Kill the first process of the namespace, with which the kernel kills all others: its parent then reaps it.
+    def _reap_inner(self) -> None:
+        """The outer process often ends before it has waited for the inner one, which is then ours: see `subreaper`."""
+        if self.inner is not None:
+            number, descriptor = self.inner
+            with suppress(ChildProcessError):  # The outer one did wait.
+                os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOWAIT)
+                self._wait(number)
 
-        By descriptor: the number, once its process has ended, may be anybody's.
-        """
-        try:
-            inner = json.loads(_read_all(self.information))["child-pid"]
-            with ExitStack() as stack, suppress(ProcessLookupError, psutil.NoSuchProcess):
-                descriptor = os.pidfd_open(inner)
-                stack.callback(os.close, descriptor)
-                if psutil.Process(inner).ppid() == self.process.pid:
-                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        except (ValueError, KeyError):  # It has not come so far as to have one.
-            self.process.kill()
+    def _wait(self, number: int) -> int:
+        _, status, used = os.wait4(number, 0)
+        self.cpu_seconds += used.ru_utime + used.ru_stime
+        return os.waitstatus_to_exitcode(status)
+
+
+@contextmanager
+def subreaper() -> Iterator[None]:
+    """Meanwhile whoever loses his parent among this process's descendants becomes its child, so that it can wait for him.
+
+    Else he would be the machine's first process's, which in a container often waits for nobody: prctl(2).
+    """
+    library, before = ctypes.CDLL(None, use_errno=True), ctypes.c_int()
+    library.prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    library.prctl(_SET_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        library.prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
 
 
 class Sandbox:
@@ -94,6 +111,8 @@ class Sandbox:
 
     Raises SandboxError at once where code cannot be held.
     """
+
+    environment: Mapping[str, str] = MappingProxyType({})  # of bubblewrap, which gives nothing of it on
 
     def __init__(self, config: ExecutionConfig) -> None:
         self.config = config
@@ -105,15 +124,19 @@ class Sandbox:
         self._filter = seccomp_filter()
 
     def __enter__(self) -> Self:
-        if self._root and not programs.open_to_all(self._bubblewrap):
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-")))
-            self._bubblewrap = programs.copy_for_all(self._bubblewrap, folder)
         try:
-            self.version = self._prove()
+            self._set_up()
         except BaseException:
             self._stack.close()
             raise
         return self
+
+    def _set_up(self) -> None:
+        self._stack.enter_context(subreaper())
+        if self._root and not programs.open_to_all(self._bubblewrap):
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-")))
+            self._bubblewrap = programs.copy_for_all(self._bubblewrap, folder)
+        self.version = self._prove()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
@@ -173,6 +196,10 @@ class Sandbox:
         ]
         return [*words, "--setenv", "PYTHONHASHSEED", "0"]  # The order of a set is the same each time.
 
+    def sources(self, modules: Sequence[str]) -> list[tuple[str, str]]:
+        """Modules of this folder, by their whole names, with their text."""
+        return [(f"{_PACKAGE}.{name}", (_HERE / f"{name}.py").read_text()) for name in modules]
+
     def start(
         self,
         number: int,
@@ -186,32 +213,27 @@ class Sandbox:
 
         Its environment is empty; of descriptors it has the three standard ones (errors: a pipe) and `pass_fds`.
         """
-        sources = [(f"{_PACKAGE}.{name}", (_HERE / f"{name}.py").read_text()) for name in modules]
-        with ExitStack() as stack:
-            filter_out, filter_in = os.pipe()
-            stack.callback(os.close, filter_out)
-            os.write(filter_in, self._filter)
-            os.close(filter_in)
-            information, informs = os.pipe()
-            stack.callback(os.close, informs)
-            unstarted = stack.enter_context(ExitStack())
-            unstarted.callback(os.close, information)
-            words = [
-                *self.user(number), f"{self._bubblewrap}", *self.walls(), "--seccomp", f"{filter_out}",
-                "--info-fd", f"{informs}", "--", f"{self.python}", "-s", "-S", "-B", "-P", "-c",
-                _BOOT.format(sources=sources), *arguments,
-            ]  # fmt: skip
-            process = subprocess.Popen(
-                words,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=subprocess.PIPE,
-                env={},
-                cwd="/",
-                pass_fds=[filter_out, informs, *pass_fds],
-            )
-            unstarted.pop_all()
-        return Confined(process, information, self.limits())
+        filter_out, filter_in = os.pipe()
+        information, informs = os.pipe()
+        with os.fdopen(filter_out, "rb") as kept, os.fdopen(information, "rb") as told:
+            with os.fdopen(filter_in, "wb") as pipe:
+                pipe.write(self._filter)
+            with os.fdopen(informs, "wb"):
+                words = [
+                    *self.user(number), f"{self._bubblewrap}", *self.walls(), "--seccomp", f"{kept.fileno()}",
+                    "--info-fd", f"{informs}", "--", f"{self.python}", "-s", "-S", "-B", "-P", "-c",
+                    _BOOT.format(sources=self.sources(modules)), *arguments,
+                ]  # fmt: skip
+                process = subprocess.Popen(
+                    words,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=subprocess.PIPE,
+                    env=self.environment,
+                    cwd="/",
+                    pass_fds=[kept.fileno(), informs, *pass_fds],
+                )
+            return Confined(process, self.limits(), _inner(told.read()))
 
     def _prove(self) -> str:
         """Run a Python that says its version; raises SandboxError when it cannot be held here."""
@@ -238,8 +260,8 @@ def _ended(descriptor: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def _read_all(pipe: int) -> bytes:
-    found = b""
-    while part := os.read(pipe, 4096):
-        found += part
-    return found
+def _inner(told: bytes) -> tuple[int, int] | None:
+    """The inner process of what bubblewrap told of itself, which is nothing where it failed."""
+    with suppress(ProcessLookupError):
+        return (number := json.loads(told)["child-pid"], os.pidfd_open(number)) if told else None
+    return None

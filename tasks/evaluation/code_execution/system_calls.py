@@ -6,6 +6,7 @@ without any of them. The filter is classic BPF: seccomp(2), section "Filters"; D
 """
 
 import struct
+from collections.abc import Mapping
 from platform import machine
 
 from infra.errors import SandboxError
@@ -35,7 +36,7 @@ _ALLOW, _KILL, _EPERM = 0x7FFF0000, 0x80000000, 0x00050001
 _X32 = 0x40000000  # numbers of x86-64's second table of calls, which would pass by the first one's
 
 
-def seccomp_filter() -> bytes:
+def seccomp_filter(denied: Mapping[str, tuple[int, int]] = DENIED) -> bytes:
     """The filter for this machine's processor. Raises SandboxError for one whose numbers are not known here."""
     if machine() not in _ARCHITECTURES:
         raise SandboxError(
@@ -43,7 +44,7 @@ def seccomp_filter() -> bytes:
             "known. Run it on such a machine."
         )
     architecture, column = _ARCHITECTURES[machine()]
-    numbers = [pair[column] for pair in DENIED.values()]
+    numbers = [pair[column] for pair in denied.values()]
     refused = [(_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)]
     program = [
         (_LOAD, 0, 0, _ARCH),
