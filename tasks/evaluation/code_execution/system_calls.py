@@ -13,6 +13,7 @@ from infra.errors import SandboxError
 
 # <linux/audit.h>, and the numbers of <asm/unistd_64.h> and of <asm-generic/unistd.h>.
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+THIS = machine()
 DENIED: dict[str, tuple[int, int]] = {
     "socket": (41, 198), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "add_key": (248, 217), "request_key": (249, 218),
@@ -36,14 +37,14 @@ _ALLOW, _KILL, _EPERM = 0x7FFF0000, 0x80000000, 0x00050001
 _X32 = 0x40000000  # numbers of x86-64's second table of calls, which would pass by the first one's
 
 
-def seccomp_filter(denied: Mapping[str, tuple[int, int]] = DENIED) -> bytes:
-    """The filter for this machine's processor. Raises SandboxError for one whose numbers are not known here."""
-    if machine() not in _ARCHITECTURES:
+def seccomp_filter(denied: Mapping[str, tuple[int, int]] = DENIED, processor: str = THIS) -> bytes:
+    """The filter for a processor, by default this machine's. Raises SandboxError for one whose numbers are not known here."""
+    if processor not in _ARCHITECTURES:
         raise SandboxError(
-            f"generated code cannot be held on {machine()}: expected {' or '.join(_ARCHITECTURES)}, whose system calls are "
+            f"generated code cannot be held on {processor}: expected {' or '.join(_ARCHITECTURES)}, whose system calls are "
             "known. Run it on such a machine."
         )
-    architecture, column = _ARCHITECTURES[machine()]
+    architecture, column = _ARCHITECTURES[processor]
     numbers = [pair[column] for pair in denied.values()]
     refused = [(_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)]
     program = [
