@@ -9,6 +9,7 @@ import os
 import select
 import socket
 import subprocess
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -39,11 +40,16 @@ def whole() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def loot(tmp_path_factory: pytest.TempPathFactory, whole: Sandbox) -> Iterator[dict[str, object]]:
+def folder() -> Iterator[Path]:
+    """A folder open to all. (pytest closes those of its own again, whenever another suite starts.)"""
+    with tempfile.TemporaryDirectory(prefix="stillhouse-loot-") as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
+@pytest.fixture(scope="module")
+def loot(folder: Path, whole: Sandbox) -> Iterator[dict[str, object]]:
     """What there is to get: a file, a server, a socket, shared memory, a process of the same user."""
-    folder = tmp_path_factory.mktemp("loot")
-    for one in (folder, *folder.parents[:2]):
-        one.chmod(0o777)
     secret = folder / "secret"
     secret.write_text("secret")
     libc, key = ctypes.CDLL(None), 0x5714
@@ -93,12 +99,9 @@ def test_there_are_thirty_of_them() -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_the_files_of_one_sample_are_not_another_ones(shared: bool, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for one in tmp_path.parents[:2]:
-        one.chmod(0o755)
+def test_the_files_of_one_sample_are_not_another_ones(shared: bool, folder: Path) -> None:
     # /tmp of all in one place of the disk, and both the same user: what the sandbox of each prevents.
-    breach = Breach((adding("--bind", f"{tmp_path}", "/tmp"),)) if shared else Breach()
+    breach = Breach((adding("--bind", f"{folder}", "/tmp"),)) if shared else Breach()
     with Breached(CONFIG, breach) as sandbox:
         assert (
             answer_of(sandbox, "def attack():\n    open('/tmp/mine', 'w').close()\n    return True") is True
