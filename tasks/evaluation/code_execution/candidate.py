@@ -6,7 +6,7 @@ Nothing that it says is believed but as what the program claims to return: the t
 import json
 import os
 import sys
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from tasks.evaluation.code_execution.codec import NotPlain, decode, encode, receive, send
@@ -27,7 +27,12 @@ def main() -> None:
     send(answers, {"ready": True})
     asked = receive(requests)
     try:
-        function = load(asked["program"], asked["entry_point"])
+        code = compile(asked["program"], f"<{MODULE}>", "exec", dont_inherit=True)
+    except Exception as error:  # A ValueError too, and what too many brackets raise.
+        send(answers, told(error, "syntax"))
+        return
+    try:
+        function = load(code, asked["entry_point"])
     except BaseException as error:  # SystemExit too: a program that ends itself has not passed.
         send(answers, told(error, "exception"))
         return
@@ -40,9 +45,8 @@ def main() -> None:
         answer(answers, function, decode(call["args"]), decode(call["kwargs"]))
 
 
-def load(program: str, entry_point: str) -> Any:
+def load(code: CodeType, entry_point: str) -> Any:
     """Run the program as a module of its own, and give its function. Raises whatever the program does."""
-    code = compile(program, f"<{MODULE}>", "exec", dont_inherit=True)
     module = ModuleType(MODULE)
     sys.modules[MODULE] = module
     exec(code, module.__dict__)
@@ -64,9 +68,7 @@ def answer(answers: int, function: Any, args: Any, kwargs: Any) -> None:
 
 def told(error: BaseException, otherwise: str) -> dict[str, str]:
     """An error as a reason, the name of its class and its words."""
-    reason = {SyntaxError: "syntax", IndentationError: "syntax", MemoryError: "memory"}.get(
-        type(error), otherwise
-    )
+    reason = "memory" if type(error) is MemoryError and otherwise != "syntax" else otherwise
     try:
         said = str(error)[:SAID]
     except BaseException:  # Generated code may define `__str__`, too.

@@ -45,6 +45,10 @@ FAST = {
     "    class Fooling(list):\n        __eq__ = lambda *_: True\n    return Fooling()": "wrong answer",
 }
 SLOW = {
+    "    return \0": "syntax",
+    "    return \ud800": "syntax",
+    "    return " + "(" * 999: "syntax",
+    "    exec(')')": "exception",
     "\nimport os\nos._exit(0)": "exited",
     "    raise SystemExit(0)": "exception",
     "    raise AssertionError": "exception",
