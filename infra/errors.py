@@ -86,6 +86,10 @@ class BudgetError(StillhouseError):
     exit_code = 3
 
 
+class SandboxError(StillhouseError):
+    """Generated code cannot be held here: no bubblewrap, no namespaces, no way to another user. None of it was run."""
+
+
 class ServiceError(StillhouseError):
     """A local service (Prefect, MLflow) did not start, is not running or does not answer."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tasks.formats.packed_corpus import FILES
 from tasks.formats.report_file import read_report
 from tasks.formats.value import Value
 
@@ -37,7 +38,7 @@ class CausalNgramReport(Value):
     @property
     def repositories(self) -> NgramBits | None:
         """Mean of the repositories' figures; None where there are none."""
-        found = [bits for name, bits in self.parts.items() if "/" in name]
+        found = [bits for name, bits in self.parts.items() if name != FILES]
         return _mean(found) if found else None
 
 
