@@ -4,21 +4,21 @@ A file is a row: `text, repo_name, path, license`, and `quality`, which is low, 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
 from tasks.formats.code_rows import TEXT_COLUMNS
-from tasks.formats.dataset import split_files, write_shards
+from tasks.formats.dataset import split_files
 from tasks.formats.value import Value, read_value, write_value
 
 CORPUS_COLUMNS = (*TEXT_COLUMNS, "quality")
+CORPUS_SCHEMA = pa.schema([(name, pa.string()) for name in CORPUS_COLUMNS])
 CORPUS_FILE = "corpus.json"
-ROW_GROUP = 1_000
+ROW_GROUP = 500  # files, a few MB
 
 
 class CorpusInfo(Value):
@@ -60,31 +60,20 @@ def sources_of(folder: Path) -> dict[str, dict[str, int]]:
     return {kind: dict(sorted(names.items())) for kind, names in counted.items()}
 
 
-def describe(
-    rows: pa.Table, splits: Sequence[str], held_out: tuple[str, ...] = (), file_share: float = 0
-) -> CorpusInfo:
-    """Files, bytes and repositories of each split, and licences."""
-    parts = {split: rows.filter(pc.equal(rows["split"], split)) for split in splits}
-    counted = pc.value_counts(rows["license"]).to_pylist()
-    return CorpusInfo(
-        rows={split: part.num_rows for split, part in parts.items()},
-        bytes={
-            split: int(pc.sum(pc.binary_length(part["text"])).as_py() or 0) for split, part in parts.items()
-        },
-        repositories={split: len(pc.unique(part["repo_name"])) for split, part in parts.items()},
-        licenses={
-            item["values"]: item["counts"]
-            for item in sorted(counted, key=lambda item: (-item["counts"], item["values"]))
-        },
-        held_out=held_out,
-        file_share=file_share,
-    )
+def write_corpus(
+    files: Callable[[str, int, int], pa.Table], info: CorpusInfo, output: Path, rows_per_shard: int
+) -> None:
+    """Write `corpus.json` and `data/{split}-00000-of-0000N.parquet`.
 
-
-def write_corpus(rows: pa.Table, info: CorpusInfo, output: Path, rows_per_shard: int) -> None:
-    """Write `corpus.json` and, in the rows' order, `data/{split}-00000-of-0000N.parquet`."""
-    parts = (
-        (split, rows.filter(pc.equal(rows["split"], split)).select(CORPUS_COLUMNS)) for split in info.rows
-    )
-    write_shards(parts, output, rows_per_shard, ROW_GROUP)
+    `files` gives those of a split from one place to another, in their order: `ROW_GROUP` at most are in memory at a time.
+    """
+    (output / "data").mkdir(parents=True, exist_ok=True)
+    for split, rows in info.rows.items():
+        starts = range(0, rows, rows_per_shard)
+        for shard, start in enumerate(starts):
+            path = output / "data" / f"{split}-{shard:05d}-of-{len(starts):05d}.parquet"
+            end = min(start + rows_per_shard, rows)
+            with pq.ParquetWriter(path, CORPUS_SCHEMA, compression="zstd") as writer:
+                for first in range(start, end, ROW_GROUP):
+                    writer.write_table(files(split, first, min(first + ROW_GROUP, end)))
     write_value(output / CORPUS_FILE, info)
