@@ -149,4 +149,10 @@ class CurateCodeConfig(Asked):
         10, ge=5, description="words in a row that a file must share with a problem to be dropped"
     )
     rows_per_shard: int = Field(50_000, ge=1, description="most files of code in one parquet file")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        description="processes that judge files; unset: one for each core, eight at most",
+        json_schema_extra={"key": "ignore"},
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the split")

@@ -108,15 +108,15 @@ class CurationLog:
 
 
 def _examples(rows: pa.Table, places: np.ndarray, notes: list[str]) -> tuple[Example, ...]:
-    shown = rows.take(pa.array(places[:EXAMPLES])).to_pylist()
+    first = rows.take(pa.array(places[:EXAMPLES])).to_pylist()
     return tuple(
-        Example(row=row["row"], text=_shown(row["text"] or ""), label=redact(row["label"] or ""), note=note)
-        for row, note in zip(shown, notes, strict=True)
+        Example(row=row["row"], text=shown(row["text"] or ""), label=redact(row["label"] or ""), note=note)
+        for row, note in zip(first, notes, strict=True)
     )
 
 
-def _shown(text: str) -> str:
-    """Redacted here as well: rows may be dropped before redaction has its turn."""
+def shown(text: str) -> str:
+    """A text as an example has it, cut. Redacted here as well: rows may be dropped before redaction has its turn."""
     clean = redact(text)
     return clean if len(clean) <= EXAMPLE_CHARACTERS else clean[: EXAMPLE_CHARACTERS - 1] + "…"
 

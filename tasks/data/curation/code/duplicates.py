@@ -7,71 +7,82 @@ Of copies in several splits the one that is held out stays, test before validati
 """
 
 import hashlib
+import pickle
+from collections.abc import Callable, Collection
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+from rensa import RMinHash, RMinHashLSH
 from tqdm import tqdm
 
 from tasks.data.curation.code.words import words_of
-from tasks.data.curation.curation_log import Filter, Judgement
-from tasks.data.curation.near import NearIndex
-from tasks.data.curation.rows import in_split
-from tasks.formats.dataset import SPLITS
+from tasks.data.curation.near import MAX_BAND_COLLISIONS, banding, jaccard
 
-CHUNK = 256  # files whose words are in memory at a time
-
-
-def exact_copies() -> Filter:
-    """The first file of those that are equal but for blanks stays."""
-
-    def judge(rows: pa.Table) -> Judgement:
-        first: dict[bytes, int] = {}
-        like = np.arange(rows.num_rows)
-        for i in held_out_first(rows):
-            like[i] = first.setdefault(content_digest(rows["text"][i].as_py()), i)
-        return Judgement(like == np.arange(rows.num_rows), like)
-
-    return Filter("exact_duplicates", "equal to another file, but for blanks", judge, spares_test=False)
-
-
-def near_copies(threshold: float) -> Filter:
-    """The first file of those with nearly the same words stays, whatever repository the others are in."""
-
-    def judge(rows: pa.Table) -> Judgement:
-        like = np.arange(rows.num_rows)
-        index = NearIndex(threshold, _words, CHUNK)
-        order = held_out_first(rows)
-        keys = (word_key(rows["text"][i].as_py()) for i in order)
-        with tqdm(
-            total=rows.num_rows, desc="near duplicates", unit=" files", disable=None, leave=False
-        ) as bar:
-            for i, text in zip(order, index.sign(keys), strict=True):
-                bar.update()
-                twin = next(index.matches(text), None)
-                if twin is None:
-                    index.add(i, text)
-                else:
-                    like[i] = twin
-        return Judgement(like == np.arange(rows.num_rows), like)
-
-    reason = f"its words are {threshold:g} alike or more (Jaccard) to those of another file"
-    return Filter("near_duplicates", reason, judge, spares_test=False)
-
-
-def held_out_first(rows: pa.Table) -> list[int]:
-    """Numbers of the rows: those of test, of validation, of train."""
-    return [int(i) for split in reversed(SPLITS) for i in np.flatnonzero(in_split(rows, split))]
+DIGEST = 16  # bytes
+HELD = 256  # sets of words that are in memory at a time
 
 
 def content_digest(text: str) -> bytes:
     """The same for files that are equal but for blanks."""
-    return hashlib.sha256("".join(text.split()).encode()).digest()
+    return hashlib.sha256("".join(text.split()).encode()).digest()[:DIGEST]
 
 
-def word_key(text: str) -> str:
-    """The distinct words of a file, sorted, as one text."""
-    return " ".join(sorted(set(words_of(text))))
+def set_digest(words: Collection[str]) -> bytes:
+    """The same for files with the same set of words."""
+    return hashlib.sha256(" ".join(sorted(words)).encode()).digest()[:DIGEST]
 
 
-def _words(key: str) -> set[str]:
-    return set(key.split(" "))
+def hashes_of(threshold: float) -> int:
+    """Hashes of a signature with which files of this similarity are found."""
+    bands, width = banding(threshold)
+    return bands * width
+
+
+def equal_to(digests: pa.Array, order: np.ndarray) -> np.ndarray:
+    """For each file the first one, in `order` (int64, numbers of files), with its digest; int64 [n], itself where it is first.
+
+    A file that is not in `order` is not looked at and stays its own.
+    """
+    like = np.arange(len(digests))
+    codes = digests.take(pa.array(order)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    like[order] = order[first[which]]
+    return like
+
+
+def near_to(
+    threshold: float,
+    order: np.ndarray,
+    words: pa.Array,
+    signature: Callable[[int], bytes],
+    text: Callable[[int], str],
+) -> np.ndarray:
+    """For each file the first one before it in `order` that stays and has nearly its words, int64 [n]; itself without one.
+
+    `words` are digests of the sets of words, so that equal sets are found whatever there are of them; near ones by MinHash
+    (`near.banding`: all but one pair in a million), unless a file is like `MAX_BAND_COLLISIONS` others, and then the exact
+    similarity decides. In memory are the signatures of files that stay; texts are read again for what is proposed.
+    """
+    like = equal_to(words, order)
+    bands, width = banding(threshold)
+    index = RMinHashLSH(threshold=threshold, num_perm=bands * width, num_bands=bands)
+
+    @lru_cache(maxsize=HELD)
+    def words_in(number: int) -> set[str]:
+        return set(words_of(text(number)))
+
+    for number in tqdm(
+        map(int, order), "near duplicates", len(order), unit=" files", leave=False, disable=None
+    ):
+        if like[number] != number:
+            continue
+        minhash: RMinHash = pickle.loads(signature(number))  # noqa: S301  # written by this run, into its own folder
+        proposed = index.query(minhash)
+        own = words_in(number) if proposed else set[str]()
+        twin = next((one for one in sorted(proposed) if jaccard(own, words_in(one)) >= threshold), None)
+        if twin is not None:
+            like[number] = twin
+        elif len(proposed) < MAX_BAND_COLLISIONS:
+            index.insert(number, minhash)
+    return np.asarray(like[like])  # who is equal to a file that went, is like the one that stays for that

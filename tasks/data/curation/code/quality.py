@@ -15,11 +15,14 @@ file's quality does not depend on the other files. They say how carefully a file
 A file that does not parse is not in a corpus at all. Below 0.45 is low, from 0.65 on high.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import numpy as np
 
 from tasks.formats.code_tokens import Quality
 
@@ -79,19 +82,29 @@ def is_test(path: str) -> bool:
     return named or not TEST_FOLDERS.isdisjoint(part.casefold() for part in place.parts[:-1])
 
 
-def names_with_tests(paths: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """(repository, name) of the modules that a test is named after: `test_NAME.py` or `NAME_test.py`."""
-    stems = ((repository, PurePosixPath(path).stem) for repository, path in paths)
-    tests = (
-        (repository, stem) for repository, stem in stems if stem.startswith("test_") or stem.endswith("_test")
+def names_with_tests(paths: Iterable[tuple[str, str]]) -> np.ndarray:
+    """The modules that a test is named after, `test_NAME.py` or `NAME_test.py`, of (repository, path): sorted uint64 [n].
+
+    Names are hashed: eight bytes a test are all that memory has of them.
+    """
+    found = (
+        _named(repository, stem.removeprefix("test_").removesuffix("_test"))
+        for repository, path in paths
+        if (stem := PurePosixPath(path).stem).startswith("test_") or stem.endswith("_test")
     )
-    return {(repository, stem.removeprefix("test_").removesuffix("_test")) for repository, stem in tests}
+    return np.unique(np.fromiter(found, np.uint64))
 
 
-def module_name(path: str) -> str:
-    """What a test of a file would be named after: its name, or its folder's for an `__init__.py`."""
+def has_test(tests: np.ndarray, repository: str, path: str) -> bool:
+    """Whether a test is named after a file, or after the folder of an `__init__.py`; in its repository."""
     place = PurePosixPath(path)
-    return place.parent.name if place.stem == "__init__" else place.stem.strip("_")
+    name = _named(repository, place.parent.name if place.stem == "__init__" else place.stem.strip("_"))
+    where = int(np.searchsorted(tests, np.uint64(name)))
+    return where < len(tests) and int(tests[where]) == name
+
+
+def _named(repository: str, name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{repository}:{name}".encode(), digest_size=8).digest(), "big")
 
 
 def _documented(traits: Traits) -> float:

@@ -116,7 +116,7 @@ def test_the_same_extract_gives_the_same_bytes(tmp_path: Path) -> None:
     files = sorted(
         path.relative_to(tmp_path / "a") for path in (tmp_path / "a" / "curated").rglob("*") if path.is_file()
     )
-    assert len(files) == 7
+    assert len(files) == 8
     for path in files:
         assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tasks.data.curation.code.quality import (
     Traits,
+    has_test,
     is_test,
-    module_name,
     names_with_tests,
     quality_of,
     traits_of,
@@ -80,6 +80,9 @@ def test_other_files_are_no_tests(path: str) -> None:
 
 
 def test_a_test_belongs_to_the_module_of_its_name_in_its_repository() -> None:
-    tested = names_with_tests([("one", "tests/test_shelf.py"), ("one", "book_test.py"), ("two", "shelf.py")])
-    assert tested == {("one", "shelf"), ("one", "book")}
-    assert [module_name(path) for path in ("a/shelf.py", "a/_shelf.py", "shelf/__init__.py")] == ["shelf"] * 3
+    tests = names_with_tests([("one", "tests/test_shelf.py"), ("one", "book_test.py"), ("two", "shelf.py")])
+    assert all(
+        has_test(tests, "one", path) for path in ("a/shelf.py", "a/_shelf.py", "shelf/__init__.py", "book.py")
+    )
+    assert not has_test(tests, "two", "shelf.py") and not has_test(tests, "one", "shelves.py")
+    assert not has_test(names_with_tests([]), "one", "shelf.py")

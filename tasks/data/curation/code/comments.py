@@ -1,0 +1,43 @@
+"""In which language a file's comments are written."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+FEWEST_BYTES = 60  # of words; fewer say nothing certain. Bytes and not words: Chinese has no blanks
+MOST_CHARACTERS = 1_000
+COMMENT = re.compile(r"(?:^|[ \t])#+[ \t]*([^\n]+)|(\"{3}|'{3})(.+?)\2", re.MULTILINE | re.DOTALL)
+PROSE = re.compile(r"[^\W\d_]{2,}")
+# A text of which one word in ten is of these is English, which saves asking the model (1 ms) for nearly every file.
+ENGLISH = frozenset(
+    {"the", "of", "and", "to", "in", "is", "that", "for", "it", "with", "as", "are", "be", "this", "on", "or", "by",
+     "from", "an", "not", "if", "we", "you", "when", "can", "all"}
+)  # fmt: skip
+ENGLISH_SHARE = 0.1
+UNKNOWN, OTHER = "too few words", "not certain"
+CERTAIN = 0.9
+
+
+def language_of(text: str) -> str:
+    """ISO code of the language of comments and docstrings; `UNKNOWN` for few words, `OTHER` where the model hesitates.
+
+    By py3langid (Lui and Baldwin, "langid.py: an off-the-shelf language identification tool", 2012).
+    """
+    said = " ".join(comment or docstring for comment, _, docstring in COMMENT.findall(text))[:MOST_CHARACTERS]
+    words = PROSE.findall(said)
+    if len(" ".join(words).encode()) < FEWEST_BYTES:
+        return UNKNOWN
+    if sum(word.lower() in ENGLISH for word in words) >= ENGLISH_SHARE * len(words):
+        return "en"
+    code, chance = _identifier().classify(" ".join(words))
+    return str(code) if chance >= CERTAIN else OTHER
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    from py3langid.langid import (
+        MODEL_FILE,
+        LanguageIdentifier,
+    )  # two seconds, and most corpora need it for a few files
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
