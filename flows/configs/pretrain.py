@@ -1,18 +1,25 @@
 """What is asked of the flow that makes a language model of code from nothing: one section a stage."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field
+import yaml
+from pydantic import Field, model_validator
 
 from flows.configs.flow_config import RECIPES, FlowConfig, Made
 from infra.cli.flow_command import FlowCommand
 from infra.cli.layers import Layer, merge
+from tasks.baselines.causal_ngrams.config import CausalNgramConfig
 from tasks.data.curation.config import CurateCodeConfig
 from tasks.data.extraction.config import ExtractConfig
 from tasks.data.packing.config import PackCorpusConfig
 from tasks.evaluation.causal_lm.config import EvaluateCausalLmConfig
+from tasks.evaluation.completions.config import CompletePromptsConfig
+from tasks.evaluation.memorisation.config import MemorisationConfig
 from tasks.models.gpt.config import SHAPES, GptConfig, Size
-from tasks.tokenizers.code.config import CodeTokenizerConfig
+from tasks.serving.language_model.config import PublishPretrainedConfig
+from tasks.tokenizers.code.config import CodeTokenizerConfig, MeasureCodeTokenizerConfig
+from tasks.tokenizers.code.publishing.config import PublishTokenizerConfig
+from tasks.tokenizers.code.reference.config import ReferenceTokenizerConfig
 from tasks.training.causal_lm.config import PretrainConfig
 
 if TYPE_CHECKING:
@@ -40,7 +47,10 @@ class PretrainFlowConfig(FlowConfig):
 
     flow: ClassVar[str] = "pretrain"
     default_recipe: ClassVar[str] = "installed"
-    made: ClassVar[dict[str, Made]] = {}
+    made: ClassVar[dict[str, Made]] = {
+        "publish": Made("model", "-gpt"),
+        "publish_tokenizer": Made("tokenizer", "-tokenizer"),
+    }
 
     size: Size = Field(
         "small",
@@ -53,12 +63,51 @@ class PretrainFlowConfig(FlowConfig):
         CurateCodeConfig(), description="which of them are kept, and what is held out"
     )
     tokenizer: CodeTokenizerConfig = Field(CodeTokenizerConfig(), description="the vocabulary")
+    reference: ReferenceTokenizerConfig = Field(
+        ReferenceTokenizerConfig(), description="the tokenizer that ours is compared with"
+    )
+    measure_tokenizer: MeasureCodeTokenizerConfig = Field(
+        MeasureCodeTokenizerConfig(), description="how both cut the code that was held out"
+    )
     pack: PackCorpusConfig = Field(PackCorpusConfig(), description="the files as tokens")
     model: GptConfig = Field(GptConfig(), description="the model before it has read anything")
     pretrain: PretrainConfig = Field(PretrainConfig(), description="the training")
     evaluate: EvaluateCausalLmConfig = Field(
         EvaluateCausalLmConfig(), description="bits a byte of what was held out"
     )
+    ngrams: CausalNgramConfig = Field(CausalNgramConfig(), description="the baseline: n-grams of the same tokens")
+    completions: CompletePromptsConfig = Field(
+        CompletePromptsConfig(), description="functions of held-out files, completed"
+    )
+    memorisation: MemorisationConfig = Field(
+        MemorisationConfig(), description="what is word for word from the training text"
+    )
+    publish: PublishPretrainedConfig = Field(
+        PublishPretrainedConfig(), description="the model on the Hub: name, licence and card"
+    )
+    publish_tokenizer: PublishTokenizerConfig = Field(
+        PublishTokenizerConfig(), description="the tokenizer on the Hub, in a repository of its own"
+    )
+
+    @model_validator(mode="after")
+    def _files_set_aside(self) -> Self:
+        if self.extract.kind != "code":
+            raise ValueError(f"extract.kind is {self.extract.kind}: expected code. Leave it out")
+        if not self.code.file_share:
+            raise ValueError(
+                "code.file_share is 0: expected files that are set aside, by which the best weights are picked. Give "
+                "--code.file-share 0.01"
+            )
+        return self
+
+    @property
+    def shared_recipe(self) -> str:
+        """All that is asked as YAML, for others: of files their names alone, for folders are this machine's."""
+        asked = self.model_dump(mode="json", exclude={"recipe"})
+        asked["extract"]["table"] = [path.name for path in self.extract.table]
+        asked["extract"]["query"] = self.extract.query.name if self.extract.query else None
+        asked["code"]["decontaminate"] = [path.name for path in self.code.decontaminate]
+        return yaml.safe_dump({"flow": self.flow, **asked}, sort_keys=False, allow_unicode=True)
 
     @classmethod
     def _below(cls, said: Layer) -> Layer:

@@ -37,9 +37,14 @@ class MeasuredCausalLm(Named):
         return self.parts[FILES].bits_per_byte if FILES in self.parts else None
 
     @property
+    def repositories(self) -> dict[str, TextCost]:
+        """What the repositories cost of which nothing was read."""
+        return {name: cost for name, cost in self.parts.items() if name != FILES}
+
+    @property
     def mean(self) -> float | None:
         """Mean bits a byte of the repositories of which nothing was read; None where there are none."""
-        found = [cost.bits_per_byte for name, cost in self.parts.items() if name != FILES]
+        found = [cost.bits_per_byte for cost in self.repositories.values()]
         return sum(found) / len(found) if found else None
 
 

@@ -160,6 +160,41 @@ def report_distilled(
     )
 
 
+@action()
+def report_pretrained(
+    run: ActionRun,
+    config: BaseModel,
+    made: Mapping[str, ArtifactRef],
+    published: PublishedModel,
+    tokenizer: PublishedModel,
+) -> LanguageModelRecord:
+    """The same of a run that ends in a language model begun from nothing.
+
+    `made` has its checkpoint, corpus, tokenizer (as it was measured), tokens, evaluation, ngrams, completions and memorisation.
+    """
+    from tasks.reporting.html import LANGUAGE_MODELS, Page
+    from tasks.reporting.pretrain_page import bits_table, pretrain_headline, pretrain_section
+    from tasks.reporting.pretrain_summary import read_pretrained, summarise_pretrained
+    from tasks.reporting.pretrain_table import print_pretrained
+
+    uris, folders = _made(run, made)
+    found = read_pretrained(uris["checkpoint"], folders, _course(run, made["checkpoint"])[1])
+    summary = summarise_pretrained(
+        run.flow, found, published, tokenizer, _folder(run) / PAGE, hardware()
+    )
+    told = pretrain_headline(found)
+    first = pretrain_section(found, published, tokenizer)
+    page = Page(run.flow.title, summary, told, before=(first,), styles=LANGUAGE_MODELS)
+    points = [("bits_per_byte", value, 0) for value in (found.bits_per_byte.mean,) if value is not None]
+    points += [("parsed", found.completions.parsed, 0), ("distinct", found.completions.distinct, 0)]
+    _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, bits_table(found))
+    print_pretrained(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    digest = made["checkpoint"].digest
+    return LanguageModelRecord(
+        checkpoint=found.model, digest=digest, summary=str(_folder(run) / SUMMARY)
+    )
+
+
 def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
     """The page with what every run has: its stages' sections, the lineage of what it `made`, what was asked, where to look."""
     from tasks.reporting.lineage import trace
@@ -259,14 +294,19 @@ def _made(run: ActionRun, made: Mapping[str, ArtifactRef]) -> tuple[dict[str, st
 
 
 def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:
-    """How a checkpoint of this run was trained. Raises ArtifactError for one that nothing says it of."""
+    """How an adapted checkpoint of this run was trained."""
+    config, curves = _course(run, checkpoint)
+    return Trained(curves["validation_perplexity"], AdaptConfig.model_validate(config).batch_size)
+
+
+def _course(run: ActionRun, checkpoint: ArtifactRef) -> tuple[object, Mapping[str, list[tuple[int, float]]]]:
+    """What a checkpoint's training was asked, and what it told by step. Raises ArtifactError where nothing says it."""
     record = run.record(checkpoint)
     if record is None:
         raise ArtifactError(
             f"{checkpoint.uri} has no record: expected a checkpoint that a stage of the flow made. Run the flow again."
         )
-    curves = _curves(read_history(run.store.folder(record.stage, record.key)))
-    return Trained(curves["validation_perplexity"], AdaptConfig.model_validate(record.config).batch_size)
+    return record.config, _curves(read_history(run.store.folder(record.stage, record.key)))
 
 
 def _curves(history: Iterable[Point]) -> Mapping[str, list[tuple[int, float]]]:

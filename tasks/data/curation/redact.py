@@ -35,13 +35,15 @@ OWN_PATTERNS = (
     re.compile(r"(?<=://)[^\s:/@?#]+:[^\s/@?#]+(?=@)"),
 )
 EMAIL_PATTERN = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
-# Whatever is found has one of these, most often 20 characters without a blank: other rows are not looked at.
-SUSPECT = r"@|PRIVATE KEY|(?i:xox)|\S{20,}"
+# What each of our own finds has in it, the last and e-mail addresses first; for Arrow's RE2.
+OWN_SUSPECTS = (r"\S@", "github_pat_", r"hf_[A-Za-z0-9]{8}", "npm_[A-Za-z0-9]{8}", "AIza", "sk-(?:proj|ant|svcacct)-", "eyJ",
+                "PRIVATE KEY")  # fmt: skip
+LONGEST_REPEAT = 8
 
 
 def redact_texts(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts with secrets and addresses replaced; only rows that could hold one are looked at one by one."""
-    return apply_where(texts, pc.match_substring_regex(texts, SUSPECT), redact)
+    return apply_where(texts, pc.match_substring_regex(texts, _suspect()), redact)
 
 
 def redact(text: str) -> str:
@@ -63,6 +65,28 @@ def _one_pass(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _secret_patterns() -> tuple[re.Pattern[str], ...]:
+    return (*OWN_PATTERNS, *_detectors())
+
+
+@lru_cache(maxsize=1)
+def _suspect() -> str:
+    """One pattern for RE2, which reads a thousand times faster, of which every text that holds anything has a match."""
+    return "|".join((*OWN_SUSPECTS, *map(_loosened, _detectors())))
+
+
+def _loosened(pattern: re.Pattern[str]) -> str:
+    """What a detector's pattern finds has a match of this: it looks at nothing around, and counts to eight at most."""
+    text = re.sub(r"\(\?[=!][^()]*\)", "", pattern.pattern)
+    text = re.sub(r"\{(\d+)(?:,\d*)?\}", _count, text).replace(r"\d", r"\pN")
+    return f"(?i:{text})" if pattern.flags & re.IGNORECASE else f"(?:{text})"
+
+
+def _count(repeat: re.Match[str]) -> str:
+    least = int(repeat[1])
+    return f"{{{min(least, LONGEST_REPEAT)},}}" if least else repeat[0]
+
+
+def _detectors() -> tuple[re.Pattern[str], ...]:
     kinds: list[type[RegexBasedDetector]] = list(get_mapping_from_secret_type_to_class().values())
     known = {kind.__name__: kind for kind in kinds}
-    return (*OWN_PATTERNS, *(pattern for name in sorted(DETECTORS) for pattern in known[name]().denylist))
+    return tuple(pattern for name in sorted(DETECTORS) for pattern in known[name]().denylist)

@@ -31,3 +31,15 @@ class PublishAdaptedConfig(Asked):
     limits: str = Field(
         "", description="what the model must not be used for, a paragraph of plain text for the card"
     )
+
+
+class PublishPretrainedConfig(PublishAdaptedConfig):
+    """The same of one that was begun from nothing."""
+
+    title: str = Field("A language model of code", min_length=1, description="heading of the card")
+    language: tuple[str, ...] = Field(
+        ("code",), min_length=1, description="what it has read, as the Hub names it"
+    )
+    fresh: bool = Field(
+        False, description="push the model before it has read anything as well, as the first commit of the run's branch"
+    )

@@ -1,6 +1,7 @@
 """Publish an adapted language model. (Domain imports are inside: what is there already never pays for them.)"""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ from infra.store.fingerprint import canonical
 from infra.store.record import InputRecord, Record
 from infra.store.references import ArtifactRef
 from tasks.formats.extraction import RECORD_FILE
-from tasks.formats.kinds import CheckpointRef, ReportRef, SourceRef
+from tasks.formats.kinds import CheckpointRef, DatasetRef, ReportRef, SourceRef
 from tasks.formats.published_model import PublishedModel
 from tasks.formats.report_file import REPORT_FILE
-from tasks.serving.language_model.config import PublishAdaptedConfig
+from tasks.serving.language_model.config import PublishAdaptedConfig, PublishPretrainedConfig
 
 if TYPE_CHECKING:
     from tasks.formats.extraction import Source
@@ -40,6 +41,51 @@ def publish_adapted(
             shown = config.model_copy(update={"name": hub.name(config.name)})
             facts = _facts(run, shown, model, evaluation, ngrams, base_model)
             folder = assemble(facts, run.path(model), Path(scratch) / "model")
+            message = f"Language model {model.digest[:12]}"
+            revision = hub.push("model", config.name, folder, message, source=source)
+    run.flow.say(f"  pushed   the model to {hub.address('model', config.name)}")
+    return PublishedModel(repo=revision.repo, revision=revision.revision, path=revision.path)
+
+
+@action(version=1)
+def push_fresh(run: ActionRun, config: PublishPretrainedConfig, model: CheckpointRef) -> PublishedModel:
+    """The model before it has read anything, as a commit on the run's branch; it never becomes `main`."""
+    hub, source = open_hub(run.settings), run.source(config.name, model=model)
+    folder = run.path(model)
+    revision = hub.push("model", config.name, folder, "Fresh weights", source=source, main=False)
+    return PublishedModel(repo=revision.repo, revision=revision.revision, path=revision.path)
+
+
+@action(version=1)
+def publish_pretrained(
+    run: ActionRun,
+    config: PublishPretrainedConfig,
+    recipe: str,
+    model: CheckpointRef,
+    corpus: DatasetRef,
+    measured: Mapping[str, ReportRef],
+) -> PublishedModel:
+    """Push a model that was begun from nothing, its card and the recipe that it was made by, as `main`.
+
+    `recipe` is the flow's config as YAML; `measured` has its evaluation, ngrams, completions and memorisation.
+    """
+    hub = open_hub(run.settings)
+    source = run.source([canonical(config), recipe], model=model, corpus=corpus, **measured)
+    if (revision := hub.made_from("model", config.name, source)) is None:
+        from tasks.serving.language_model.pretrained import PretrainedFacts, assemble_pretrained
+
+        made = _record(run, model)
+        reports = {name: run.part(ref, REPORT_FILE) for name, ref in measured.items()}
+        facts = PretrainedFacts.read(
+            config.model_copy(update={"name": hub.name(config.name)}),
+            recipe,
+            reports,
+            run.path(corpus),
+            made.metrics,
+            (model.uri, model.digest, made.code_revision or "unknown"),
+        )
+        with tempfile.TemporaryDirectory(prefix="stillhouse-model-") as scratch:
+            folder = assemble_pretrained(facts, run.path(model), Path(scratch) / "model")
             message = f"Language model {model.digest[:12]}"
             revision = hub.push("model", config.name, folder, message, source=source)
     run.flow.say(f"  pushed   the model to {hub.address('model', config.name)}")

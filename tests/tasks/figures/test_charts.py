@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import ArtifactError
+from tasks.figures.bars import bar_figure, draw_bars
 from tasks.figures.curves import draw_curves
 from tasks.figures.interval import draw_interval
 from tasks.figures.labels import apart, freest
@@ -148,3 +149,19 @@ def test_a_cycle_is_refused() -> None:
 
 def test_no_nodes_give_an_empty_graph() -> None:
     assert draw_lineage([]).boxes == ()
+
+
+@given(counts=st.dictionaries(st.text(max_size=40), st.integers(0, 10**9), max_size=30))
+def test_bars_are_as_long_as_what_they_count_and_the_rest_is_one_of_them(counts: dict[str, int]) -> None:
+    drawn = draw_bars(counts, "files")
+    assert len(drawn.bars) == min(len(counts), 12)
+    ends = [bar.end for bar in drawn.bars]
+    assert all(drawn.frame.left <= end <= drawn.frame.right for end in ends)
+    if len(counts) <= 12:
+        longer = sorted(zip(counts.values(), ends, strict=True))
+        assert all(one <= other for (_, one), (_, other) in pairwise(longer))
+
+
+def test_what_is_counted_is_escaped_and_a_long_name_is_cut() -> None:
+    svg = bar_figure("Licences", {"<b>bold</b>": 1, "a" * 40: 3}, "files").svg
+    assert "&lt;b&gt;" in svg and "a" * 17 + "…<" in svg and "3 (75.0%)" in svg

@@ -122,7 +122,7 @@ def _columns(batch: pa.RecordBatch, judged: Sequence[Judged], tests: np.ndarray)
             "digest": [one.digest if one else NO_DIGEST for one in found],
             "words": [one.words if one else NO_DIGEST for one in found],
             "quality": [
-                _quality(one, *place, tests) if one else 0 for one, place in zip(found, places, strict=True)
+                _quality(one, tests, *place) if one else 0 for one, place in zip(found, places, strict=True)
             ],
             "language": [one.language if one else "" for one in found],
             "secrets": [one.secrets if one else 0 for one in found],
@@ -132,6 +132,6 @@ def _columns(batch: pa.RecordBatch, judged: Sequence[Judged], tests: np.ndarray)
     )
 
 
-def _quality(one: Finding, repository: str, path: str, license: str, copies: int, tests: np.ndarray) -> int:
+def _quality(one: Finding, tests: np.ndarray, repository: str, path: str, license: str, copies: int) -> int:
     tested = has_test(tests, repository, path)
     return QUALITIES.index(quality_of(one.traits, path, license, copies, tested))

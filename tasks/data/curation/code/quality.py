@@ -12,7 +12,8 @@ file's quality does not depend on the other files. They say how carefully a file
     parse         0.10   the parser has no warning, such as a `\\d` in a plain string
     copies        0.05   16 copies or more in other repositories (by the logarithm): others chose it
 
-A file that does not parse is not in a corpus at all. Below 0.45 is low, from 0.65 on high.
+A file that does not parse is not in a corpus at all. Below 0.42 is low, from 0.63 on high: of 2,262 contents of 12 repositories
+these were 18% and 28%.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ import numpy as np
 
 from tasks.formats.code_tokens import Quality
 
-MEDIUM, HIGH = 0.45, 0.65
+MEDIUM, HIGH = 0.42, 0.63
 MOST_COPIES = 16
 UNNAMED_LICENCES = frozenset({"", "other", "unknown", "none", "noassertion"})
 TEST_FOLDERS = frozenset({"test", "tests", "testing"})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.data.curation.stages import curate, curate_code
+from tasks.data.curation.stages import curate
 from tests.tasks.data.curation.extracts import curated, sentences, write_extract
 from tests.tasks.sections import shown
 
@@ -19,10 +19,3 @@ def test_each_step_shows_what_it_took_and_an_example_of_it(tmp_path: Path) -> No
     examples = next(table for table in section.tables if table.title.startswith("Rows that were dropped"))
     assert examples.folded and {row["row"] for row in examples.rows} >= {"61", "62"}
     assert section.warnings == report.warnings
-
-
-def test_a_corpus_of_code_shows_the_same_report(tmp_path: Path) -> None:
-    write_extract(tmp_path / "extract", **dict(zip(("text", "label"), sentences("ab", each=30), strict=True)))
-    curated(tmp_path)
-    section = shown(curate_code, tmp_path / "curated", tmp_path / "copy")
-    assert section.title == "Data set"

@@ -8,7 +8,8 @@ from infra.errors import ArtifactError, DataError
 from tasks.data.curation.code.curate import curate_files
 from tasks.data.curation.config import CurateCodeConfig
 from tasks.formats.code_tokens import QUALITIES
-from tasks.formats.corpus import CorpusInfo, load_corpus
+from tasks.formats.corpus import CorpusInfo, load_corpus, sources_of
+from tasks.formats.corpus_report import read_corpus_report
 from tasks.formats.curation_report import CurationReport, read_curation
 from tests.tasks.data.curation.code.sources import File, read_corpus, repository, source, write_code
 from tests.tasks.data.curation.code.test_decontaminate import PROBLEM, problems_file
@@ -38,6 +39,7 @@ def curated(
         ("long_lines", f"x = '{'word ' * 250}'\n"),
         ("numbers", "\n".join(f"row_{i} = ({i}, {i * 7919}, 0x{i:08x}, {i}.25e3)" for i in range(9)) + "\n"),
         ("numbers", "[[], (), {}, [()]]\n" * 20),
+        ("minified", "def f(a,b):\n if a:return b\n c=a+b;d=c*b;e=d-a;g=e*e;return[c,d,e,g,a,b]\n" * 9),
         ("exact_duplicates", REST[0][0].replace("\n", "\n\n") + "\n"),
         ("near_duplicates", REST[0][0] + "extra = 1\n"),
     ],
@@ -119,6 +121,41 @@ def test_the_same_extract_gives_the_same_bytes(tmp_path: Path) -> None:
     assert len(files) == 8
     for path in files:
         assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+
+
+def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path) -> None:
+    files = [file for name in "abc" for file in repository(name, 90)]
+    files += [(files[3][0] + "extra = 1\n", "a", "x.py", "mit"), ("print 'two'\n", "a", "y.py", "mit")]
+    for workers in (1, 2):
+        curated(tmp_path / f"{workers}", files, CurateCodeConfig(workers=workers))
+    one, two = (tmp_path / name / "curated" for name in "12")
+    names = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert len(names) > 4
+    assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
+    assert not list(one.glob(".*")), "texts were on the disk only while they were needed"
+
+
+def test_the_report_counts_what_the_corpus_is_made_of(tmp_path: Path) -> None:
+    said = "# This is what is told of the rows, in the order in which they are read by the others.\n"
+    files = [*REST, (f"# By a@b.org, {TOKEN}\n{said}{source('said')}", "one", "tests/test_said.py", "mit")]
+    curated(tmp_path, files)
+    report = read_corpus_report(tmp_path / "curated")
+    assert report.languages == {"too few words": 12, "en": 1} and report.tests == 1
+    assert report.redacted.model_dump() == {"files": 1, "secrets": 1, "addresses": 1}
+    assert report.sizes["1 to 4 kB"] + report.sizes["under 1 kB"] == 13
+    assert report.repositories == {"one": 9, "three": 2, "two": 2}
+    assert sum(count for split in report.qualities.values() for count in split.values()) == 13
+    assert sources_of(tmp_path / "curated") == {
+        "repo": {"one": 9, "three": 2, "two": 2},
+        "licence": {"apache-2.0": 2, "mit": 11},
+    }
+
+
+def test_where_a_file_is_from_is_published_without_addresses(tmp_path: Path) -> None:
+    report, _ = curated(tmp_path, [*REST, (source("mail"), "one", "a@b.org/x.py", "mit")])
+    assert step(report, "redact_path").changed == 1
+    paths = {row["path"] for rows in read_corpus(tmp_path / "curated").values() for row in rows}
+    assert "<EMAIL>/x.py" in paths and not any("b.org" in path for path in paths)
 
 
 def test_too_few_repositories_are_an_error_unless_splits_are_left_out(tmp_path: Path) -> None:
