@@ -25,7 +25,7 @@ from tasks.training.causal_lm.config import PretrainConfig
 if TYPE_CHECKING:
     from infra.cli.flow_run import RunnableFlow
 
-# What goes with a size: tokens of a step grow with the model, its rate falls. The large ones are for GPUs, in parts that fit one.
+# What goes with a size: tokens of a step grow with the model, its rate falls. The large ones are for GPUs, in parts that fit.
 TRAINING: dict[Size, Layer] = {
     "nano": {"batch_size": 32, "learning_rate": 1e-2},
     "small": {"batch_size": 16, "learning_rate": 5e-3},
@@ -42,7 +42,7 @@ TRAINING: dict[Size, Layer] = {
 class PretrainFlowConfig(FlowConfig):
     """From files of code to a language model that was begun from nothing.
 
-    Without a query it is the recipe of the Python distributions that are installed here (flows/recipes/pretrain/installed.yaml).
+    Without a query it is the recipe of the distributions that are installed here (flows/recipes/pretrain/installed.yaml).
     """
 
     flow: ClassVar[str] = "pretrain"
@@ -75,7 +75,9 @@ class PretrainFlowConfig(FlowConfig):
     evaluate: EvaluateCausalLmConfig = Field(
         EvaluateCausalLmConfig(), description="bits a byte of what was held out"
     )
-    ngrams: CausalNgramConfig = Field(CausalNgramConfig(), description="the baseline: n-grams of the same tokens")
+    ngrams: CausalNgramConfig = Field(
+        CausalNgramConfig(), description="the baseline: n-grams of the same tokens"
+    )
     completions: CompletePromptsConfig = Field(
         CompletePromptsConfig(), description="functions of held-out files, completed"
     )

@@ -19,8 +19,8 @@ WRITTEN = (
     Column(name="distinct", heading="different bodies", places=3, meter=True),
 )
 READ = (
-    "Bits a byte: what a compressor by the model would need for a byte of text; the lower, the better. Of the repositories that "
-    "give rows their names nothing was read; files are of repositories that were read otherwise, and share much with them. The "
+    "Bits a byte: what a compressor by the model would need for a byte of text; the lower, the better. Of the repositories "
+    "that give rows their names nothing was read; files are of repositories that were read otherwise, and share much with them. The "
     "cache is of the file that is being read: n-grams learn from it as they go."
 )
 WROTE = (
@@ -51,8 +51,8 @@ def pretrain_headline(found: Pretrained) -> Headline:
     return Headline(
         verdict,
         mark,
-        lead=f"{show(mean, 3)} bits a byte on {where}; {show(static, 3)} by 5-grams of the same {found.corpus.tokens:,} tokens, "
-        f"{show(cached, 3)} where they remember the file that they read.",
+        lead=f"{show(mean, 3)} bits a byte on {where}; {show(static, 3)} by 5-grams of the same {found.corpus.tokens:,} "
+        f"tokens, {show(cached, 3)} where they remember the file that they read.",
         tiles=(
             Tile(show(mean, 3), "bits a byte", f"{1 - mean / static:.0%} below 5-grams", bad=mean >= static),
             Tile(

@@ -56,9 +56,7 @@ class BitsPerByte(Value):
         description="single files of repositories that were read otherwise; null: none were set aside"
     )
     repositories: dict[str, float]
-    mean: float | None = Field(
-        description="mean of the repositories; null where none was held out"
-    )
+    mean: float | None = Field(description="mean of the repositories; null where none was held out")
 
 
 class NgramBaseline(Value):
@@ -109,7 +107,11 @@ def read_pretrained(
     """From the stages' folders, by the names that `report_pretrained` has for them, and the training's own course."""
     return pretrained(
         uri,
-        (load_corpus(folders["corpus"]), read_curation(folders["corpus"]), read_packed_corpus(folders["tokens"])),
+        (
+            load_corpus(folders["corpus"]),
+            read_curation(folders["corpus"]),
+            read_packed_corpus(folders["tokens"]),
+        ),
         read_tokenizer_report(folders["tokenizer"]),
         read_causal_lm_evaluation(folders["evaluation"]),
         read_causal_ngrams(folders["ngrams"]),

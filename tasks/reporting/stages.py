@@ -179,9 +179,7 @@ def report_pretrained(
 
     uris, folders = _made(run, made)
     found = read_pretrained(uris["checkpoint"], folders, _course(run, made["checkpoint"])[1])
-    summary = summarise_pretrained(
-        run.flow, found, published, tokenizer, _folder(run) / PAGE, hardware()
-    )
+    summary = summarise_pretrained(run.flow, found, published, tokenizer, _folder(run) / PAGE, hardware())
     told = pretrain_headline(found)
     first = pretrain_section(found, published, tokenizer)
     page = Page(run.flow.title, summary, told, before=(first,), styles=LANGUAGE_MODELS)
@@ -190,9 +188,7 @@ def report_pretrained(
     _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, bits_table(found))
     print_pretrained(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
     digest = made["checkpoint"].digest
-    return LanguageModelRecord(
-        checkpoint=found.model, digest=digest, summary=str(_folder(run) / SUMMARY)
-    )
+    return LanguageModelRecord(checkpoint=found.model, digest=digest, summary=str(_folder(run) / SUMMARY))
 
 
 def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":

@@ -18,7 +18,15 @@ from tasks.data.packing.tokens import TextTokenizer, open_tokenizer
 from tasks.formats.code_tokens import END_OF_TEXT, QUALITIES, SPECIAL_TOKENS, quality_token
 from tasks.formats.corpus import CorpusInfo, load_corpus
 from tasks.formats.dataset import SPLITS, split_files
-from tasks.formats.packed_corpus import FILES, SPLIT_PARTS, TRAIN, VALIDATION, PackedCorpus, PackedPart, part_folder
+from tasks.formats.packed_corpus import (
+    FILES,
+    SPLIT_PARTS,
+    TRAIN,
+    VALIDATION,
+    PackedCorpus,
+    PackedPart,
+    part_folder,
+)
 from tasks.formats.packed_tokens import Tokenized, write_packed
 from tasks.formats.report_file import write_report
 

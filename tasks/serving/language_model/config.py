@@ -41,5 +41,6 @@ class PublishPretrainedConfig(PublishAdaptedConfig):
         ("code",), min_length=1, description="what it has read, as the Hub names it"
     )
     fresh: bool = Field(
-        False, description="push the model before it has read anything as well, as the first commit of the run's branch"
+        False,
+        description="push the model before it has read anything as well, as the first commit of the run's branch",
     )
