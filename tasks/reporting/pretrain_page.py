@@ -20,8 +20,8 @@ WRITTEN = (
 )
 READ = (
     "Bits a byte: what a compressor by the model would need for a byte of text; the lower, the better. Of the repositories "
-    "that give rows their names nothing was read; files are of repositories that were read otherwise, and share much with them. The "
-    "cache is of the file that is being read: n-grams learn from it as they go."
+    "that give rows their names nothing was read; files are of repositories that were read otherwise, and share much with "
+    "them. The cache is of the file that is being read: n-grams learn from it as they go."
 )
 WROTE = (
     "A real body has two statements at least, or a call; the docstring does not count. Nobody ran them: what they come to, "
