@@ -99,9 +99,9 @@ def tables(report: TokenizerReport) -> str:
         "tokens a byte, unseen repositories": lambda one: f"{report.tokens_per_byte(one):.4f}",
         f"tokens for one of {last.name}": lambda one: f"{report.against(one, last):.3f}",
         "tokens a word": lambda one: _mean(report, one, "fertility"),
-        "the same with typos": lambda one: _mean(report, one, "fertility", typos=True),
+        "tokens a word, with typos": lambda one: _mean(report, one, "fertility", typos=True),
         "words cut": lambda one: _mean(report, one, "continued_words"),
-        "the same with typos ": lambda one: _mean(report, one, "continued_words", typos=True),
+        "words cut, with typos": lambda one: _mean(report, one, "continued_words", typos=True),
         "bytes in tokens of two or more": lambda one: _mean(report, one, "coverage"),
         "vocabulary that occurs": lambda one: _mean(report, one, "vocabulary_used"),
         "keywords that are no token": lambda one: ", ".join(one.keywords_missing) or "none",
@@ -113,7 +113,7 @@ def tables(report: TokenizerReport) -> str:
     }
     lines = [[name, *(told(one) for one in report.tokenizers)] for name, told in figures.items()]
     shown = [
-        [name, *(", ".join(getattr(one, name)[:6]) for one in report.tokenizers)]
+        [name, *(", ".join(getattr(one, name)[:6]).replace("|", "\\|") for one in report.tokenizers)]
         for name in ("first", "last", "longest")
     ]
     return "\n\n".join(

