@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -74,7 +75,7 @@ class KneserNey:
 
         `tokens` int64 [tokens], documents one after the other; `offsets` int64 [documents + 1].
         """
-        found = self._unigrams()[tokens]
+        found = self._unigrams[tokens]
         grams = [order.grams for order in self.orders]
         pairs = numbered(grams, tokens, offsets, len(self.predicted))
         for order, (contexts, numbers) in zip(self.orders[1:], pairs, strict=True):
@@ -86,7 +87,7 @@ class KneserNey:
 
     def distribution(self, context: Sequence[int]) -> np.ndarray:
         """Of the token after `context`, float64 [vocabulary]; the sum is 1."""
-        found, vocabulary = self._unigrams(), len(self.predicted)
+        found, vocabulary = self._unigrams.copy(), len(self.predicted)
         for length, order in enumerate(self.orders[1:], 1):
             if length > len(context) or (number := self._number(context[-length:])) < 0:
                 break
@@ -109,6 +110,7 @@ class KneserNey:
                 break
         return int(number)
 
+    @cached_property
     def _unigrams(self) -> np.ndarray:
         """Interpolated with every token that is predicted alike: an unseen one has its part of what was taken off."""
         order = self.orders[0]
