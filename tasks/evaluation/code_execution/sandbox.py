@@ -120,7 +120,8 @@ class Sandbox:
         self._root = programs.is_root()
         self._setpriv = programs.find_setpriv() if self._root else None
         self.python, self._prefix = programs.find_python(everybody=self._root)
-        self._bubblewrap = programs.find_bubblewrap()
+        self._bubblewraps = programs.find_bubblewraps()
+        self._bubblewrap = self._bubblewraps[0]
         self._filter = seccomp_filter()
 
     def __enter__(self) -> Self:
@@ -133,10 +134,25 @@ class Sandbox:
 
     def _set_up(self) -> None:
         self._stack.enter_context(subreaper())
-        if self._root and not programs.open_to_all(self._bubblewrap):
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-")))
-            self._bubblewrap = programs.copy_for_all(self._bubblewrap, folder)
-        self.version = self._prove()
+        complaints = []
+        for found in self._bubblewraps:
+            self._bubblewrap = self._for_its_user(found)
+            self.version, complaint = self._greeted()
+            if self.version:
+                return
+            complaints.append(f"{self._bubblewrap}: {complaint}")
+        raise SandboxError(
+            f"generated code is not run without a sandbox, and bubblewrap makes none here ({'; '.join(complaints)}). Expected "
+            "bubblewrap 0.8 or later and Linux with namespaces for users (sysctl user.max_user_namespaces above 0; of "
+            "AppArmor, kernel.apparmor_restrict_unprivileged_userns=0; of Docker, --security-opt seccomp=unconfined)."
+        )
+
+    def _for_its_user(self, bubblewrap: Path) -> Path:
+        """bubblewrap, or a copy where whom root becomes could not run it."""
+        if not self._root or programs.open_to_all(bubblewrap):
+            return bubblewrap
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-"))
+        return programs.copy_for_all(bubblewrap, Path(folder))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
@@ -235,22 +251,15 @@ class Sandbox:
                 )
             return Confined(process, self.limits(), _inner(told.read()))
 
-    def _prove(self) -> str:
-        """Run a Python that says its version; raises SandboxError when it cannot be held here."""
+    def _greeted(self) -> tuple[str, str]:
+        """The version that a Python inside says of itself; and what was complained of, where none could be held."""
         confined = self.start(0, ["greeting"], [], subprocess.DEVNULL, subprocess.PIPE)
         try:
             heard = listen({"said": confined.process.stdout, "errors": confined.process.stderr}, "said", MB)
         finally:
-            confined.end()
-        said, complaint = heard.data["said"], heard.data["errors"]
-        if not said:
-            raise SandboxError(
-                f"generated code is not run without a sandbox, and bubblewrap makes none here: "
-                f"{complaint.decode(errors='replace').strip() or f'it ended with code {confined.code}'}. Expected Linux with "
-                "namespaces for users (sysctl user.max_user_namespaces above 0; of AppArmor, "
-                "kernel.apparmor_restrict_unprivileged_userns=0; of Docker, --security-opt seccomp=unconfined)."
-            )
-        return said.decode()
+            confined.end(PATIENCE)
+        complaint = heard.data["errors"].decode(errors="replace").strip()
+        return heard.data["said"].decode(), complaint or f"it ended with code {confined.code}"
 
 
 def _ended(descriptor: int, seconds: float) -> bool:

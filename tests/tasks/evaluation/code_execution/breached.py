@@ -91,8 +91,8 @@ class Breached(Sandbox):
             {} if "*" in breach.allowed else {k: v for k, v in DENIED.items() if k not in breach.allowed}
         )
 
-    def _prove(self) -> str:
-        return "proved by the one that is whole"
+    def _greeted(self) -> tuple[str, str]:
+        return "greeted by the one that is whole", ""
 
     def walls(self) -> Words:
         words = super().walls()
