@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from infra.errors import SandboxError
 from tasks.evaluation.code_execution.codec import parse
+from tasks.evaluation.code_execution.confined import PATIENCE, Confined
 from tasks.evaluation.code_execution.hearing import Heard, listen
 from tasks.evaluation.code_execution.problems import Problem
-from tasks.evaluation.code_execution.sandbox import PATIENCE, Confined, Sandbox
+from tasks.evaluation.code_execution.sandbox import Sandbox
 
 CANDIDATE = ("codec", "limits", "candidate")
 JUDGE = ("codec", "limits", "judge")

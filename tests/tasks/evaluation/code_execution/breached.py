@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from tasks.evaluation.code_execution.config import ExecutionConfig
+from tasks.evaluation.code_execution.confined import Confined
 from tasks.evaluation.code_execution.judge import Remote
 from tasks.evaluation.code_execution.limits import Limits
-from tasks.evaluation.code_execution.sandbox import Confined, Sandbox
+from tasks.evaluation.code_execution.sandbox import Sandbox
 from tasks.evaluation.code_execution.system_calls import DENIED, seccomp_filter
 from tasks.evaluation.code_execution.trial import CANDIDATE
 
