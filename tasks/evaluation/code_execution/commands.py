@@ -27,7 +27,9 @@ def humaneval(
     ] = None,
     seconds: Annotated[
         int,
-        Parameter(validator=Number(gte=1, lte=600), help="CPU seconds of a sample; by the clock twice that"),
+        Parameter(
+            validator=Number(gte=1, lte=600), help="CPU seconds of a sample; by the clock three times that"
+        ),
     ] = SECONDS.default,
     jobs: Annotated[
         int | None,

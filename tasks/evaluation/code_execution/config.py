@@ -12,7 +12,7 @@ class ExecutionConfig(Asked):
         5,
         ge=1,
         le=600,
-        description="CPU seconds of a sample; by the clock it has twice that, from when it begins",
+        description="CPU seconds of a sample; by the clock it has three times that, from when it begins",
     )
     memory_mb: int = Field(512, ge=64, le=65_536, description="MB of address space of each of its processes")
     processes: int = Field(

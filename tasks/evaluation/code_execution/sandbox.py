@@ -4,16 +4,11 @@ bubblewrap is never started by root (uid 0 keeps what a namespace should take aw
 belongs to. Without all of this nothing is run.
 """
 
-import ctypes
-import json
 import os
-import select
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Self
@@ -21,14 +16,13 @@ from typing import IO, Self
 from infra.errors import SandboxError
 from tasks.evaluation.code_execution import programs
 from tasks.evaluation.code_execution.config import ExecutionConfig
+from tasks.evaluation.code_execution.confined import PATIENCE, Confined, inner_process, subreaper
 from tasks.evaluation.code_execution.hearing import listen
 from tasks.evaluation.code_execution.limits import Limits
 from tasks.evaluation.code_execution.system_calls import seccomp_filter
 
 MB = 2**20
 NOBODY = 65534  # the first of the numbers that root becomes, downwards; nothing should belong to them
-PATIENCE = 5.0  # seconds in which a sandbox has ended that was killed, or whose Python ended
-_SET_SUBREAPER, _GET_SUBREAPER = 36, 37  # <linux/prctl.h>
 _HERE = Path(__file__).parent
 _PACKAGE = __name__.rpartition(".")[0]
 # Modules that run inside are given as text: the folder that they lie in may be closed to the user inside.
@@ -39,71 +33,6 @@ for name, text in {sources!r}:
     exec(compile(text, name, "exec"), module.__dict__)
 module.main()
 """
-
-
-@dataclass
-class Confined:
-    """A sandbox that was started: bubblewrap's outer process, and its inner one, the first of the namespace.
-
-    The inner one is held by a descriptor: its number, once it has ended, may be anybody's.
-    """
-
-    process: subprocess.Popen[bytes]
-    limits: Limits
-    inner: tuple[int, int] | None  # number and descriptor; None: bubblewrap ended before it had one
-    cpu_seconds: float = 0.0  # of all its processes, once it has ended
-    code: int = 0  # its exit code then: 128 and the signal's number where a signal ended what ran in it
-
-    def end(self, grace: float = 0.0) -> None:
-        """Kill what still runs and wait for it: afterwards there is neither a process nor a zombie of it.
-
-        With a grace in seconds it may end by itself first, so that its exit code is its own. Called again, nothing.
-        """
-        if self.process.returncode is not None:
-            return
-        with ExitStack() as stack:
-            for pipe in (self.process.stdout, self.process.stderr):
-                if pipe is not None:
-                    stack.enter_context(pipe)
-            outer = os.pidfd_open(self.process.pid)
-            stack.callback(os.close, outer)
-            _ended(outer, grace)
-            if self.inner is not None:  # With the first process of a namespace the kernel kills all others.
-                stack.callback(os.close, self.inner[1])
-                with suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(self.inner[1], signal.SIGKILL)
-            if not _ended(outer, PATIENCE):
-                self.process.kill()  # With bubblewrap's outer process its inner one ends (--die-with-parent).
-            self.process.returncode = self.code = self._wait(self.process.pid)
-            self._reap_inner()
-
-    def _reap_inner(self) -> None:
-        """The outer process often ends before it has waited for the inner one, which is then ours: see `subreaper`."""
-        if self.inner is not None:
-            number, descriptor = self.inner
-            with suppress(ChildProcessError):  # The outer one did wait.
-                os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOWAIT)
-                self._wait(number)
-
-    def _wait(self, number: int) -> int:
-        _, status, used = os.wait4(number, 0)
-        self.cpu_seconds += used.ru_utime + used.ru_stime
-        return os.waitstatus_to_exitcode(status)
-
-
-@contextmanager
-def subreaper() -> Iterator[None]:
-    """Meanwhile whoever loses his parent among this process's descendants becomes its child, so that it can wait for him.
-
-    Else he would be the machine's first process's, which in a container often waits for nobody: prctl(2).
-    """
-    library, before = ctypes.CDLL(None, use_errno=True), ctypes.c_int()
-    library.prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-    library.prctl(_SET_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        library.prctl(_SET_SUBREAPER, before.value, 0, 0, 0)
 
 
 class Sandbox:
@@ -120,7 +49,8 @@ class Sandbox:
         self._root = programs.is_root()
         self._setpriv = programs.find_setpriv() if self._root else None
         self.python, self._prefix = programs.find_python(everybody=self._root)
-        self._bubblewrap = programs.find_bubblewrap()
+        self._bubblewraps = programs.find_bubblewraps()
+        self._bubblewrap = self._bubblewraps[0]
         self._filter = seccomp_filter()
 
     def __enter__(self) -> Self:
@@ -133,10 +63,25 @@ class Sandbox:
 
     def _set_up(self) -> None:
         self._stack.enter_context(subreaper())
-        if self._root and not programs.open_to_all(self._bubblewrap):
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-")))
-            self._bubblewrap = programs.copy_for_all(self._bubblewrap, folder)
-        self.version = self._prove()
+        complaints = []
+        for found in self._bubblewraps:
+            self._bubblewrap = self._for_its_user(found)
+            self.version, complaint = self._greeted()
+            if self.version:
+                return
+            complaints.append(f"{self._bubblewrap}: {complaint}")
+        raise SandboxError(
+            f"generated code is not run without a sandbox, and bubblewrap makes none here ({'; '.join(complaints)}). Expected "
+            "bubblewrap 0.8 or later and Linux with namespaces for users (sysctl user.max_user_namespaces above 0; of "
+            "AppArmor, kernel.apparmor_restrict_unprivileged_userns=0; of Docker, --security-opt seccomp=unconfined)."
+        )
+
+    def _for_its_user(self, bubblewrap: Path) -> Path:
+        """bubblewrap, or a copy where whom root becomes could not run it."""
+        if not self._root or programs.open_to_all(bubblewrap):
+            return bubblewrap
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="stillhouse-bwrap-"))
+        return programs.copy_for_all(bubblewrap, Path(folder))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
@@ -233,35 +178,14 @@ class Sandbox:
                     cwd="/",
                     pass_fds=[kept.fileno(), informs, *pass_fds],
                 )
-            return Confined(process, self.limits(), _inner(told.read()))
+            return Confined(process, self.limits(), inner_process(told.read()))
 
-    def _prove(self) -> str:
-        """Run a Python that says its version; raises SandboxError when it cannot be held here."""
+    def _greeted(self) -> tuple[str, str]:
+        """The version that a Python inside says of itself; and what was complained of, where none could be held."""
         confined = self.start(0, ["greeting"], [], subprocess.DEVNULL, subprocess.PIPE)
         try:
             heard = listen({"said": confined.process.stdout, "errors": confined.process.stderr}, "said", MB)
         finally:
-            confined.end()
-        said, complaint = heard.data["said"], heard.data["errors"]
-        if not said:
-            raise SandboxError(
-                f"generated code is not run without a sandbox, and bubblewrap makes none here: "
-                f"{complaint.decode(errors='replace').strip() or f'it ended with code {confined.code}'}. Expected Linux with "
-                "namespaces for users (sysctl user.max_user_namespaces above 0; of AppArmor, "
-                "kernel.apparmor_restrict_unprivileged_userns=0; of Docker, --security-opt seccomp=unconfined)."
-            )
-        return said.decode()
-
-
-def _ended(descriptor: int, seconds: float) -> bool:
-    """Whether a process has ended, or does in this time."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _inner(told: bytes) -> tuple[int, int] | None:
-    """The inner process of what bubblewrap told of itself, which is nothing where it failed."""
-    with suppress(ProcessLookupError):
-        return (number := json.loads(told)["child-pid"], os.pidfd_open(number)) if told else None
-    return None
+            confined.end(PATIENCE)
+        complaint = heard.data["errors"].decode(errors="replace").strip()
+        return heard.data["said"].decode(), complaint or f"it ended with code {confined.code}"

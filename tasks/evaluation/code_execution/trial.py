@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from infra.errors import SandboxError
 from tasks.evaluation.code_execution.codec import parse
+from tasks.evaluation.code_execution.confined import PATIENCE, Confined
 from tasks.evaluation.code_execution.hearing import Heard, listen
 from tasks.evaluation.code_execution.problems import Problem
-from tasks.evaluation.code_execution.sandbox import PATIENCE, Confined, Sandbox
+from tasks.evaluation.code_execution.sandbox import Sandbox
 
 CANDIDATE = ("codec", "limits", "candidate")
 JUDGE = ("codec", "limits", "judge")
@@ -19,7 +20,8 @@ PASSED = "passed"
 ENDED = "ended"  # the judge's word for a process of which only its parent knows how
 KB = 1024
 SIGNALLED = 128  # a shell's, and bubblewrap's, code for a signal is this and its number
-TENTH = 0.1  # seconds: the kernel ends a process this near to its limit
+HALF = 0.5  # of the limit: the kernel counts CPU time by its ticks, which a busy machine makes coarse
+CLOCK = 3.0  # seconds by the clock for one of the CPU
 
 
 class Outcome(NamedTuple):
@@ -62,7 +64,7 @@ def judge(sandbox: Sandbox, problem: Problem, completion: str, place: int) -> Ou
             "test": tester.process.stderr,
             "output": candidate.process.stderr,
         }
-        heard = listen(pipes, "verdict", sandbox.config.output_kb * KB, 2.0 * sandbox.config.seconds)
+        heard = listen(pipes, "verdict", sandbox.config.output_kb * KB, CLOCK * sandbox.config.seconds)
         messages: list[Any] = parse(heard.data["verdict"])
         if heard.stopped is None:
             tester.end(PATIENCE)
@@ -99,7 +101,7 @@ def _outcome(heard: Heard, messages: list[Any], candidate: Confined, tester: Con
 
 
 def _ended(confined: Confined, who: str) -> Outcome:
-    if confined.cpu_seconds > confined.limits["cpu_seconds"] - TENTH:
+    if confined.cpu_seconds > HALF * confined.limits["cpu_seconds"]:
         return Outcome("timeout", f"{who} used its CPU seconds up")
     if confined.code > SIGNALLED or confined.code < 0:
         number = confined.code - SIGNALLED if confined.code > 0 else -confined.code

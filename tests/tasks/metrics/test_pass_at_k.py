@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import ConfigError
@@ -16,6 +16,7 @@ def counts(draw: st.DrawFn) -> tuple[int, int, int]:
     return samples, draw(st.integers(0, samples)), draw(st.integers(1, samples))
 
 
+@settings(max_examples=40)
 @given(counts())
 def test_it_is_the_share_of_subsets_that_hold_a_program_that_passes(drawn: tuple[int, int, int]) -> None:
     samples, passed, k = drawn
@@ -25,6 +26,7 @@ def test_it_is_the_share_of_subsets_that_hold_a_program_that_passes(drawn: tuple
     )
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 10**6), st.data())
 def test_one_program_passes_as_often_as_programs_do(samples: int, data: st.DataObject) -> None:
     passed = data.draw(st.integers(0, samples))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from tasks.evaluation.code_execution.config import ExecutionConfig
+from tasks.evaluation.code_execution.confined import Confined
 from tasks.evaluation.code_execution.judge import Remote
 from tasks.evaluation.code_execution.limits import Limits
-from tasks.evaluation.code_execution.sandbox import Confined, Sandbox
+from tasks.evaluation.code_execution.sandbox import Sandbox
 from tasks.evaluation.code_execution.system_calls import DENIED, seccomp_filter
 from tasks.evaluation.code_execution.trial import CANDIDATE
 
@@ -91,8 +92,8 @@ class Breached(Sandbox):
             {} if "*" in breach.allowed else {k: v for k, v in DENIED.items() if k not in breach.allowed}
         )
 
-    def _prove(self) -> str:
-        return "proved by the one that is whole"
+    def _greeted(self) -> tuple[str, str]:
+        return "greeted by the one that is whole", ""
 
     def walls(self) -> Words:
         words = super().walls()

@@ -49,7 +49,9 @@ def test_without_namespaces_nothing_is_run() -> None:
             ]
 
     with (
-        pytest.raises(SandboxError, match=r"bubblewrap makes none here: bwrap: .+namespace.+Expected Linux"),
+        pytest.raises(
+            SandboxError, match=r"bubblewrap makes none here \(.+: bwrap: .+namespace.+Expected bubblewrap"
+        ),
         Nowhere(ExecutionConfig()),
     ):
         pass
@@ -57,10 +59,12 @@ def test_without_namespaces_nothing_is_run() -> None:
 
 def test_an_older_bubblewrap_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "bwrap"
-    old.write_text("#!/bin/sh\necho usage: bwrap --unshare-all --size\n")
+    old.write_text("#!/bin/sh\necho bwrap: Unknown option --disable-userns >&2\nexit 1\n")
     old.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}", prepend=":")
-    assert programs.find_bubblewrap() != old
+    with Sandbox(ExecutionConfig()) as held:
+        assert held.version and held._bubblewrap != old
+        assert answer_of(held, IDENTITY)[0] == sandbox.NOBODY
 
 
 @needs_root
