@@ -88,7 +88,7 @@ class Gpt(nn.Module):
             )
         if missing:
             raise lacks(folder, missing)
-        return cls(model.eval())
+        return cls(model).eval()
 
     def save(self, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
         """Write model and tokenizer as `GPT2LMHeadModel` and `pipeline("text-generation", model=folder)` open them.
