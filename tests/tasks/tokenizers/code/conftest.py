@@ -6,7 +6,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from tasks.tokenizers.code.config import CodeTokenizerConfig, Words
-from tasks.tokenizers.code.train import train_code_tokenizer
+from tasks.tokenizers.code.train import SETTINGS, train_code_tokenizer
+from tasks.tokenizers.files import write_tokenizer
 from tests.conftest import ROOT
 
 SOURCES = [text for path in sorted((ROOT / "tasks" / "metrics").glob("*.py")) if (text := path.read_text())]
@@ -22,12 +23,12 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return learned(request.param)
 
 
+def write_learned(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    write_tokenizer(folder, learned("code"), SETTINGS)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tasks.tokenizers.code.train import SETTINGS
-    from tasks.tokenizers.files import write_tokenizer
-
-    made = tmp_path_factory.mktemp("code") / "tokenizer"
-    made.mkdir()
-    write_tokenizer(made, learned("code"), SETTINGS)
-    return made
+    return write_learned(tmp_path_factory.mktemp("code") / "tokenizer")
