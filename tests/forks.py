@@ -11,7 +11,7 @@ IMPORTED = [
     "flows.end_to_end", "mlflow.pyfunc", "torch", "accelerate", "transformers.exporters", "onnxruntime", "sklearn.svm",
     "datasets", "duckdb", "statsmodels.api", "matplotlib.pyplot", "onnxscript", "skops.io",
     "tasks.training.fine_tuning.teacher", "tasks.compression.distillation.student", "tests.tasks.training.lesson",
-    "tests.tasks.training.masked_lm.tiny_text",
+    "tests.tasks.training.masked_lm.tiny_text", "tests.tasks.training.causal_lm.tiny_code",
 ]  # fmt: skip
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from functools import cache
 
 import torch
+from accelerate import PartialState
 
 from tasks.models.device import accelerated_device
 from tasks.models.gpt.model import Gpt
@@ -18,21 +20,15 @@ class Speed:
 
     def __init__(self, model: Gpt, log: Observe) -> None:
         self.model, self.log = model, log
-        self._most: float | None = None
 
     def __call__(self, metrics: Mapping[str, float], step: int) -> None:
         """Metrics of a training's steps have rows a second; those of an evaluation have none and pass as they are."""
         told = dict(metrics)
         if rows := told.get("rows_per_second"):
-            told["tokens_per_second"] = rows * self.model.context
-            told["utilisation"] = told["tokens_per_second"] * flops_per_token(self.model) / self._reached()
+            read = rows * self.model.context  # by all processes together, each of which has a device
+            most = PartialState().num_processes * product_speed(accelerated_device())
+            told |= {"tokens_per_second": read, "utilisation": read * flops_per_token(self.model) / most}
         self.log(told, step)
-
-    def _reached(self) -> float:
-        """Operations a second, measured at the first time: after it the figure stands for this training."""
-        if self._most is None:
-            self._most = product_speed(accelerated_device())
-        return self._most
 
 
 def flops_per_token(model: Gpt) -> float:
@@ -45,10 +41,12 @@ def flops_per_token(model: Gpt) -> float:
     return 6.0 * matrices + 12.0 * config.n_layer * config.n_embd * config.n_positions
 
 
+@cache
 def product_speed(device: torch.device) -> float:
     """Operations a second of products of square matrices on this device: what is to be reached, in practice.
 
-    In bfloat16 where it computes in it. Makers' figures are of other conditions, and of a CPU there is none.
+    Measured once in a process; in bfloat16 where it computes in it. Makers' figures are of other conditions, and of a CPU there
+    is none.
     """
     dtype = torch.bfloat16 if computes_in_bf16(device) else torch.float32
     matrix = torch.ones(SIDE, SIDE, dtype=dtype, device=device)
