@@ -79,28 +79,24 @@ def test_what_is_read_is_the_window_and_quality_is_never_asked_for(given_code: G
 
 
 def test_tokens_read_nothing_of_other_files_where_that_is_asked(given_code: Given) -> None:
-    model, seam = given_code.model, None
-    apart = given_code.objective(within_documents=True)
-    for number in range(len(given_code.windows)):
-        documents = given_code.windows.documents(np.array([number]))[0, :-1]
-        if len({*documents}) == 2:
-            seam = number, int(np.flatnonzero(documents == documents[-1])[0])
-    assert seam is not None
-    number, first = seam
+    model, apart, together = (
+        given_code.model,
+        given_code.objective(within_documents=True),
+        given_code.objective(),
+    )
+    of = given_code.windows.documents(np.arange(len(given_code.windows)))[:, :-1]
+    (number, *_), first = np.unique(np.nonzero(np.diff(of))[0]), np.diff(of).argmax(axis=1) + 1
     batch = apart.batch(np.array([number]), DRAW)
-    changed = batch._replace(input_ids=batch.input_ids.clone())
-    changed.input_ids[0, :first] = 7
-    behind = slice(first, None)
+    changed = batch.input_ids.clone()
+    changed[0, : first[number]] = 7
     with torch.no_grad():
-        one, other = (
-            model(found.input_ids, found.labels, found.documents, each=True)[0, behind]
-            for found in (batch, changed)
-        )
-        together = given_code.objective()
-        assert torch.equal(one, other) and total(apart, model, batch) == pytest.approx(
-            model(batch.input_ids, batch.labels, batch.documents).item()
-        )
-        assert total(together, model, together.batch(np.array([number]), DRAW)) != total(apart, model, batch)
+        costs = [
+            model(ids, batch.labels, batch.documents, each=True)[0, first[number] :]
+            for ids in (batch.input_ids, changed)
+        ]
+        assert torch.equal(*costs)
+        whole = together.batch(np.array([number]), DRAW)
+        assert total(apart, model, batch) != total(together, model, whole)
 
 
 def test_a_batch_that_asks_for_nothing_costs_nothing_and_moves_nothing(given_code: Given) -> None:
