@@ -33,11 +33,11 @@ def pretrain_headline(found: Pretrained) -> Headline:
     """Whether the model is better than counting; bits a byte, what it writes, how fast it was trained."""
     bits, counted, written = found.bits_per_byte, found.ngram, found.completions
     mean = bits.mean if bits.mean is not None else bits.files
+    if mean is None:
+        return Headline("Not measured", "unsure", "Nothing was held out.")
     static, cached = counted.static, counted.cached
     if static is None or cached is None:
         static, cached = counted.parts[FILES].static, counted.parts[FILES].cached
-    if mean is None:
-        return Headline("Not measured", "unsure", "Nothing was held out.")
     verdict, mark = "No better than counting", "fail"
     if mean < static:
         verdict, mark = "Better than 5-grams, not than those with a cache", "unsure"
@@ -54,7 +54,7 @@ def pretrain_headline(found: Pretrained) -> Headline:
         lead=f"{show(mean, 3)} bits a byte on {where}; {show(static, 3)} by 5-grams of the same {found.corpus.tokens:,} "
         f"tokens, {show(cached, 3)} where they remember the file that they read.",
         tiles=(
-            Tile(show(mean, 3), "bits a byte", f"{1 - mean / static:.0%} below 5-grams", bad=mean >= static),
+            Tile(show(mean, 3), "bits a byte", _against(mean, static), bad=mean >= static),
             Tile(
                 f"{written.parsed:.0%}",
                 "Python with a real body",
@@ -68,6 +68,11 @@ def pretrain_headline(found: Pretrained) -> Headline:
             ),
         ),
     )
+
+
+def _against(mean: float, static: float) -> str:
+    apart = mean / static - 1
+    return f"{abs(apart):.0%} {'below' if apart < 0 else 'above'} 5-grams"
 
 
 def pretrain_section(found: Pretrained, published: PublishedModel, tokenizer: PublishedModel) -> Section:
