@@ -100,7 +100,8 @@ def by_datatrove(python: Path, extract: Path, spec: dict[str, Any], folder: Path
     """A pipeline in an environment of its own; its seconds are counted there, once it is loaded."""
     (folder / "rules.json").write_text(json.dumps(spec), encoding="utf-8")
     script = Path(__file__).with_name("corpus_datatrove.py")
-    command = [python, script, extract, folder / "out", folder / "rules.json", str(PROCESSES)]
+    given = (python, script, extract, folder / "out", folder / "rules.json", PROCESSES)
+    command = [str(part) for part in given]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
     if done.returncode:

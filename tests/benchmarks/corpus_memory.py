@@ -12,7 +12,6 @@ import gzip
 import json
 import keyword
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -82,7 +81,13 @@ def curate(extract: Path, near: bool) -> Peak:
     config = CurateCodeConfig(file_share=0.01, workers=2, near_duplicate_threshold=0.85 if near else None)
     with tempfile.TemporaryDirectory(dir=extract) as output:
         metrics = curate_files(config, extract, Path(output))
-    return Peak(int(metrics["rows_in"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return Peak(int(metrics["rows_in"]), _high_water())
+
+
+def _high_water() -> int:
+    """The most bytes this program had (getrusage also counts what its parent had before it was started)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def measure(data: Path, size: int) -> tuple[Peak, Peak]:
