@@ -10,7 +10,7 @@ from pydantic import Field
 from tasks.figures.layers import Layers, below, layer_graph, mean
 from tasks.formats.value import Value
 
-BOX_WIDTH, BOX_HEIGHT, LANE_WIDTH = 158, 46, 10
+BOX_WIDTH, BOX_HEIGHT, LANE_WIDTH = 184, 46, 10
 GAP_X, GAP_Y, EDGE = 18, 40, 12
 SWEEPS = 24
 

@@ -28,7 +28,7 @@ class MeasuredCausalLm(Named):
     embedding_parameters: int = Field(description="of tokens and positions")
     parts: dict[str, TextCost] = Field(description="by the corpus' parts that are measured on")
     by_quality: dict[str, float] = Field(
-        description="bits a byte of all these parts together, told that every file is of this quality; `own`: its own"
+        description="bits a byte of some windows of all these parts, told that every file is of this quality; `own`: its own"
     )
 
     @property

@@ -24,8 +24,8 @@ READ = (
     "them. The cache is of the file that is being read: n-grams learn from it as they go."
 )
 WROTE = (
-    "A real body has two statements at least, or a call; the docstring does not count. Nobody ran them: what they come to, "
-    "`stillhouse humaneval` says."
+    "A real body has two statements at least, or a call; the docstring does not count. Nobody ran them: what running them "
+    "comes to, the command stillhouse humaneval says."
 )
 
 
@@ -44,7 +44,7 @@ def pretrain_headline(found: Pretrained) -> Headline:
     if mean < cached:
         verdict, mark = "Better than 5-grams, with a cache too", "pass"
     where = (
-        f"{len(bits.repositories)} repositories of which nothing was read"
+        f"{', '.join(bits.repositories)}, of which nothing was read"
         if bits.mean is not None
         else "files that were set aside"
     )

@@ -51,7 +51,10 @@ def test_dashes_and_underscores_name_the_same_flow_and_its_options_are_the_same(
 def test_a_flow_that_is_not_there_is_told_with_the_closest(theirs: Path, home: Path) -> None:
     refused = stillhouse(theirs, home, "run", "end_to_ned")
     assert refused.returncode == 2
-    assert "Did you mean end-to-end? Flows: adapt, compress, data, distill-lm, end-to-end." in refused.stderr
+    assert (
+        "Did you mean end-to-end? Flows: adapt, compress, data, distill-lm, end-to-end, pretrain."
+        in refused.stderr
+    )
 
 
 def test_every_command_of_the_house_is_a_subcommand(theirs: Path, home: Path) -> None:

@@ -15,9 +15,11 @@ from flows.configs.data import DataFlowConfig
 from flows.configs.distill_lm import DistillLmFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
 from flows.configs.flow_config import FlowConfig
+from flows.configs.pretrain import PretrainFlowConfig
 from flows.data import RUNNABLE as DATA
 from flows.distill_lm import RUNNABLE as DISTILL_LM
 from flows.end_to_end import RUNNABLE as END_TO_END
+from flows.pretrain import RUNNABLE as PRETRAIN
 from infra.cli.flow_run import RunnableFlow
 from tests.flows.form_page import FormPage, form_page
 from tests.security.prefect_up import PROJECT, answered, client, ended, post, running_up
@@ -29,10 +31,12 @@ SHIPPED: dict[str, tuple[RunnableFlow[Any, Any, Any], type[FlowConfig]]] = {
     "data": (DATA, DataFlowConfig),
     "distill-lm": (DISTILL_LM, DistillLmFlowConfig),
     "nightly": (END_TO_END, EndToEndConfig),
+    "pretrain": (PRETRAIN, PretrainFlowConfig),
     "search": (COMPRESS, CompressFlowConfig),
 }
 ENDS = {
-    "adapt": "Completed", "data": "Completed", "distill-lm": "Completed", "nightly": "Not released", "search": "Not released",
+    "adapt": "Completed", "data": "Completed", "distill-lm": "Completed", "nightly": "Not released", "pretrain": "Completed",
+    "search": "Not released",
 }  # fmt: skip
 # Runs to their end, by a worker, are the drill's, not CI's.
 WHOLE = [
@@ -40,6 +44,7 @@ WHOLE = [
     pytest.param("data", id="data", marks=pytest.mark.whole_runs),
     pytest.param("distill-lm", id="distill_lm", marks=pytest.mark.whole_runs),
     pytest.param("nightly", id="end_to_end", marks=pytest.mark.whole_runs),
+    pytest.param("pretrain", id="pretrain", marks=pytest.mark.whole_runs),
     pytest.param("search", id="compress", marks=pytest.mark.whole_runs),
 ]
 

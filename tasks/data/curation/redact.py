@@ -58,13 +58,14 @@ def redact(text: str) -> str:
 
 
 def _one_pass(text: str) -> str:
-    for pattern in _secret_patterns():
+    for pattern in secret_patterns():
         text = pattern.sub(SECRET, text)
     return EMAIL_PATTERN.sub(EMAIL, text)
 
 
 @lru_cache(maxsize=1)
-def _secret_patterns() -> tuple[re.Pattern[str], ...]:
+def secret_patterns() -> tuple[re.Pattern[str], ...]:
+    """What secrets look like, in the order in which they are replaced."""
     return (*OWN_PATTERNS, *_detectors())
 
 

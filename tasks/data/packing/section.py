@@ -64,7 +64,7 @@ def corpus_section(folder: Path) -> Section:
         title="Packed corpus",
         tables=(Table(columns=PARTS, rows=tuple(rows)),),
         notes=(
-            "A part that is called after a repository is that repository, of which nothing was read; `files` are single "
+            "A part that is called after a repository is that repository, of which nothing was read; files are single "
             "files of others. A file is its quality, its text, and the token that ends it.",
         ),
     )

@@ -5,7 +5,6 @@ nothing was read are the figure that counts; single files of known repositories 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,13 @@ import numpy as np
 from infra.errors import ConfigError
 from tasks.evaluation.causal_lm.config import EvaluateCausalLmConfig
 from tasks.formats.causal_lm_report import CausalLmEvaluation, MeasuredCausalLm, TextCost
-from tasks.formats.code_tokens import QUALITIES, quality_token
+from tasks.formats.code_tokens import QUALITIES, Quality, quality_token
 from tasks.formats.packed_corpus import PackedCorpus, open_part, read_packed_corpus
 from tasks.formats.packed_tokens import PackedTokens
 from tasks.formats.report_file import write_report
-from tasks.formats.token_blocks import code, ids_of
 from tasks.metrics.perplexity import perplexity_of
 from tasks.models.gpt.model import Gpt
-from tasks.training.causal_lm.measure import Cost, cost_of_text
+from tasks.training.causal_lm.measure import Cost, cost_of_text, cost_of_windows
 
 OWN = "own"
 
@@ -57,7 +55,7 @@ def evaluate_causal_lm(
                     part: _told(config, model, parts[part], corpus, cost, part)
                     for part, cost in costs.items()
                 },
-                by_quality=_by_quality(config, model, parts, corpus, costs),
+                by_quality=_by_quality(config, model, parts, corpus),
             )
         )
     write_report(output_dir, CausalLmEvaluation(context=context, tokens=asked, models=tuple(measured)))
@@ -101,30 +99,32 @@ def _told(
 
 
 def _by_quality(
-    config: EvaluateCausalLmConfig,
-    model: Gpt,
-    parts: Mapping[str, PackedTokens],
-    corpus: PackedCorpus,
-    own: Mapping[str, Cost],
+    config: EvaluateCausalLmConfig, model: Gpt, parts: Mapping[str, PackedTokens], corpus: PackedCorpus
 ) -> dict[str, float]:
-    """What all parts together cost where every file is said to be of one quality, beside what each is said to be.
+    """What some windows of all parts cost where every file is said to be of one quality, beside what each is said to be.
 
     Whether the model heeds what it is told of a file: the right word should cost least.
     """
-    size = sum(corpus.parts[name].bytes for name in parts)
-    found = {OWN: sum(cost.nats for cost in own.values()) / (np.log(2) * size)}
-    for quality in QUALITIES:
-        said = corpus.special[quality_token(quality)]
-        nats = sum(
-            _cost(config, model, told_quality(text, corpus, said), corpus, f"said to be {quality}").nats
-            for text in parts.values()
-        )
-        found[quality] = nats / (np.log(2) * size)
-    return found
+    known = sum(part.tokens for name, part in corpus.parts.items() if name in parts)
+    size = sum(part.bytes for name, part in corpus.parts.items() if name in parts) / known
+    ids = np.concatenate(
+        [_spread(text, model.context, config.quality_windows / len(parts)) for text in parts.values()]
+    )
+    told = {OWN: ids} | {quality: told_quality(ids, corpus, quality) for quality in QUALITIES}
+    costs = {
+        name: cost_of_windows(model, rows, corpus.quality_ids, config.batch_size, config.mixed_precision)
+        for name, rows in told.items()
+    }
+    return {name: cost.bits_per_byte(ids[:, 1:].size * size) for name, cost in costs.items()}
 
 
-def told_quality(text: PackedTokens, corpus: PackedCorpus, said: int) -> PackedTokens:
-    """The same text, of whose every file another quality is said, by its token's id. It is in memory as a whole."""
-    ids = ids_of(text.tokens)
-    ids[np.isin(ids, corpus.quality_ids)] = said
-    return replace(text, tokens=code(ids, None, text.tokens.dtype))
+def _spread(text: PackedTokens, length: int, most: float) -> np.ndarray:
+    """Windows of a text, evenly from its head to its end, int64 [n, length + 1]: `most`, or all."""
+    windows = text.windows(length)
+    count = min(len(windows), max(1, round(most)))
+    return windows[np.linspace(0, max(len(windows) - 1, 0), count).astype(np.int64)]
+
+
+def told_quality(ids: np.ndarray, corpus: PackedCorpus, quality: Quality) -> np.ndarray:
+    """The same ids, in which every file is said to be of one quality."""
+    return np.where(np.isin(ids, corpus.quality_ids), corpus.special[quality_token(quality)], ids)

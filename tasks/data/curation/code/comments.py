@@ -38,14 +38,23 @@ def language_of(text: str) -> str:
 
     By py3langid (Lui and Baldwin, "langid.py: an off-the-shelf language identification tool", 2012).
     """
-    said = " ".join(comment or docstring for comment, _, docstring in COMMENT.findall(text))[:MOST_CHARACTERS]
-    words = PROSE.findall(said)
+    words = PROSE.findall(_first_comments(text))
     if len(" ".join(words).encode()) < FEWEST_BYTES:
         return UNKNOWN
     if sum(word.lower() in ENGLISH for word in words) >= ENGLISH_SHARE * len(words):
         return "en"
     code, chance = _identifier().classify(" ".join(words))
     return str(code) if chance >= CERTAIN else OTHER
+
+
+def _first_comments(text: str) -> str:
+    said, size = [], 0
+    for match in COMMENT.finditer(text):
+        said.append(match[1] or match[3])
+        size += len(said[-1])
+        if size >= MOST_CHARACTERS:
+            break
+    return " ".join(said)[:MOST_CHARACTERS]
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,6 @@ Of copies in several splits the one that is held out stays, test before validati
 """
 
 import hashlib
-import pickle
 from collections.abc import Callable, Collection
 from functools import lru_cache
 
@@ -17,7 +16,7 @@ from rensa import RMinHash, RMinHashLSH
 from tqdm import tqdm
 
 from tasks.data.curation.code.words import words_of
-from tasks.data.curation.near import MAX_BAND_COLLISIONS, banding, jaccard
+from tasks.data.curation.near import MAX_BAND_COLLISIONS, SEED, banding, jaccard
 
 DIGEST = 16  # bytes
 HELD = 256  # sets of words that are in memory at a time
@@ -37,6 +36,11 @@ def hashes_of(threshold: float) -> int:
     """Hashes of a signature with which files of this similarity are found."""
     bands, width = banding(threshold)
     return bands * width
+
+
+def sign(words: set[str], hashes: int) -> bytes:
+    """The MinHash of a set of words as it lies on the disk: the library's own state, which is numbers alone."""
+    return bytes(RMinHash.from_token_sets([words], hashes, SEED)[0].__getstate__())
 
 
 def equal_to(digests: pa.Array, order: np.ndarray) -> np.ndarray:
@@ -60,6 +64,7 @@ def near_to(
 ) -> np.ndarray:
     """For each file the first one before it in `order` that stays and has nearly its words, int64 [n]; itself without one.
 
+    `signature` gives what `sign` made of a file, with the hashes of this threshold, and `text` its text.
     `words` are digests of the sets of words, so that equal sets are found whatever there are of them; near ones by MinHash
     (`near.banding`: all but one pair in a million), unless a file is like `MAX_BAND_COLLISIONS` others, and then the exact
     similarity decides. In memory are the signatures of files that stay; texts are read again for what is proposed.
@@ -77,7 +82,8 @@ def near_to(
     ):
         if like[number] != number:
             continue
-        minhash: RMinHash = pickle.loads(signature(number))  # noqa: S301  # written by this run, into its own folder
+        minhash = RMinHash(bands * width, SEED)
+        minhash.__setstate__(signature(number))
         proposed = index.query(minhash)
         own = words_in(number) if proposed else set[str]()
         twin = next((one for one in sorted(proposed) if jaccard(own, words_in(one)) >= threshold), None)

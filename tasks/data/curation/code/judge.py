@@ -3,24 +3,21 @@
 It is all that takes time, and knows one file at a time: `judging` shares the files out among processes.
 """
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import pyarrow as pa
-from rensa import RMinHash
 
 from tasks.data.curation.code.comments import language_of
 from tasks.data.curation.code.decontaminate import Overlap, Problems, read_problems
-from tasks.data.curation.code.duplicates import content_digest, hashes_of, set_digest
+from tasks.data.curation.code.duplicates import content_digest, hashes_of, set_digest, sign
 from tasks.data.curation.code.filters import PARSES, file_rules
 from tasks.data.curation.code.parse import Parsed, parsed
 from tasks.data.curation.code.quality import Traits, traits_of
 from tasks.data.curation.code.words import words_of
 from tasks.data.curation.config import CurateCodeConfig
 from tasks.data.curation.curation_log import shown
-from tasks.data.curation.near import SEED
 from tasks.data.curation.redact import EMAIL, SECRET, redact_texts
 
 EMPTY, REDACTION = "empty", "redaction"
@@ -32,7 +29,7 @@ class Finding:
 
     digest: bytes  # of its content, blanks left out
     words: bytes  # of the set of its words
-    signature: bytes  # MinHash of that set, as pickled; empty where no near copies are looked for
+    signature: bytes  # MinHash of that set; empty where no near copies are looked for
     traits: Traits
     language: str  # of its comments
     secrets: int  # replaced
@@ -103,7 +100,7 @@ def _finding(config: CurateCodeConfig, before: str, text: str, warned: bool) -> 
     return Finding(
         digest=content_digest(text),
         words=set_digest(distinct),
-        signature=pickle.dumps(RMinHash.from_token_sets([distinct], hashes, SEED)[0]) if hashes else b"",
+        signature=sign(distinct, hashes) if hashes else b"",
         traits=traits_of(text, warned),
         language=language_of(text),
         secrets=text.count(SECRET) - before.count(SECRET),

@@ -1,13 +1,14 @@
 """Secrets and addresses are replaced, ordinary text is never touched."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.data.curation.redact import redact, redact_texts
+from tasks.data.curation.redact import EMAIL_PATTERN, redact, redact_texts, secret_patterns
 from tests.tasks.data.curation.extracts import read_json_lines
 
 # Made up, and put together here so that no scanner takes this file for a leak.
@@ -89,3 +90,18 @@ def test_no_query_of_clinc150_or_banking77_is_changed(shared_data: Path) -> None
     files = [*sorted(shared_data.glob("clinc150/plus/*.gz")), *sorted(shared_data.glob("banking77/*.gz"))]
     texts = pa.chunked_array([[row["text"] for row in read_json_lines(file)] for file in files])
     assert redact_texts(texts).to_pylist() == texts.to_pylist()
+
+
+@pytest.mark.parametrize(
+    "pattern", [*secret_patterns(), EMAIL_PATTERN], ids=lambda pattern: pattern.pattern[:30]
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+@given(data=st.data())
+def test_the_quick_look_misses_nothing_that_a_pattern_can_find(
+    pattern: re.Pattern[str], data: st.DataObject
+) -> None:
+    found = data.draw(st.from_regex(pattern))
+    texts = [found, f"see {found} there"]
+    assert redact_texts(pa.chunked_array([texts])).to_pylist() == [redact(text) for text in texts]

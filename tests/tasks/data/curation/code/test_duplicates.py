@@ -1,16 +1,12 @@
 """Copies: who stays of them, and that near ones are found by what was kept of them alone."""
 
-import pickle
-
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rensa import RMinHash
 
-from tasks.data.curation.code.duplicates import content_digest, equal_to, hashes_of, near_to, set_digest
+from tasks.data.curation.code.duplicates import content_digest, equal_to, hashes_of, near_to, set_digest, sign
 from tasks.data.curation.code.words import words_of
-from tasks.data.curation.near import SEED
 from tests.tasks.data.curation.extracts import sentence
 
 THRESHOLD = 0.85
@@ -27,7 +23,7 @@ def test_the_first_in_order_stands_for_all_that_are_equal(texts: list[str], rand
 
 def near(texts: list[str], order: list[int]) -> list[int]:
     sets = [set(words_of(text)) for text in texts]
-    signed = [pickle.dumps(one) for one in RMinHash.from_token_sets(sets, hashes_of(THRESHOLD), SEED)]
+    signed = [sign(one, hashes_of(THRESHOLD)) for one in sets]
     words = pa.array([set_digest(one) for one in sets], pa.binary(16))
     return list(near_to(THRESHOLD, np.array(order), words, signed.__getitem__, texts.__getitem__))
 
