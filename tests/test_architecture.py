@@ -142,6 +142,7 @@ def test_nothing_answers_without_gradients_on_a_device_of_its_own() -> None:
         "tasks/inference/pytorch.py": "the model was moved when it was loaded",
         "tasks/training/loop/loop.py": "copies weights",
         "tasks/training/fine_tuning/probe.py": "sets weights",
+        "tasks/models/gpt/cost.py": "the hidden states of a batch, where the model computed them",
         "tasks/compression/distillation/embedding_bag.py": "sets weights",
         "tasks/compression/distillation/language_model/objective.py": "the teacher, as in intermediate_losses",
         "tasks/training/masked_lm/keep.py": "the model before, on the device of the batch",

@@ -103,13 +103,15 @@ def _by_quality(
 ) -> dict[str, float]:
     """What some windows of all parts cost where every file is said to be of one quality, beside what each is said to be.
 
-    Whether the model heeds what it is told of a file: the right word should cost least.
+    Whether the model heeds what it is told of a file: the right word should cost least. Empty where no part fills a window.
     """
     known = sum(part.tokens for name, part in corpus.parts.items() if name in parts)
     size = sum(part.bytes for name, part in corpus.parts.items() if name in parts) / known
     ids = np.concatenate(
         [_spread(text, model.context, config.quality_windows / len(parts)) for text in parts.values()]
     )
+    if not len(ids):
+        return {}
     told = {OWN: ids} | {quality: told_quality(ids, corpus, quality) for quality in QUALITIES}
     costs = {
         name: cost_of_windows(model, rows, corpus.quality_ids, config.batch_size, config.mixed_precision)

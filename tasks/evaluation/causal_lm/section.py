@@ -24,7 +24,7 @@ def causal_lm_section(folder: Path) -> Section:
     found = read_causal_lm_evaluation(folder)
     return Section(
         title="On text that was held out",
-        tables=tuple(table for model in found.models for table in (_costs(found, model), _qualities(model))),
+        tables=tuple(table for model in found.models for table in (_costs(found, model), *_qualities(model))),
         notes=(
             f"Windows of {found.context:,} tokens. Cut ones begin without what came before, as in training; sliding ones "
             "overlap by half, and only their latter half counts. Of a repository that gives a row its name nothing was read; "
@@ -43,8 +43,10 @@ def _costs(found: CausalLmEvaluation, model: MeasuredCausalLm) -> Table:
     return Table(title=model.name, columns=COSTS, rows=tuple(rows), strong=(MEAN,))
 
 
-def _qualities(model: MeasuredCausalLm) -> Table:
+def _qualities(model: MeasuredCausalLm) -> tuple[Table, ...]:
+    """None where there was too little text to ask."""
     rows: tuple[dict[str, Cell], ...] = tuple(
         {"said": said, "bits_per_byte": cost} for said, cost in model.by_quality.items()
     )
-    return Table(title=f"{model.name}: does it heed the quality?", columns=QUALITY, rows=rows, folded=True)
+    title = f"{model.name}: does it heed the quality?"
+    return (Table(title=title, columns=QUALITY, rows=rows, folded=True),) if rows else ()
