@@ -81,7 +81,7 @@ def _split_by_file(config: CurateCodeConfig, files: Files, held_out: Sequence[st
 
 def _split_by_repository(config: CurateCodeConfig, files: Files, log: FileLog) -> None:
     left = np.flatnonzero(log.left)
-    repositories = [files.names["repo_name"].of(number) for number in left]
+    repositories = [files.names["repo_name"].of(int(number)) for number in left]
     made = split_by_repository(repositories, config.validation_share, config.test_share, config.seed)
     split = log.split.copy()
     split[left] = [SPLITS.index(name) for name in made]
