@@ -7,7 +7,6 @@ import numpy as np
 
 from tasks.data.curation.code.file_log import FileLog
 from tasks.data.curation.code.files import Files
-from tasks.data.curation.code.quality import is_test
 from tasks.formats.code_tokens import QUALITIES
 from tasks.formats.corpus import CorpusInfo
 from tasks.formats.corpus_report import Contaminated, Copies, CorpusReport, Redacted
@@ -22,12 +21,15 @@ def corpus_info(
     files: Files, log: FileLog, splits: Sequence[str], held_out: tuple[str, ...], file_share: float
 ) -> CorpusInfo:
     """Files, bytes and repositories of each split, and licences."""
-    sizes, numbers = files.sizes(), {split: log.in_split(split) for split in splits}
-    repositories = files.codes("repo_name")
+    sizes, numbers = files.texts.sizes(), {split: log.in_split(split) for split in splits}
+    repositories = files.names["repo_name"]
     return CorpusInfo(
         rows={split: len(of_split) for split, of_split in numbers.items()},
         bytes={split: int(sizes[of_split].sum()) for split, of_split in numbers.items()},
-        repositories={split: len(np.unique(repositories[of_split])) for split, of_split in numbers.items()},
+        repositories={
+            split: len({repositories.values[code] for code in np.unique(repositories.codes[of_split])})
+            for split, of_split in numbers.items()
+        },
         licenses=_counted(files, log, "license"),
         held_out=held_out,
         file_share=file_share,
@@ -38,11 +40,11 @@ def corpus_report(files: Files, log: FileLog) -> CorpusReport:
     """What the files are, and what was taken out of them."""
     left = np.flatnonzero(log.left)
     limits = [limit for limit, _ in SIZES]
-    classes = np.bincount(np.digitize(files.sizes()[left], limits), minlength=len(SIZES) + 1)
+    classes = np.bincount(np.digitize(files.texts.sizes()[left], limits), minlength=len(SIZES) + 1)
     names = [*(name for _, name in SIZES), LARGEST]
     gone = [int(number) for number in log.taken.get("contaminated", ())]
-    secrets, addresses = files.values("secrets")[left], files.values("addresses")[left]
-    qualities = files.values("quality")
+    secrets, addresses = files.columns["secrets"][left], files.columns["addresses"][left]
+    qualities = files.columns["quality"]
     return CorpusReport(
         repositories=dict(list(_counted(files, log, "repo_name").items())[:SHOWN]),
         sizes={name: int(count) for name, count in zip(names, classes, strict=True)},
@@ -55,7 +57,7 @@ def corpus_report(files: Files, log: FileLog) -> CorpusReport:
             for split in SPLITS
             if len(log.in_split(split))
         },
-        tests=sum(is_test(path) for path in files.columns["path"].take(left).to_pylist()),
+        tests=int(files.columns["test"][left].sum()),
         copies=Copies(
             exact=len(log.taken["exact_duplicates"]),
             near=len(log.taken.get("near_duplicates", ())),
@@ -75,11 +77,13 @@ def corpus_report(files: Files, log: FileLog) -> CorpusReport:
 
 
 def _counted(files: Files, log: FileLog, column: str) -> dict[str, int]:
-    """Files that are left by the values of an encoded column, the commonest first."""
-    encoded = files.columns[column].chunk(0)
-    counts = np.bincount(files.codes(column)[log.left], minlength=len(encoded.dictionary))
-    names = encoded.dictionary.to_pylist()
-    return _ordered({name: int(count) for name, count in zip(names, counts, strict=True) if count})
+    """Files that are left by the names of a kind, the commonest first."""
+    names, counted = files.names[column], Counter[str]()
+    for name, count in zip(
+        names.values, np.bincount(names.codes[log.left], minlength=len(names.values)), strict=True
+    ):
+        counted[name] += int(count)
+    return _ordered(+counted)
 
 
 def _commonest(names: Iterable[str]) -> dict[str, int]:

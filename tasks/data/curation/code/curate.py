@@ -26,7 +26,7 @@ from tasks.data.curation.code.scratch import Scratch
 from tasks.data.curation.code.split import whole_repositories
 from tasks.data.curation.code.steps import made_splits, take_steps
 from tasks.data.curation.config import CurateCodeConfig
-from tasks.formats.code_rows import PLACE_COLUMNS, open_files, read_files
+from tasks.formats.code_rows import open_files, read_files
 from tasks.formats.code_tokens import QUALITIES
 from tasks.formats.corpus import CORPUS_SCHEMA, CorpusInfo, write_corpus
 from tasks.formats.corpus_report import CORPUS_REPORT_FILE
@@ -34,6 +34,7 @@ from tasks.formats.curation_report import REPORT_FILE, CurationReport
 from tasks.formats.dataset import SPLITS
 from tasks.formats.value import write_value
 
+ON_DISK = (".texts", ".paths", ".signatures")
 MOST_WORKERS = 8  # one process hands out the files: more than it can feed are of no use
 
 
@@ -53,10 +54,8 @@ def curate_files(config: CurateCodeConfig, extract: Path, output: Path) -> dict[
     workers = config.workers or min(cpu_count(), MOST_WORKERS)
     total = sum(shard.metadata.num_rows for shard in shards)
     with ExitStack() as opened:
-        texts, signatures = (
-            opened.enter_context(Scratch(output / name)) for name in (".texts", ".signatures")
-        )
-        files = gather(judged(config, read_files(shards), workers), total, tests, texts, signatures)
+        files = Files(total, *(opened.enter_context(Scratch(output / name)) for name in ON_DISK))
+        gather(files, judged(config, read_files(shards), workers), tests, config.redact)
         log = take_steps(config, files, held_out)
         info = corpus_info(files, log, made_splits(config), held_out, config.file_share)
         _check_splits(info)
@@ -93,12 +92,14 @@ def _write(files: Files, log: FileLog, info: CorpusInfo, output: Path, rows_per_
 
     def table(split: str, start: int, end: int) -> pa.Table:
         wanted = numbers[split][start:end]
-        places = files.columns.take(pa.array(wanted))
-        made = {name: places[name].cast(pa.string()) for name in PLACE_COLUMNS}
-        quality = [QUALITIES[place] for place in places["quality"].to_pylist()]
-        return pa.table(
-            {"text": [files.texts.text(int(i)) for i in wanted], **made, "quality": quality}, CORPUS_SCHEMA
-        )
+        made = {
+            "text": [files.texts.text(number) for number in wanted],
+            "repo_name": [files.names["repo_name"].of(number) for number in wanted],
+            "path": [files.paths.text(number) for number in wanted],
+            "license": [files.names["license"].of(number) for number in wanted],
+            "quality": [QUALITIES[place] for place in files.columns["quality"][wanted]],
+        }
+        return pa.table(made, CORPUS_SCHEMA)
 
     write_corpus(table, info, output, rows_per_shard)
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
 from rensa import RMinHash, RMinHashLSH
 from tqdm import tqdm
 
@@ -43,14 +42,13 @@ def sign(words: set[str], hashes: int) -> bytes:
     return bytes(RMinHash.from_token_sets([words], hashes, SEED)[0].__getstate__())
 
 
-def equal_to(digests: pa.Array, order: np.ndarray) -> np.ndarray:
+def equal_to(digests: np.ndarray, order: np.ndarray) -> np.ndarray:
     """For each file the first one, in `order` (int64, numbers of files), with its digest; int64 [n], itself where it is first.
 
     A file that is not in `order` is not looked at and stays its own.
     """
     like = np.arange(len(digests))
-    codes = digests.take(pa.array(order)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    _, first, which = np.unique(digests[order], return_index=True, return_inverse=True)
     like[order] = order[first[which]]
     return like
 
@@ -58,7 +56,7 @@ def equal_to(digests: pa.Array, order: np.ndarray) -> np.ndarray:
 def near_to(
     threshold: float,
     order: np.ndarray,
-    words: pa.Array,
+    words: np.ndarray,
     signature: Callable[[int], bytes],
     text: Callable[[int], str],
 ) -> np.ndarray:

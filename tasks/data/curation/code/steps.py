@@ -41,8 +41,8 @@ def take_steps(config: CurateCodeConfig, files: Files, held_out: Sequence[str]) 
     if config.decontaminate:
         _contaminated(config, files, log)
     for column in PLACE_COLUMNS if config.redact else ():
-        changed = files.redact_places(column)
-        if changed.any():
+        changed = files.columns["path"] if column == "path" else files.names[column].redact()
+        if (changed & log.left).any():
             log.change(f"redact_{column}", f"secrets and e-mail addresses in {column} replaced", changed)
     return log
 
@@ -52,23 +52,25 @@ def _by_file(config: CurateCodeConfig) -> bool:
 
 
 def _refusals(config: CurateCodeConfig, files: Files, log: FileLog) -> None:
-    log.drop(EMPTY, "no text", files.is_value("refused", EMPTY))
-    log.drop(PARSES, unparsable(config), files.is_value("refused", PARSES))
+    refused = files.names["refused"]
+    log.drop(EMPTY, "no text", refused.are(EMPTY))
+    log.drop(PARSES, unparsable(config), refused.are(PARSES))
     for rule in file_rules(config):
-        log.drop(rule.name, rule.reason, files.is_value("refused", rule.name))
+        log.drop(rule.name, rule.reason, refused.are(rule.name))
     if config.redact:
-        log.change("redact", "secrets and e-mail addresses replaced", files.values("changed"))
+        log.change("redact", "secrets and e-mail addresses replaced", files.columns["changed"])
         reason = "without what was redacted it is not this Python's syntax"
-        log.drop(REDACTION, reason, files.is_value("refused", REDACTION))
+        log.drop(REDACTION, reason, refused.are(REDACTION))
 
 
 def _split_by_file(config: CurateCodeConfig, files: Files, held_out: Sequence[str], log: FileLog) -> None:
-    digests = files.columns["digest"].chunk(0)
     split = log.split.copy()
     for i in np.flatnonzero(log.left):
-        split[i] = SPLITS.index(split_of_file(digests[int(i)].as_py(), config.file_share, config.seed))
+        split[i] = SPLITS.index(
+            split_of_file(bytes(files.columns["digest"][i]), config.file_share, config.seed)
+        )
     for name in held_out:
-        split[files.is_value("repo_name", name)] = TEST
+        split[files.names["repo_name"].are(name)] = TEST
     said = [f"test of {', '.join(held_out)}"] if held_out else []
     if config.file_share:
         said.append(
@@ -79,7 +81,7 @@ def _split_by_file(config: CurateCodeConfig, files: Files, held_out: Sequence[st
 
 def _split_by_repository(config: CurateCodeConfig, files: Files, log: FileLog) -> None:
     left = np.flatnonzero(log.left)
-    repositories = files.columns["repo_name"].take(left).to_pylist()
+    repositories = [files.names["repo_name"].of(int(number)) for number in left]
     made = split_by_repository(repositories, config.validation_share, config.test_share, config.seed)
     split = log.split.copy()
     split[left] = [SPLITS.index(name) for name in made]
@@ -88,11 +90,11 @@ def _split_by_repository(config: CurateCodeConfig, files: Files, log: FileLog) -
 
 def _copies(config: CurateCodeConfig, files: Files, log: FileLog) -> None:
     everything = np.arange(len(files))
-    like = equal_to(files.columns["digest"].chunk(0), log.held_out_first())
+    like = equal_to(files.columns["digest"], log.held_out_first())
     log.drop("exact_duplicates", "equal to another file, but for blanks", like != everything, like)
     if config.near_duplicate_threshold is not None:
         threshold = config.near_duplicate_threshold
-        words = files.columns["words"].chunk(0)
+        words = files.columns["words"]
         like = near_to(threshold, log.held_out_first(), words, files.signatures.__getitem__, files.texts.text)
         reason = f"its words are {threshold:g} alike or more (Jaccard) to those of another file"
         log.drop("near_duplicates", reason, like != everything, like)
