@@ -62,11 +62,12 @@ demo: .venv/.installed ## from SQL to a released classifier on this machine (10-
 smoke: .venv/.installed ## the same flow, tiny, in about a minute
 	$(BIN)/python -m flows.end_to_end --preset smoke || (( $$? == 3 || $$? == 4 ))
 
-bench: .venv/.installed-bench ## the newest release beside what else one could use; BigQuery's ways out; large data sets; masked language models: into docs/
+bench: .venv/.installed-bench ## the newest release beside what else one could use; BigQuery's ways out; large data sets; language models: into docs/
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.warehouse
 	$(BIN)/python -m tests.benchmarks.reading
-	if test -d ../shared/data; then $(BIN)/python -m tests.benchmarks.masked_lm --data ../shared/data; fi
+	if test -d ../shared/data; then for each in masked_lm causal_lm; do \
+	  $(BIN)/python -m tests.benchmarks.$$each --data ../shared/data; done; fi
 
 figures: .venv/.installed-dev ## the tables of README and docs, from the figures in docs/figures that the measurements left
 	$(BIN)/python -m tests.benchmarks.figures

@@ -4,7 +4,8 @@
     python -m tests.benchmarks.figures --check   change nothing; exit code 1 names the pages that differ
 
 The figures are written by what measures them: headline.json by tests.benchmarks.seeds, benchmarks.json by tests.benchmarks,
-compression.json by tests.benchmarks.book, masked_lm.json by tests.benchmarks.masked_lm.
+compression.json by tests.benchmarks.book, masked_lm.json by tests.benchmarks.masked_lm, causal_lm.json by
+tests.benchmarks.causal_lm.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from infra.errors import DataError
 from tasks.formats.value import Value
 from tests.benchmarks.book_page import Compression
 from tests.benchmarks.book_page import page as compression_page
+from tests.benchmarks.causal_lm_page import CausalLmSpeed
+from tests.benchmarks.causal_lm_page import speed_text as causal_lm_text
 from tests.benchmarks.headline import Headline, headline_text
 from tests.benchmarks.masked_lm_page import MaskedLmSpeed, speed_text
 from tests.benchmarks.page import Benchmarks
@@ -52,6 +55,9 @@ def pages(root: Path) -> dict[Path, str]:
     if masked_lm := _read(root, "masked_lm.json", MaskedLmSpeed):
         peer = root / "docs" / "masked-lm-with-transformers.md"
         found[peer] = between_marks(peer, speed_text(masked_lm))
+    if causal_lm := _read(root, "causal_lm.json", CausalLmSpeed):
+        scale = root / "docs" / "scale.md"
+        found[scale] = between_marks(scale, causal_lm_text(causal_lm))
     return found
 
 
