@@ -3,50 +3,46 @@
 (Domain imports are inside: a dry run pays for none.)
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-import yaml
 from pydantic import BaseModel
 
 from infra.engine.action import ActionRun, action
-from infra.engine.sections import show_artifacts
-from infra.errors import ArtifactError
-from infra.files import file_lock, point_link, write_atomically
-from infra.machine.environment import running_services
-from infra.machine.report_address import report_address
-from infra.machine.terminal import Terminal, one_line
-from infra.store.history import Point, read_history
-from infra.store.record import InputRecord, hardware
+from infra.files import write_atomically
+from infra.machine.terminal import Terminal
+from infra.store.record import hardware
 from infra.store.references import ArtifactRef
 from infra.tracking.headline import headline
 from infra.tracking.showcase import show_in_prefect
-from tasks.figures.lineage import LineageNode
 from tasks.formats.curation_report import REPORT_FILE as CURATION_FILE
 from tasks.formats.curation_report import read_curation
 from tasks.formats.kinds import DatasetRef
-from tasks.formats.pictures import IMAGES
 from tasks.formats.published_dataset import PublishedDataset
 from tasks.formats.published_model import PublishedModel
 from tasks.formats.release_record import ReleaseRecord
-from tasks.formats.section import Section, Table
-from tasks.reporting.adapt_summary import Trained, read_adapted, summarise_adapted
+from tasks.reporting.adapt_summary import read_adapted, summarise_adapted
 from tasks.reporting.data_summary import DataRecord, summarise_data
 from tasks.reporting.distill_summary import distilled, summarise_distilled
 from tasks.reporting.language_model_summary import LanguageModelRecord
+from tasks.reporting.run_page import (
+    PAGE,
+    SUMMARY,
+    VERDICT,
+    Shown,
+    bytes_of,
+    course,
+    list_run,
+    made_here,
+    places,
+    publish,
+    report_folder,
+    tell_language_model,
+    track,
+    trained,
+    with_run,
+)
 from tasks.reporting.summary import summarise
-from tasks.training.masked_lm.config import AdaptConfig
 
-if TYPE_CHECKING:
-    from tasks.reporting.html import Page
-
-SUMMARY, PAGE = "summary.json", "report.html"
-# A note is a run's description in MLflow's UI.
-VERDICT, NOTE = "stillhouse.verdict", "mlflow.note.content"
 MODEL_VERSION, REVISION = "stillhouse.model_version", "stillhouse.model_revision"
 HEADLINE = ("accuracy", "macro_f1", "size_mb", "p50_ms", "latency_ratio", "size_ratio")
 
@@ -66,7 +62,7 @@ def report_run(
     from tasks.reporting.table import print_summary
 
     reports = {name: run.path(made[name]) for name in ("evaluation", "benchmark", "verdict")}
-    summary = summarise(run.flow, record, reports, _folder(run) / PAGE, hardware())
+    summary = summarise(run.flow, record, reports, report_folder(run) / PAGE, hardware())
     page = Page(
         title=record.name,
         summary=summary,
@@ -74,13 +70,13 @@ def report_run(
         before=(verdict_section(summary), comparison_section(summary.rows, summary.shares)),
     )
     result = f"{record.name}: {verdict_line(summary).rpartition(': ')[2].lower()}"
-    link = _publish(run, _with_run(run, page, config, made), summary, result)
+    link = publish(run, with_run(run, page, config, made), summary, result)
     tags = {VERDICT: summary.verdict, MODEL_VERSION: record.registered_version, REVISION: record.revision}
-    _track(run, link, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]), tags)
-    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, _folder(run) / PAGE,
+    track(run, link, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]), tags)
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, report_folder(run) / PAGE,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
-    print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    return record.model_copy(update={"summary": str(_folder(run) / SUMMARY)})
+    print_summary(summary, Terminal(soft_wrap=False), tuple(places(run).items()))
+    return record.model_copy(update={"summary": str(report_folder(run) / SUMMARY)})
 
 
 @action()
@@ -92,17 +88,17 @@ def report_data(
 
     curation = read_curation(run.part(dataset, CURATION_FILE))
     made = {
-        rows.digest: (curation.rows_in, _bytes(run, rows)),
-        dataset.digest: (curation.rows_out, _bytes(run, dataset)),
+        rows.digest: (curation.rows_in, bytes_of(run, rows)),
+        dataset.digest: (curation.rows_out, bytes_of(run, dataset)),
     }
     summary = summarise_data(run.flow, published, curation, made, hardware())
-    path, parent = _folder(run) / SUMMARY, run.flow.mlflow_run_id
+    path, parent = report_folder(run) / SUMMARY, run.flow.mlflow_run_id
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, summary.model_dump_json(indent=2) + "\n")
-    _list(run, SUMMARY, f"{published.repo}: {summary.rows_out:,} rows")
+    list_run(run, SUMMARY, f"{published.repo}: {summary.rows_out:,} rows")
     run.tracker.log_file(parent, path)
     run.tracker.log(parent, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)])
-    print_data_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    print_data_summary(summary, Terminal(soft_wrap=False), tuple(places(run).items()))
     return DataRecord(dataset=published, summary=str(path))
 
 
@@ -116,24 +112,17 @@ def report_adapt(
     """
     from tasks.reporting.adapt_page import adapt_headline, adapt_section, perplexities
     from tasks.reporting.adapt_table import print_adapted
-    from tasks.reporting.html import LANGUAGE_MODELS, Page
 
-    uris, folders = _made(run, made)
-    found = read_adapted(uris, folders, _trained(run, made["checkpoint"]))
-    summary = summarise_adapted(run.flow, found, published, _folder(run) / PAGE, hardware())
-    told = adapt_headline(found)
-    page = Page(
-        run.flow.title, summary, told, before=(adapt_section(found, published),), styles=LANGUAGE_MODELS
-    )
-    ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
+    uris, folders = made_here(run, made)
+    found = read_adapted(uris, folders, trained(run, made["checkpoint"]))
+    summary = summarise_adapted(run.flow, found, published, report_folder(run) / PAGE, hardware())
+    shown = Shown(adapt_headline(found), adapt_section(found, published), perplexities(found))
     measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
     points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]
-    _tell(run, _with_run(run, page, config, made), summary, ends, points, perplexities(found))
-    print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    checkpoint = made["checkpoint"]
-    return LanguageModelRecord(
-        checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(_folder(run) / SUMMARY)
-    )
+    ends = f"perplexity {found.perplexity.before:.1f} to {found.perplexity.end:.1f}"
+    record = tell_language_model(run, config, made, summary, shown, points, ends)
+    print_adapted(summary, Terminal(soft_wrap=False), tuple(places(run).items()))
+    return record
 
 
 @action()
@@ -145,19 +134,14 @@ def report_distilled(
     """
     from tasks.reporting.distill_page import distill_headline, distill_section, models_table
     from tasks.reporting.distill_table import print_distilled
-    from tasks.reporting.html import LANGUAGE_MODELS, Page
 
-    found = distilled(*_made(run, made))
-    summary = summarise_distilled(run.flow, found, _folder(run) / PAGE, hardware())
-    told = distill_headline(found)
-    page = Page(run.flow.title, summary, told, before=(distill_section(found),), styles=LANGUAGE_MODELS)
+    found = distilled(*made_here(run, made))
+    summary = summarise_distilled(run.flow, found, report_folder(run) / PAGE, hardware())
+    shown = Shown(distill_headline(found), distill_section(found), models_table(found))
     points = [(f"perplexity_{row.name.replace(' ', '_')}", row.perplexity, 0) for row in found.rows]
-    _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, models_table(found))
-    print_distilled(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    digest = made["checkpoint"].digest
-    return LanguageModelRecord(
-        checkpoint=found.checkpoint, digest=digest, summary=str(_folder(run) / SUMMARY)
-    )
+    record = tell_language_model(run, config, made, summary, shown, points)
+    print_distilled(summary, Terminal(soft_wrap=False), tuple(places(run).items()))
+    return record
 
 
 @action()
@@ -172,163 +156,19 @@ def report_pretrained(
 
     `made` has its checkpoint, corpus, tokenizer (as it was measured), tokens, evaluation, ngrams, completions and memorisation.
     """
-    from tasks.reporting.html import LANGUAGE_MODELS, Page
     from tasks.reporting.pretrain_page import bits_table, pretrain_headline, pretrain_section
     from tasks.reporting.pretrain_summary import read_pretrained, summarise_pretrained
     from tasks.reporting.pretrain_table import print_pretrained
 
-    uris, folders = _made(run, made)
-    found = read_pretrained(uris["checkpoint"], folders, _course(run, made["checkpoint"])[1])
-    summary = summarise_pretrained(run.flow, found, published, tokenizer, _folder(run) / PAGE, hardware())
-    told = pretrain_headline(found)
+    uris, folders = made_here(run, made)
+    found = read_pretrained(uris["checkpoint"], folders, course(run, made["checkpoint"])[1])
+    summary = summarise_pretrained(
+        run.flow, found, published, tokenizer, report_folder(run) / PAGE, hardware()
+    )
     first = pretrain_section(found, published, tokenizer)
-    page = Page(run.flow.title, summary, told, before=(first,), styles=LANGUAGE_MODELS)
+    shown = Shown(pretrain_headline(found), first, bits_table(found))
     points = [("bits_per_byte", value, 0) for value in (found.bits_per_byte.mean,) if value is not None]
     points += [("parsed", found.completions.parsed, 0), ("distinct", found.completions.distinct, 0)]
-    _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, bits_table(found))
-    print_pretrained(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    digest = made["checkpoint"].digest
-    return LanguageModelRecord(checkpoint=found.model, digest=digest, summary=str(_folder(run) / SUMMARY))
-
-
-def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
-    """The page with what every run has: its stages' sections, the lineage of what it `made`, what was asked, where to look."""
-    from tasks.reporting.lineage import trace
-    from tasks.reporting.sections import told_apart
-
-    ends = [InputRecord(kind=type(ref).__name__, uri=ref.uri, digest=ref.digest) for ref in made.values()]
-    states = {outcome.digest: outcome.state for outcome in run.flow.outcomes}
-    labels = {outcome.digest: outcome.label for outcome in run.flow.outcomes}
-    lineage = trace(ends, lambda ref: run.record(ArtifactRef(uri=ref.uri, digest=ref.digest)), states, labels)
-    return replace(
-        page,
-        sections=told_apart(_sections(run, lineage)),
-        lineage=lineage,
-        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-        links=_places(run),
-    )
-
-
-def _publish(run: ActionRun, page: "Page", summary: BaseModel, result: str) -> str:
-    """Write the page and the summary, and list the run with what it came to; returns the address of its page."""
-    from tasks.reporting.html import render_report
-
-    render_report(page, _folder(run) / PAGE)
-    write_atomically(_folder(run) / SUMMARY, summary.model_dump_json() + "\n")
-    return _list(run, PAGE, result)
-
-
-def _tell(
-    run: ActionRun, page: "Page", summary: BaseModel, result: str, points: Sequence[Point], table: Table
-) -> None:
-    """Write the page of a language model's run, and say in MLflow and Prefect what it came to."""
-    from tasks.formats.markdown import as_text
-
-    told = page.headline
-    link = _publish(run, page, summary, result)
-    _track(run, link, points, {VERDICT: told.verdict})
-    told_as_text = [as_text(told.verdict), as_text(told.lead)]
-    show_in_prefect(run.flow.name, table.rows, link, _folder(run) / PAGE, told_as_text)
-
-
-def _list(run: ActionRun, page: str, result: str) -> str:
-    """Put the run at the head of the home's index and let `latest` be it; returns the address of its page."""
-    from tasks.reporting.index import INDEX, LATEST, LIST, ReportedRun, list_text, render_index, with_run
-
-    reports, folder = run.settings.reports, _folder(run)
-    ended = datetime.now(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
-    entry = ReportedRun(
-        folder=folder.name, page=page, name=run.flow.title, flow=run.flow.name, ended=ended, result=result
-    )
-    with file_lock(run.settings.locks / "reports.lock"):
-        runs = with_run(reports, entry)
-        write_atomically(reports / LIST, list_text(runs))
-        write_atomically(reports / INDEX, render_index(runs))
-        point_link(reports / LATEST, folder.name)
-    return report_address(run.settings, f"{folder.name}/{page}")
-
-
-def _track(run: ActionRun, link: str, points: Sequence[Point], tags: Mapping[str, str | None]) -> None:
-    """The headline, and where the page is. It lies once in a home: only a server elsewhere gets one of its own.
-
-    The page of a run that computed nothing names the pictures of the artifacts, which an earlier page has in it.
-    """
-    from tasks.reporting.pictures import with_references
-
-    tracker, parent, page = run.tracker, run.flow.mlflow_run_id, _folder(run) / PAGE
-    if all(outcome.state == "cached" for outcome in run.flow.outcomes):
-        folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
-        pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
-        write_atomically(page, with_references(page.read_text(encoding="utf-8"), page.parent, pictures))
-    elif run.settings.mlflow_uri is not None:
-        tracker.log_file(parent, page)
-    tracker.log(parent, points)
-    place = page.relative_to(run.settings.home).as_posix()
-    note = f"[Report]({link}), while `stillhouse up` runs; `{place}` in the home of this run."
-    tracker.tag(parent, {name: value for name, value in {NOTE: note, **tags}.items() if value})
-
-
-def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[str, Section | None]]:
-    """What the stages of this run show of these artifacts, by their keys, in the order in which they were done."""
-    from tasks.reporting.sections import labelled, page_section
-
-    place = {outcome.key: number for number, outcome in enumerate(run.flow.outcomes)}
-    records = [run.record(ArtifactRef(uri=node.id, digest=node.digest)) for node in nodes]
-    done = sorted((one for one in records if one and one.key in place), key=lambda one: place[one.key])
-    for shown in show_artifacts(run.store, done):
-        stage = shown.record.stage
-        if shown.problem is not None:
-            run.flow.say(one_line((f"  {stage} is not shown: {shown.problem}", "yellow")))
-        outcome = run.flow.outcomes[place[shown.record.key]]
-        section = page_section(stage, shown.section, shown.problem, _curves(shown.history))
-        yield shown.record.key, labelled(section, outcome.label)
-
-
-def _made(run: ActionRun, made: Mapping[str, ArtifactRef]) -> tuple[dict[str, str], dict[str, Path]]:
-    """Where each lies: in the store, and on this machine."""
-    return {name: ref.uri for name, ref in made.items()}, {name: run.path(ref) for name, ref in made.items()}
-
-
-def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:
-    """How an adapted checkpoint of this run was trained."""
-    config, curves = _course(run, checkpoint)
-    return Trained(curves["validation_perplexity"], AdaptConfig.model_validate(config).batch_size)
-
-
-def _course(run: ActionRun, checkpoint: ArtifactRef) -> tuple[object, Mapping[str, list[tuple[int, float]]]]:
-    """What a checkpoint's training was asked, and what it told by step. Raises ArtifactError where nothing says it."""
-    record = run.record(checkpoint)
-    if record is None:
-        raise ArtifactError(
-            f"{checkpoint.uri} has no record: expected a checkpoint that a stage of the flow made. Run the flow again."
-        )
-    return record.config, _curves(read_history(run.store.folder(record.stage, record.key)))
-
-
-def _curves(history: Iterable[Point]) -> Mapping[str, list[tuple[int, float]]]:
-    """Step and value of each metric."""
-    curves = defaultdict(list)
-    for name, value, step in history:
-        curves[name].append((step, value))
-    return curves
-
-
-def _folder(run: ActionRun) -> Path:
-    return run.settings.reports / (run.flow.flow_run_id or "local")
-
-
-def _bytes(run: ActionRun, ref: ArtifactRef) -> int:
-    record = run.record(ref)
-    return sum(file.size for file in record.files.values()) if record else 0
-
-
-def _places(run: ActionRun) -> dict[str, str]:
-    """Where the UIs are, or how to open them."""
-    services = running_services(run.settings)
-    if services is None:
-        return {"UIs": "stillhouse up"}
-    prefect = services.prefect_api_url.removesuffix("/api")
-    return {
-        "Prefect": f"{prefect}/runs/flow-run/{run.flow.flow_run_id}",
-        "MLflow": run.tracker.page(run.flow.mlflow_run_id),
-    }
+    record = tell_language_model(run, config, made, summary, shown, points)
+    print_pretrained(summary, Terminal(soft_wrap=False), tuple(places(run).items()))
+    return record

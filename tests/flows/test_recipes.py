@@ -12,10 +12,12 @@ from flows.configs.data import DataFlowConfig
 from flows.configs.distill_lm import DistillLmFlowConfig
 from flows.configs.end_to_end import EndToEndConfig
 from flows.configs.flow_config import RECIPES
+from flows.configs.pretrain import PretrainFlowConfig
 from infra.cli.layers import build, read_recipe
 
 CONFIGS: dict[str, type[BaseModel]] = {
     "adapt": AdaptFlowConfig,
+    "pretrain": PretrainFlowConfig,
     "compress": CompressFlowConfig,
     "data": DataFlowConfig,
     "distill_lm": DistillLmFlowConfig,
