@@ -31,6 +31,7 @@ ENGLISH = frozenset(
 ENGLISH_SHARE = 1 / 12
 UNKNOWN, OTHER = "too few words", "not certain"
 CERTAIN = 0.9
+NO_LANGUAGE = "zxx"  # ISO 639 for what is none
 
 
 def language_of(text: str) -> str:
@@ -44,7 +45,7 @@ def language_of(text: str) -> str:
     if sum(word.lower() in ENGLISH for word in words) >= ENGLISH_SHARE * len(words):
         return "en"
     code, chance = _identifier().classify(" ".join(words))
-    return str(code) if chance >= CERTAIN else OTHER
+    return str(code) if chance >= CERTAIN and code != NO_LANGUAGE else OTHER
 
 
 def _first_comments(text: str) -> str:

@@ -12,8 +12,8 @@ file's quality does not depend on the other files. They say how carefully a file
     parse         0.10   the parser has no warning, such as a `\\d` in a plain string
     copies        0.05   16 copies or more in other repositories (by the logarithm): others chose it
 
-A file that does not parse is not in a corpus at all. Below 0.42 is low, from 0.63 on high: of 2,262 contents of 12 repositories
-these were 18% and 28%.
+A file that does not parse is not in a corpus at all. Below 0.42 is low, from 0.63 on high: of the 13,739 files that curation
+keeps of 12 repositories (shared/data/python_code) these were 20% and 30%.
 """
 
 import hashlib
