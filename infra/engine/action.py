@@ -41,6 +41,11 @@ class ActionRun:
     name: str
     version: int
 
+    @property
+    def report_dir(self) -> Path:
+        """Where the report of this run lies."""
+        return self.settings.reports / (self.flow.flow_run_id or "local")
+
     def source(self, asked: JsonValue, **inputs: ArtifactRef) -> str:
         """Key of what this action makes from these: what stands already under it need not be made again."""
         return stage_key(self.name, self.version, asked, inputs)
@@ -62,6 +67,22 @@ class ActionRun:
     def record(self, ref: ArtifactRef) -> Record | None:
         """How an artifact came to be; None for what lies outside the store."""
         return self.store.record_of(ref)
+
+    def bytes(self, ref: ArtifactRef) -> int:
+        """Of all files of an artifact; 0 for what lies outside the store."""
+        record = self.record(ref)
+        return sum(file.size for file in record.files.values()) if record else 0
+
+    def places(self) -> dict[str, str]:
+        """Where the UIs show this run, or how to open them."""
+        services = environment.running_services(self.settings)
+        if services is None:
+            return {"UIs": "stillhouse up"}
+        prefect = services.prefect_api_url.removesuffix("/api")
+        return {
+            "Prefect": f"{prefect}/runs/flow-run/{self.flow.flow_run_id}",
+            "MLflow": self.tracker.page(self.flow.mlflow_run_id),
+        }
 
 
 def action(

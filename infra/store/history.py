@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def read_history(folder: Path) -> list[Point]:
     if not whole:
         _say_cut(path)
     return [(name, value, int(row[STEP])) for row in rows for name, value in row.items() if name != STEP]
+
+
+def curves_of(history: Iterable[Point]) -> Mapping[str, list[tuple[int, float]]]:
+    """Step and value of each metric; none of one that was never told."""
+    curves = defaultdict(list)
+    for name, value, step in history:
+        curves[name].append((step, value))
+    return curves
 
 
 def add_history(folder: Path, values: Mapping[str, float], step: int) -> None:

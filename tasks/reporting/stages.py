@@ -3,8 +3,7 @@
 (Domain imports are inside: a dry run pays for none.)
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,9 @@ from infra.engine.action import ActionRun, action
 from infra.engine.sections import show_artifacts
 from infra.errors import ArtifactError
 from infra.files import file_lock, point_link, write_atomically
-from infra.machine.environment import running_services
 from infra.machine.report_address import report_address
 from infra.machine.terminal import Terminal, one_line
-from infra.store.history import Point, read_history
+from infra.store.history import Point, curves_of, read_history
 from infra.store.record import InputRecord, hardware
 from infra.store.references import ArtifactRef
 from infra.tracking.headline import headline
@@ -66,7 +64,7 @@ def report_run(
     from tasks.reporting.table import print_summary
 
     reports = {name: run.path(made[name]) for name in ("evaluation", "benchmark", "verdict")}
-    summary = summarise(run.flow, record, reports, _folder(run) / PAGE, hardware())
+    summary = summarise(run.flow, record, reports, run.report_dir / PAGE, hardware())
     page = Page(
         title=record.name,
         summary=summary,
@@ -77,10 +75,10 @@ def report_run(
     link = _publish(run, _with_run(run, page, config, made), summary, result)
     tags = {VERDICT: summary.verdict, MODEL_VERSION: record.registered_version, REVISION: record.revision}
     _track(run, link, headline([row.model_dump(include={"name", *HEADLINE}) for row in summary.rows]), tags)
-    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, _folder(run) / PAGE,
+    show_in_prefect(run.flow.name, [row.model_dump() for row in summary.rows], link, run.report_dir / PAGE,
                     [as_text(reason) for reason in (summary.gate.reasons if summary.gate else ())])  # fmt: skip
-    print_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
-    return record.model_copy(update={"summary": str(_folder(run) / SUMMARY)})
+    print_summary(summary, Terminal(soft_wrap=False), tuple(run.places().items()))
+    return record.model_copy(update={"summary": str(run.report_dir / SUMMARY)})
 
 
 @action()
@@ -92,17 +90,17 @@ def report_data(
 
     curation = read_curation(run.part(dataset, CURATION_FILE))
     made = {
-        rows.digest: (curation.rows_in, _bytes(run, rows)),
-        dataset.digest: (curation.rows_out, _bytes(run, dataset)),
+        rows.digest: (curation.rows_in, run.bytes(rows)),
+        dataset.digest: (curation.rows_out, run.bytes(dataset)),
     }
     summary = summarise_data(run.flow, published, curation, made, hardware())
-    path, parent = _folder(run) / SUMMARY, run.flow.mlflow_run_id
+    path, parent = run.report_dir / SUMMARY, run.flow.mlflow_run_id
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, summary.model_dump_json(indent=2) + "\n")
     _list(run, SUMMARY, f"{published.repo}: {summary.rows_out:,} rows")
     run.tracker.log_file(parent, path)
     run.tracker.log(parent, [("rows_in", summary.rows_in, 0), ("rows_out", summary.rows_out, 0)])
-    print_data_summary(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    print_data_summary(summary, Terminal(soft_wrap=False), tuple(run.places().items()))
     return DataRecord(dataset=published, summary=str(path))
 
 
@@ -119,8 +117,10 @@ def report_adapt(
     from tasks.reporting.html import LANGUAGE_MODELS, Page
 
     uris, folders = _made(run, made)
-    found = read_adapted(uris, folders, _trained(run, made["checkpoint"]))
-    summary = summarise_adapted(run.flow, found, published, _folder(run) / PAGE, hardware())
+    asked, curves = _course(run, made["checkpoint"])
+    trained = Trained(curves["validation_perplexity"], AdaptConfig.model_validate(asked).batch_size)
+    found = read_adapted(uris, folders, trained)
+    summary = summarise_adapted(run.flow, found, published, run.report_dir / PAGE, hardware())
     told = adapt_headline(found)
     page = Page(
         run.flow.title, summary, told, before=(adapt_section(found, published),), styles=LANGUAGE_MODELS
@@ -129,10 +129,10 @@ def report_adapt(
     measured = {"before": found.perplexity.before, "end": found.perplexity.end, **found.ngram.model_dump()}
     points = [(f"perplexity_{name}", value, 0) for name, value in measured.items()]
     _tell(run, _with_run(run, page, config, made), summary, ends, points, perplexities(found))
-    print_adapted(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    print_adapted(summary, Terminal(soft_wrap=False), tuple(run.places().items()))
     checkpoint = made["checkpoint"]
     return LanguageModelRecord(
-        checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(_folder(run) / SUMMARY)
+        checkpoint=checkpoint.uri, digest=checkpoint.digest, summary=str(run.report_dir / SUMMARY)
     )
 
 
@@ -148,15 +148,15 @@ def report_distilled(
     from tasks.reporting.html import LANGUAGE_MODELS, Page
 
     found = distilled(*_made(run, made))
-    summary = summarise_distilled(run.flow, found, _folder(run) / PAGE, hardware())
+    summary = summarise_distilled(run.flow, found, run.report_dir / PAGE, hardware())
     told = distill_headline(found)
     page = Page(run.flow.title, summary, told, before=(distill_section(found),), styles=LANGUAGE_MODELS)
     points = [(f"perplexity_{row.name.replace(' ', '_')}", row.perplexity, 0) for row in found.rows]
     _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, models_table(found))
-    print_distilled(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    print_distilled(summary, Terminal(soft_wrap=False), tuple(run.places().items()))
     digest = made["checkpoint"].digest
     return LanguageModelRecord(
-        checkpoint=found.checkpoint, digest=digest, summary=str(_folder(run) / SUMMARY)
+        checkpoint=found.checkpoint, digest=digest, summary=str(run.report_dir / SUMMARY)
     )
 
 
@@ -179,16 +179,16 @@ def report_pretrained(
 
     uris, folders = _made(run, made)
     found = read_pretrained(uris["checkpoint"], folders, _course(run, made["checkpoint"])[1])
-    summary = summarise_pretrained(run.flow, found, published, tokenizer, _folder(run) / PAGE, hardware())
+    summary = summarise_pretrained(run.flow, found, published, tokenizer, run.report_dir / PAGE, hardware())
     told = pretrain_headline(found)
     first = pretrain_section(found, published, tokenizer)
     page = Page(run.flow.title, summary, told, before=(first,), styles=LANGUAGE_MODELS)
     points = [("bits_per_byte", value, 0) for value in (found.bits_per_byte.mean,) if value is not None]
     points += [("parsed", found.completions.parsed, 0), ("distinct", found.completions.distinct, 0)]
     _tell(run, _with_run(run, page, config, made), summary, told.verdict, points, bits_table(found))
-    print_pretrained(summary, Terminal(soft_wrap=False), tuple(_places(run).items()))
+    print_pretrained(summary, Terminal(soft_wrap=False), tuple(run.places().items()))
     digest = made["checkpoint"].digest
-    return LanguageModelRecord(checkpoint=found.model, digest=digest, summary=str(_folder(run) / SUMMARY))
+    return LanguageModelRecord(checkpoint=found.model, digest=digest, summary=str(run.report_dir / SUMMARY))
 
 
 def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str, ArtifactRef]) -> "Page":
@@ -205,7 +205,7 @@ def _with_run(run: ActionRun, page: "Page", config: BaseModel, made: Mapping[str
         sections=told_apart(_sections(run, lineage)),
         lineage=lineage,
         config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-        links=_places(run),
+        links=run.places(),
     )
 
 
@@ -213,8 +213,8 @@ def _publish(run: ActionRun, page: "Page", summary: BaseModel, result: str) -> s
     """Write the page and the summary, and list the run with what it came to; returns the address of its page."""
     from tasks.reporting.html import render_report
 
-    render_report(page, _folder(run) / PAGE)
-    write_atomically(_folder(run) / SUMMARY, summary.model_dump_json() + "\n")
+    render_report(page, run.report_dir / PAGE)
+    write_atomically(run.report_dir / SUMMARY, summary.model_dump_json() + "\n")
     return _list(run, PAGE, result)
 
 
@@ -228,14 +228,14 @@ def _tell(
     link = _publish(run, page, summary, result)
     _track(run, link, points, {VERDICT: told.verdict})
     told_as_text = [as_text(told.verdict), as_text(told.lead)]
-    show_in_prefect(run.flow.name, table.rows, link, _folder(run) / PAGE, told_as_text)
+    show_in_prefect(run.flow.name, table.rows, link, run.report_dir / PAGE, told_as_text)
 
 
 def _list(run: ActionRun, page: str, result: str) -> str:
     """Put the run at the head of the home's index and let `latest` be it; returns the address of its page."""
     from tasks.reporting.index import INDEX, LATEST, LIST, ReportedRun, list_text, render_index, with_run
 
-    reports, folder = run.settings.reports, _folder(run)
+    reports, folder = run.settings.reports, run.report_dir
     ended = datetime.now(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
     entry = ReportedRun(
         folder=folder.name, page=page, name=run.flow.title, flow=run.flow.name, ended=ended, result=result
@@ -255,7 +255,7 @@ def _track(run: ActionRun, link: str, points: Sequence[Point], tags: Mapping[str
     """
     from tasks.reporting.pictures import with_references
 
-    tracker, parent, page = run.tracker, run.flow.mlflow_run_id, _folder(run) / PAGE
+    tracker, parent, page = run.tracker, run.flow.mlflow_run_id, run.report_dir / PAGE
     if all(outcome.state == "cached" for outcome in run.flow.outcomes):
         folders = [run.store.folder(outcome.name, outcome.key) for outcome in run.flow.outcomes]
         pictures = [path for folder in folders for path in folder.rglob("*") if path.suffix in IMAGES]
@@ -280,19 +280,13 @@ def _sections(run: ActionRun, nodes: Sequence[LineageNode]) -> Iterator[tuple[st
         if shown.problem is not None:
             run.flow.say(one_line((f"  {stage} is not shown: {shown.problem}", "yellow")))
         outcome = run.flow.outcomes[place[shown.record.key]]
-        section = page_section(stage, shown.section, shown.problem, _curves(shown.history))
+        section = page_section(stage, shown.section, shown.problem, curves_of(shown.history))
         yield shown.record.key, labelled(section, outcome.label)
 
 
 def _made(run: ActionRun, made: Mapping[str, ArtifactRef]) -> tuple[dict[str, str], dict[str, Path]]:
     """Where each lies: in the store, and on this machine."""
     return {name: ref.uri for name, ref in made.items()}, {name: run.path(ref) for name, ref in made.items()}
-
-
-def _trained(run: ActionRun, checkpoint: ArtifactRef) -> Trained:
-    """How an adapted checkpoint of this run was trained."""
-    config, curves = _course(run, checkpoint)
-    return Trained(curves["validation_perplexity"], AdaptConfig.model_validate(config).batch_size)
 
 
 def _course(run: ActionRun, checkpoint: ArtifactRef) -> tuple[object, Mapping[str, list[tuple[int, float]]]]:
@@ -302,33 +296,4 @@ def _course(run: ActionRun, checkpoint: ArtifactRef) -> tuple[object, Mapping[st
         raise ArtifactError(
             f"{checkpoint.uri} has no record: expected a checkpoint that a stage of the flow made. Run the flow again."
         )
-    return record.config, _curves(read_history(run.store.folder(record.stage, record.key)))
-
-
-def _curves(history: Iterable[Point]) -> Mapping[str, list[tuple[int, float]]]:
-    """Step and value of each metric."""
-    curves = defaultdict(list)
-    for name, value, step in history:
-        curves[name].append((step, value))
-    return curves
-
-
-def _folder(run: ActionRun) -> Path:
-    return run.settings.reports / (run.flow.flow_run_id or "local")
-
-
-def _bytes(run: ActionRun, ref: ArtifactRef) -> int:
-    record = run.record(ref)
-    return sum(file.size for file in record.files.values()) if record else 0
-
-
-def _places(run: ActionRun) -> dict[str, str]:
-    """Where the UIs are, or how to open them."""
-    services = running_services(run.settings)
-    if services is None:
-        return {"UIs": "stillhouse up"}
-    prefect = services.prefect_api_url.removesuffix("/api")
-    return {
-        "Prefect": f"{prefect}/runs/flow-run/{run.flow.flow_run_id}",
-        "MLflow": run.tracker.page(run.flow.mlflow_run_id),
-    }
+    return record.config, curves_of(read_history(run.store.folder(record.stage, record.key)))
