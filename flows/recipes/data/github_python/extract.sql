@@ -25,7 +25,7 @@ WITH chosen AS (
   QUALIFY ROW_NUMBER() OVER (PARTITION BY f.id ORDER BY f.repo_name, f.path) = 1
 )
 
-SELECT c.content AS text, chosen.repo_name, chosen.path, chosen.license
+SELECT c.content AS text, chosen.repo_name, chosen.path, chosen.license, c.copies
 FROM chosen
 JOIN `bigquery-public-data.github_repos.contents` AS c ON c.id = chosen.id
 WHERE NOT c.binary
