@@ -9,15 +9,15 @@ from typing import NamedTuple, Self, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from torch.nn.functional import pad
 from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from infra.errors import ConfigError, StoreError
+from infra.errors import ConfigError
 from tasks.models.architecture import ARCHITECTURES
 from tasks.models.lm_heads import begin_head, chain_of, has_head, is_of_head, links_of
-from tasks.models.loading import lacks, quiet_transformers, read_pretrained
+from tasks.models.loading import lacks, read_pretrained
+from tasks.models.saving import save_model
 from tasks.models.sliced import is_sliced
 
 # The head reads a multiple of so many positions, zeros after those that are asked: how many these are is another number in each
@@ -132,14 +132,4 @@ class MaskedLanguageModel(nn.Module):
 
         Raises StoreError when the disk does not take them.
         """
-        try:
-            # Where a file is in the way, transformers writes nothing and raises nothing.
-            folder.mkdir(parents=True, exist_ok=True)
-            with quiet_transformers():
-                self.model.save_pretrained(folder)
-                tokenizer.save_pretrained(folder)
-        except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"the model could not be written to {folder} ({error}). Free some space or make the folder writable, "
-                "then run again."
-            ) from error
+        save_model(self.model, tokenizer, folder)

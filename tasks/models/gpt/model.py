@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from infra.errors import ArtifactError, ConfigError, StoreError
+from infra.errors import ArtifactError, ConfigError
 from tasks.models.gpt.cost import costs, summed_cost
 from tasks.models.gpt.forward import hidden_states
-from tasks.models.loading import lacks, quiet_transformers, read_pretrained
+from tasks.models.loading import lacks, read_pretrained
+from tasks.models.saving import save_model
 
 
 class Gpt(nn.Module):
@@ -95,14 +95,4 @@ class Gpt(nn.Module):
 
         Raises StoreError when the disk does not take them.
         """
-        try:
-            # Where a file is in the way, transformers writes nothing and raises nothing.
-            folder.mkdir(parents=True, exist_ok=True)
-            with quiet_transformers():
-                self.model.save_pretrained(folder)
-                tokenizer.save_pretrained(folder)
-        except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"the model could not be written to {folder} ({error}). Free some space or make the folder writable, "
-                "then run again."
-            ) from error
+        save_model(self.model, tokenizer, folder)
