@@ -5,7 +5,7 @@
 
 The figures are written by what measures them: headline.json by tests.benchmarks.seeds, benchmarks.json by tests.benchmarks,
 compression.json by tests.benchmarks.book, masked_lm.json by tests.benchmarks.masked_lm, causal_lm.json by
-tests.benchmarks.causal_lm.
+tests.benchmarks.causal_lm, known_model.json by tests.benchmarks.known_model.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from tests.benchmarks.book_page import page as compression_page
 from tests.benchmarks.causal_lm_page import CausalLmSpeed
 from tests.benchmarks.causal_lm_page import speed_text as causal_lm_text
 from tests.benchmarks.headline import Headline, headline_text
+from tests.benchmarks.known_model_page import KnownModel, known_text
 from tests.benchmarks.masked_lm_page import MaskedLmSpeed, speed_text
 from tests.benchmarks.page import Benchmarks
 from tests.benchmarks.page import page as benchmarks_page
@@ -58,6 +59,9 @@ def pages(root: Path) -> dict[Path, str]:
     if causal_lm := _read(root, "causal_lm.json", CausalLmSpeed):
         scale = root / "docs" / "scale.md"
         found[scale] = between_marks(scale, causal_lm_text(causal_lm))
+    if known_model := _read(root, "known_model.json", KnownModel):
+        harness = root / "docs" / "humaneval.md"
+        found[harness] = between_marks(harness, known_text(known_model))
     return found
 
 
