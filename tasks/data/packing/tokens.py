@@ -1,7 +1,7 @@
 """Texts to token ids and word starts, many at once: by the fast tokenizer of a `tokenizer.json`, and nothing cut off."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from infra.errors import ArtifactError, DataError
+from tasks.data.packing.known_words import KnownWords, in_pieces, words_of
 from tasks.formats.foreign_config import read_object
 from tasks.formats.model_files import TOKENIZER_FILES
 from tasks.formats.packed_tokens import Tokenized, VocabularyInfo
@@ -34,25 +35,23 @@ class TextTokenizer:
         With `words` it is told which tokens start a word; without, tokenizing is a tenth faster. Raises ArtifactError when
         the tokenizer fails at a text, DataError for a text that UTF-8 cannot hold.
         """
-        done = 0
+        done, known = 0, None if words else words_of(self.tokenizer)
         for batch in _by_size(texts, characters):
             # The encoder that is called fast finds no words.
             encode = self.tokenizer.encode_batch if words else self.tokenizer.encode_batch_fast
             try:
                 with tokenizing(self.folder):
-                    encodings = encode(batch)
+                    told = _by_words(known, encode, batch) if known else _flat(encode(batch), words)
             except (
                 TypeError
             ) as error:  # what tokenizers says of half a character, and of what is no text at all
                 raise _half_a_character(batch, done) or error from None
             done += len(batch)
-            yield self._flat(encodings, words)
+            yield self._emptied(told)
 
-    def _flat(self, encodings: Sequence[Encoding], words: bool) -> Tokenized:
-        """One array each. Documents that have special tokens alone are emptied: there is nothing to learn from them."""
-        lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
-        ids = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int64, int(lengths.sum()))
-        starts = _word_starts(encodings, lengths) if words else None
+    def _emptied(self, told: Tokenized) -> Tokenized:
+        """Documents that have special tokens alone are emptied: there is nothing to learn from them."""
+        ids, starts, lengths = told
         documents = np.repeat(np.arange(len(lengths)), lengths)
         full = np.bincount(documents[~self.special[ids]], minlength=len(lengths)) > 0
         if not full.all():
@@ -60,6 +59,31 @@ class TextTokenizer:
             ids, starts = ids[kept], None if starts is None else starts[kept]
             lengths = np.where(full, lengths, 0)
         return Tokenized(ids, starts, lengths)
+
+
+def _flat(encodings: Sequence[Encoding], words: bool) -> Tokenized:
+    """One array each."""
+    lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
+    ids = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int64, int(lengths.sum()))
+    return Tokenized(ids, _word_starts(encodings, lengths) if words else None, lengths)
+
+
+def _by_words(
+    known: KnownWords, encode: Callable[[list[str]], Sequence[Encoding]], batch: Sequence[str]
+) -> Tokenized:
+    """The same: what is in ASCII by the words that are known, and the rest by the tokenizer."""
+    texts = [in_pieces(text) for text in batch]
+    pieces = list(chain.from_iterable(texts))
+    plain = np.fromiter(map(str.isascii, pieces), bool, len(pieces))
+    ids, lengths = known.tokens([piece for piece in pieces if piece.isascii()])
+    others = _flat(encode([piece for piece in pieces if not piece.isascii()]), words=False)
+    of_pieces = np.zeros(len(pieces), dtype=np.int64)
+    of_pieces[plain], of_pieces[~plain] = lengths, others.lengths
+    by_words = np.repeat(plain, of_pieces)
+    all_ids = np.zeros(len(by_words), dtype=np.int64)
+    all_ids[by_words], all_ids[~by_words] = ids, others.ids
+    ends = np.cumsum([0, *of_pieces])[np.cumsum([0, *map(len, texts)])]
+    return Tokenized(all_ids, None, np.diff(ends))
 
 
 def open_tokenizer(folder: Path) -> TextTokenizer:
