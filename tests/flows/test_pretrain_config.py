@@ -24,7 +24,7 @@ def test_what_is_said_is_stronger_than_the_size_and_a_recipe_too() -> None:
     assert (config.tokenizer.vocabulary_size, config.pretrain.batch_size) == (4096, 4)
     assert config.pretrain.micro_batch_size == 12  # the size's own
     smoke = PretrainFlowConfig.model_validate({"recipe": "smoke"})
-    assert (smoke.size, smoke.tokenizer.vocabulary_size, smoke.pretrain.steps) == ("nano", 1024, 40)
+    assert (smoke.size, smoke.tokenizer.vocabulary_size, smoke.pretrain.steps) == ("nano", 1024, 20)
 
 
 def test_the_recipe_that_goes_along_with_a_model_names_files_and_no_folders(tmp_path: Path) -> None:
