@@ -70,8 +70,9 @@ class FlowConfig(Asked):
     @model_validator(mode="before")
     @classmethod
     def _over_its_recipe(cls, asked: Any) -> Any:
-        if not isinstance(asked, dict) or asked.keys() >= cls.model_fields.keys():
-            return asked  # a config as a whole, with its recipe in it
+        whole = isinstance(asked, dict) and asked.keys() >= cls.model_fields.keys() and MORE not in asked
+        if whole or not isinstance(asked, dict):
+            return asked  # a config as a whole, with its recipe in it; a form has more
         try:
             said = given(cls, asked)
             more = said.pop(MORE, None) or {}

@@ -38,6 +38,9 @@ ENDS = {
     "adapt": "Completed", "data": "Completed", "distill-lm": "Completed", "nightly": "Not released", "pretrain": "Completed",
     "search": "Not released",
 }  # fmt: skip
+# What the forms have in common with no other: labels and a split of rows with labels, or a share of files of code.
+SHARE = dict.fromkeys(SHIPPED, "Test share") | {"pretrain": "File share"}
+FIELD = dict.fromkeys(SHIPPED, ("Min rows per label", 4)) | {"pretrain": ("Context", 64)}
 # Runs to their end, by a worker, are the drill's, not CI's.
 WHOLE = [
     pytest.param("adapt", id="adapt", marks=pytest.mark.whole_runs),
@@ -115,20 +118,22 @@ def test_an_untouched_form_runs_its_deployments_recipe_to_its_end(forms: Forms, 
 def test_one_field_and_a_recipe_that_are_given_count(forms: Forms, name: str) -> None:
     forms.page.open(forms.shipped[name])
     forms.page.choose("Recipe", "smoke")
-    forms.page.type_into("Min rows per label", "int", "4")
+    label, value = FIELD[name]
+    forms.page.type_into(label, "int", str(value))
     forms.page.submit()
     run = forms.newest(forms.shipped[name])
     assert run["state_name"] == ENDS[name], run["state"]["message"]
     asked = SHIPPED[name][0].flow.validate_parameters(run["parameters"])["config"]
-    assert (asked.recipe, asked.dataset.min_rows_per_label) == ("smoke", 4)
+    given = asked.model.context if name == "pretrain" else asked.dataset.min_rows_per_label
+    assert (asked.recipe, given) == ("smoke", value)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_wrong_value_is_refused_in_the_form(forms: Forms, name: str) -> None:
     before = len(forms.runs(forms.smoke[name]))
     forms.page.open(forms.smoke[name])
-    forms.page.type_into("Test share", "float", "0.9")
-    assert "less than or equal to 0.4" in forms.page.submit_in_vain("Test share")
+    forms.page.type_into(SHARE[name], "float", "0.9")
+    assert "less than or equal to 0.4" in forms.page.submit_in_vain(SHARE[name])
     assert len(forms.runs(forms.smoke[name])) == before
 
 

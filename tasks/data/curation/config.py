@@ -132,12 +132,14 @@ class CurateCodeConfig(Asked):
         (),
         description="repositories (owner/name) that are in test as a whole; with any, or a file_share, the two shares of "
         "whole repositories above do not count",
+        json_schema_extra={"often": True},
     )
     file_share: float = Field(
         0,
         ge=0,
         le=0.4,
         description="share of the other repositories' files for test, and the same again for validation",
+        json_schema_extra={"often": True},
     )
     decontaminate: tuple[Path, ...] = Field(
         (),
