@@ -1,7 +1,7 @@
 """The child that reads Python: functions of a file, or what a completed function is. Standard library only, no import of ours.
 
 Nothing is run. A text can bring the parser down (nesting exhausts its stack) or hold it for very long; then this process dies,
-and not the stage. Protocol: four bytes of length, then JSON, in both directions; end of input ends it.
+and not the stage. Protocol (tasks/processes/reader.py): JSON in both directions.
 """
 
 import ast

@@ -1,10 +1,10 @@
 """Functions as Python reads them, in a process of its own: a text that ends it is one that is no function."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+from tasks.processes.reader import ChildReader
 
 WORKER = Path(__file__).with_name("function_worker.py")
 
@@ -25,17 +25,17 @@ class Judged(NamedTuple):
 
 
 class Reader:
-    """A child that reads one text after the other, each within `seconds` of CPU time; one that died is started anew."""
+    """Reads functions by such a child, each text within `seconds` of CPU time. A context."""
 
     def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child = ChildReader(WORKER, seconds)
 
     def __enter__(self) -> Self:
+        self._child.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._end()
+    def __exit__(self, *raised: Any) -> None:
+        self._child.__exit__(*raised)
 
     def functions(self, text: str, characters: int) -> list[Function]:
         """Functions with a docstring and a real body, whose prompt has at most `characters`; none in what does not parse."""
@@ -47,34 +47,5 @@ class Reader:
 
     def _ask(self, asked: list[str | int]) -> Any:
         """The child's answer; None when it died of the text."""
-        child = self._child = self._child or _start(self._seconds)
-        content = json.dumps(asked).encode()
-        answer = _exchange(child, len(content).to_bytes(4, "big") + content)
-        if answer is None:
-            self._end()
-        return answer
-
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.communicate()  # Waits, and closes the pipes.
-            self._child = None
-
-
-def _start(seconds: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-S", str(WORKER), str(seconds)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-
-def _exchange(child: subprocess.Popen[bytes], message: bytes) -> Any:
-    if child.stdin is None or child.stdout is None:
-        return None
-    try:
-        child.stdin.write(message)
-        child.stdin.flush()
-    except BrokenPipeError:
-        return None
-    head = child.stdout.read(4)
-    length = int.from_bytes(head, "big")
-    answer = child.stdout.read(length)
-    return json.loads(answer) if len(head) == 4 and len(answer) == length else None
+        answer = self._child.ask(json.dumps(asked).encode())
+        return None if answer is None else json.loads(answer)

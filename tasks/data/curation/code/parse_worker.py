@@ -1,8 +1,7 @@
 """The child that parses: reads texts from stdin, answers one byte for each. Standard library only, no import of ours.
 
 A text can bring the parser down (nesting exhausts its stack) or hold it for very long; then this process dies, and not
-the stage. Protocol: four bytes of length and the UTF-8 text in; `y` (it parses), `w` (it does, with a warning) or `n` out;
-end of input ends it.
+the stage. Protocol (tasks/processes/reader.py): the UTF-8 text in; `y` (it parses), `w` (it does, with a warning) or `n` out.
 """
 
 import ast
@@ -34,7 +33,7 @@ def main(seconds: int) -> None:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             answer = b"n"
         signal.setitimer(signal.ITIMER_PROF, 0)
-        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.write(len(answer).to_bytes(4, "big") + answer)
         sys.stdout.buffer.flush()
 
 
