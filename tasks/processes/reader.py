@@ -15,7 +15,7 @@ HEAD = 4
 
 
 class ChildReader:
-    """Runs `worker`, a script that is told the `seconds` of CPU time a message has. A context; one that died is started anew."""
+    """Runs `worker`, a script told the `seconds` of CPU time that a message has. A context; one that died is started anew."""
 
     def __init__(self, worker: Path, seconds: int) -> None:
         self._command = [sys.executable, "-I", "-S", str(worker), str(seconds)]
